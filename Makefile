@@ -1,0 +1,38 @@
+# Two commands for people: `make demo` and `make test`. Both install into .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo smollm2 test lint format envs clean
+
+demo: $(VENV)/installed  ## the default study: two nano models, all figures
+	$(BIN)/snakemake --cores all
+
+smollm2: $(VENV)/installed  ## the same on SmolLM2-135M-Instruct
+	$(BIN)/snakemake --cores all --configfile config/smollm2.yaml
+
+test: $(VENV)/installed  ## all tests
+	$(BIN)/pytest
+
+lint: $(VENV)/installed  ## format, style, types, and Snakemake's own linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check .
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt .
+
+envs:  ## write requirements.txt's versions into the conda environments
+	$(PYTHON) envs/pin.py
+
+clean:
+	rm -rf results .snakemake
+
+$(VENV)/installed: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	touch $@
