@@ -1,0 +1,155 @@
+"""Many variants of a prompt's last tokens against one cached prefix.
+
+Attention is causal, so what happens at the last positions cannot change anything before them. The prompt is read
+once; every variant (*branch*) then is a few tokens that attend to the prefix's cached keys and values and to
+themselves. A batch holds several facts; each fact has its own prefix and its own branches.
+
+Axes, throughout: facts F, branches R, tokens of a branch T, prefix positions S, heads H, key-value heads K.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dkn.errors import UserError
+from dkn.language_models import Adapter, rotate
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What one reading of a batch of prompts leaves behind.
+
+    Attributes:
+        keys, values: per layer, (F, K, S, head size); keys are rotated.
+        middle: per layer, (F, Q, width): the residual stream after attention at the queried positions.
+        neurons: per layer, (F, Q, neurons) at the queried positions.
+        final: (F, Q, width): the residual stream after the last layer at the queried positions.
+        positions: (F, Q): the queried positions.
+    """
+
+    keys: list[Tensor]
+    values: list[Tensor]
+    middle: list[Tensor]
+    neurons: list[Tensor]
+    final: Tensor
+    positions: Tensor
+
+    def select(self, facts: Tensor) -> Prefix:
+        """The same for some of the facts: (F',) indices."""
+        return Prefix(
+            keys=[part[facts] for part in self.keys],
+            values=[part[facts] for part in self.values],
+            middle=[part[facts] for part in self.middle],
+            neurons=[part[facts] for part in self.neurons],
+            final=self.final[facts],
+            positions=self.positions[facts],
+        )
+
+
+def _gather(hidden: Tensor, positions: Tensor) -> Tensor:
+    """(F, S, width) at (F, Q) positions -> (F, Q, width)."""
+    return hidden.gather(1, positions[..., None].expand(-1, -1, hidden.shape[-1]))
+
+
+@torch.no_grad()
+def read_prompts(
+    adapter: Adapter, prompts: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], cache: bool = True
+) -> Prefix:
+    """Read token sequences once and keep what branches need.
+
+    Args:
+        adapter: the model.
+        prompts: F token-id sequences of any lengths; they are padded on the right, which causality makes harmless.
+        positions: for each, Q positions whose neurons and residual streams are kept (Q is the same for all).
+        cache: whether to keep keys and values too.
+    Raises:
+        UserError: a sequence is longer than the model's context.
+    """
+    longest = max(len(prompt) for prompt in prompts)
+    if longest > adapter.context:
+        raise UserError(f"a prompt of {longest} tokens exceeds the model's context of {adapter.context}")
+    tokens = torch.zeros(len(prompts), longest, dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        tokens[row, : len(prompt)] = torch.tensor(prompt)
+    queried = torch.tensor(positions, device=adapter.device)
+
+    hidden = adapter.embed(tokens.to(adapter.device))
+    rotation = adapter.rotation(torch.arange(longest, device=adapter.device))
+    prefix = Prefix([], [], [], [], hidden, queried)
+    for layer in range(adapter.n_layers):
+        query, key, value = adapter.attention_inputs(layer, hidden)
+        query, key, value = (part.transpose(1, 2) for part in (rotate(query, rotation), rotate(key, rotation), value))
+        attended = functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            is_causal=True,
+            scale=adapter.attention_scale(layer),
+            enable_gqa=adapter.n_kv_heads != adapter.n_heads,
+        )
+        hidden = adapter.add_attention(layer, hidden, attended.transpose(1, 2).flatten(2))
+        neurons = adapter.neurons(layer, hidden)
+        if cache:
+            prefix.keys.append(key)
+            prefix.values.append(value)
+        prefix.middle.append(_gather(hidden, queried))
+        prefix.neurons.append(_gather(neurons, queried))
+        hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, neurons))
+    return Prefix(prefix.keys, prefix.values, prefix.middle, prefix.neurons, _gather(hidden, queried), queried)
+
+
+def visible_prefix(prefix: Prefix, starts: Tensor) -> Tensor:
+    """(F, R) first positions of branches -> (F, R, S): which cached positions each branch attends to."""
+    return torch.arange(prefix.keys[0].shape[2], device=starts.device) < starts[..., None]
+
+
+def attend(
+    adapter: Adapter,
+    layer: int,
+    prefix: Prefix,
+    hidden: Tensor,
+    visible: Tensor,
+    rotation: tuple[Tensor, Tensor] | None,
+) -> Tensor:
+    """One layer's attention for branches: to the visible prefix, and causally to the branch's own tokens.
+
+    Args:
+        hidden: (F, R, T, width), the residual stream entering the layer.
+        visible: (F, R, S) from ``visible_prefix``.
+        rotation: cosines and sines of the branches' positions, (F, R, T, head size) each, or None.
+    Returns:
+        (F, R, T, width), the residual stream after attention. No score between two branches is ever formed.
+    """
+    facts, rows, tokens, _ = hidden.shape
+    query, key, value = adapter.attention_inputs(layer, hidden)
+    query, key = rotate(query, rotation), rotate(key, rotation)
+    kv_heads, groups = adapter.n_kv_heads, adapter.n_heads // adapter.n_kv_heads
+    # (F, K, R, T, G, head size) and (F, K, R, T, head size)
+    query = query.unflatten(3, (kv_heads, groups)).permute(0, 3, 1, 2, 4, 5) * adapter.attention_scale(layer)
+    key, value = (part.permute(0, 3, 1, 2, 4) for part in (key, value))
+
+    to_prefix = query.reshape(facts, kv_heads, -1, query.shape[-1]) @ prefix.keys[layer].transpose(-1, -2)
+    to_prefix = to_prefix.view(facts, kv_heads, rows, tokens, groups, -1)
+    to_prefix = to_prefix.masked_fill(~visible[:, None, :, None, None, :], float("-inf"))
+    if tokens == 1:
+        to_self = (query * key[:, :, :, :, None, :]).sum(-1, keepdim=True)
+    else:
+        to_self = (query.flatten(3, 4) @ key.transpose(-1, -2)).view(facts, kv_heads, rows, tokens, groups, tokens)
+        later = torch.ones(tokens, tokens, dtype=torch.bool, device=hidden.device).triu(1)
+        to_self = to_self.masked_fill(later[:, None, :], float("-inf"))
+
+    weights = torch.cat((to_prefix, to_self), dim=-1).softmax(dim=-1, dtype=torch.float32).to(value.dtype)
+    to_prefix, to_self = weights.split((to_prefix.shape[-1], tokens), dim=-1)
+    from_prefix = to_prefix.reshape(facts, kv_heads, rows * tokens * groups, -1) @ prefix.values[layer]
+    from_prefix = from_prefix.view(query.shape)
+    if tokens == 1:
+        from_self = to_self * value[:, :, :, :, None, :]
+    else:
+        from_self = (to_self.flatten(3, 4) @ value).view(query.shape)
+    attended = (from_prefix + from_self).permute(0, 2, 3, 1, 4, 5).flatten(3)
+    return adapter.add_attention(layer, hidden, attended)

@@ -1,0 +1,302 @@
+"""Language models behind one interface: the two family adapters, and loading from a prepared folder.
+
+An adapter names the tensors of METHOD section 2 (neurons, reading and writing vectors) and cuts a decoder layer into
+the three steps that branches need: queries/keys/values, the attention's residual, the neurons. Every step calls the
+Hugging Face modules of the loaded model, so sizes, biases, tied embeddings and norms are the model's own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from dkn.errors import UserError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Adapter(ABC):
+    """One decoder stack, cut where branches enter. Hidden states are (..., model width); leading axes are free."""
+
+    def __init__(self, model: PreTrainedModel):
+        self.model = model
+        self.layers: Any  # the decoder's blocks; their types differ between families
+        self.n_layers = model.config.num_hidden_layers
+        self.width = model.config.hidden_size
+        self.n_heads = model.config.num_attention_heads
+        self.n_kv_heads = getattr(model.config, "num_key_value_heads", None) or self.n_heads
+        window = getattr(model.config, "sliding_window", None) or model.config.max_position_embeddings
+        self.context = min(window, model.config.max_position_embeddings)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's first tensor lives, and so where token ids have to be."""
+        return next(self.model.parameters()).device
+
+    @property
+    @abstractmethod
+    def n_neurons(self) -> int:
+        """MLP neurons per layer."""
+
+    @abstractmethod
+    def embed(self, tokens: Tensor) -> Tensor:
+        """(batch, length) token ids -> (batch, length, width): what enters layer 0."""
+
+    @abstractmethod
+    def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Rotary cosines and sines at ``positions`` (any shape), each (*positions, head size); None without RoPE."""
+
+    @abstractmethod
+    def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (..., heads, head size), keys and values (..., key-value heads, head size), before rotation."""
+
+    @abstractmethod
+    def attention_scale(self, layer: int) -> float:
+        """What query-key products are multiplied by."""
+
+    @abstractmethod
+    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
+        """The residual stream after attention; ``attended`` is (..., heads * head size)."""
+
+    @abstractmethod
+    def neurons(self, layer: int, hidden: Tensor) -> Tensor:
+        """The MLP's neurons (..., n_neurons) for the residual stream after attention (METHOD 2)."""
+
+    @abstractmethod
+    def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
+        """What the down-projection makes of the neurons, bias included: (..., width)."""
+
+    @abstractmethod
+    def final_norm(self, hidden: Tensor) -> Tensor:
+        """The last norm before the unembedding."""
+
+    @abstractmethod
+    def reading(self, layer: int) -> Tensor:
+        """Reading vectors, one row per neuron: (n_neurons, width), a view of the model's weight."""
+
+    @abstractmethod
+    def writing(self, layer: int) -> Tensor:
+        """Writing vectors, one row per neuron: (n_neurons, width), a view of the model's weight."""
+
+    @abstractmethod
+    def mlp_norm_gain(self, layer: int) -> Tensor:
+        """The gain of the norm in front of the MLP: (width,)."""
+
+    def add_mlp(self, layer: int, hidden: Tensor, output: Tensor) -> Tensor:
+        """The residual stream after the MLP, from the stream before it and ``mlp_output``."""
+        return hidden + output
+
+    def unembed(self, normed: Tensor) -> Tensor:
+        """Logits of the normed final residual stream, in float32: (..., vocabulary)."""
+        return self.model.get_output_embeddings()(normed).float()
+
+
+class GPT2Adapter(Adapter):
+    """GPT-2: learned positions, LayerNorm, fused query/key/value projection, one-matrix MLP."""
+
+    def __init__(self, model: PreTrainedModel):
+        super().__init__(model)
+        self.layers = model.transformer.h
+
+    @property
+    def n_neurons(self) -> int:
+        return self.layers[0].mlp.c_proj.weight.shape[0]
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        positions = torch.arange(tokens.shape[-1], device=tokens.device)
+        return self.model.transformer.wte(tokens) + self.model.transformer.wpe(positions)
+
+    def rotation(self, positions: Tensor) -> None:
+        return None
+
+    def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        block = self.layers[layer]
+        fused = block.attn.c_attn(block.ln_1(hidden))
+        query, key, value = fused.unflatten(-1, (3, self.n_heads, -1)).unbind(-3)
+        return query, key, value
+
+    def attention_scale(self, layer: int) -> float:
+        return self.layers[layer].attn.scaling
+
+    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
+        return hidden + self.layers[layer].attn.c_proj(attended)
+
+    def neurons(self, layer: int, hidden: Tensor) -> Tensor:
+        block = self.layers[layer]
+        return block.mlp.act(block.mlp.c_fc(block.ln_2(hidden)))
+
+    def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
+        return self.layers[layer].mlp.c_proj(neurons)
+
+    def final_norm(self, hidden: Tensor) -> Tensor:
+        return self.model.transformer.ln_f(hidden)
+
+    def reading(self, layer: int) -> Tensor:
+        return self.layers[layer].mlp.c_fc.weight.T
+
+    def writing(self, layer: int) -> Tensor:
+        return self.layers[layer].mlp.c_proj.weight
+
+    def mlp_norm_gain(self, layer: int) -> Tensor:
+        return self.layers[layer].ln_2.weight
+
+
+def _rotate_half(vectors: Tensor) -> Tensor:
+    first, second = vectors.chunk(2, dim=-1)
+    return torch.cat((-second, first), dim=-1)
+
+
+def rotate(vectors: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Rotary position embedding of (..., heads, head size) by (..., head size) cosines and sines."""
+    if rotation is None:
+        return vectors
+    cosine, sine = (part.unsqueeze(-2) for part in rotation)
+    return vectors * cosine + _rotate_half(vectors) * sine
+
+
+class LlamaAdapter(Adapter):
+    """LLaMA and what shares its shape: RoPE, RMSNorm, grouped-query attention, gated MLP."""
+
+    def __init__(self, model: PreTrainedModel):
+        super().__init__(model)
+        self.layers = model.model.layers
+
+    @property
+    def n_neurons(self) -> int:
+        return self.layers[0].mlp.down_proj.weight.shape[1]
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        return self.model.model.embed_tokens(tokens)  # Gemma's scales by itself
+
+    def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        like = torch.empty(0, dtype=self.model.dtype, device=positions.device)
+        cosine, sine = self.model.model.rotary_emb(like, positions.reshape(1, -1))
+        return cosine.reshape(*positions.shape, -1), sine.reshape(*positions.shape, -1)
+
+    def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        block = self.layers[layer]
+        normed = block.input_layernorm(hidden)
+        attention = block.self_attn
+        query, key, value = (
+            projection(normed).unflatten(-1, (-1, attention.head_dim))
+            for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
+        if hasattr(attention, "q_norm"):  # Qwen3 norms every head
+            query, key = attention.q_norm(query), attention.k_norm(key)
+        return query, key, value
+
+    def attention_scale(self, layer: int) -> float:
+        return self.layers[layer].self_attn.scaling
+
+    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
+        return hidden + self.layers[layer].self_attn.o_proj(attended)
+
+    def neurons(self, layer: int, hidden: Tensor) -> Tensor:
+        block = self.layers[layer]
+        normed = block.post_attention_layernorm(hidden)
+        return block.mlp.act_fn(block.mlp.gate_proj(normed)) * block.mlp.up_proj(normed)
+
+    def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
+        return self.layers[layer].mlp.down_proj(neurons)
+
+    def final_norm(self, hidden: Tensor) -> Tensor:
+        return self.model.model.norm(hidden)
+
+    def reading(self, layer: int) -> Tensor:
+        return self.layers[layer].mlp.gate_proj.weight
+
+    def writing(self, layer: int) -> Tensor:
+        return self.layers[layer].mlp.down_proj.weight.T
+
+    def mlp_norm_gain(self, layer: int) -> Tensor:
+        return self.layers[layer].post_attention_layernorm.weight
+
+
+FAMILIES: dict[str, type[Adapter]] = {
+    "gpt2": GPT2Adapter,
+    "llama": LlamaAdapter,
+    "mistral": LlamaAdapter,
+    "qwen2": LlamaAdapter,
+    "qwen3": LlamaAdapter,
+    "gemma": LlamaAdapter,
+}
+
+
+def adapt(model: PreTrainedModel) -> Adapter:
+    """The adapter of a loaded model, in evaluation mode, without parameter gradients, and checked.
+
+    Raises:
+        UserError: the family has no adapter, or the adapter does not reproduce the model's own logits.
+    """
+    family = model.config.model_type
+    if family not in FAMILIES:
+        raise UserError(f"model family {family!r} has no adapter; supported families: {', '.join(FAMILIES)}")
+    model.eval().requires_grad_(False)
+    adapter = FAMILIES[family](model)
+    _check_parity(adapter)
+    return adapter
+
+
+@torch.no_grad()
+def _check_parity(adapter: Adapter) -> None:
+    """The adapter's steps, strung together, must give the model's own logits: guards every relative of a family."""
+    from dkn.branches import read_prompts  # a branch's forward is the adapter's, so the check lives on top of it
+
+    vocabulary = adapter.model.config.vocab_size
+    tokens = (torch.arange(6, device=adapter.device) * 7919 + 11) % vocabulary
+    expected = adapter.model(tokens[None]).logits[0, -1].float()
+    prefix = read_prompts(adapter, [tokens.tolist()], [[5]])
+    found = adapter.unembed(adapter.final_norm(prefix.final[0, 0]))
+    difference = float((found - expected).abs().max() / expected.abs().max())
+    if not difference < (1e-4 if adapter.model.dtype == torch.float32 else 0.1):
+        raise UserError(
+            f"the {adapter.model.config.model_type} adapter does not reproduce this model's logits (relative "
+            f"difference {difference:.3g}): its config changes something the adapter does not know"
+        )
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A loaded model with its tokenizer and adapter."""
+
+    adapter: Adapter
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def mask_token(self) -> int:
+        """The token that stands for a masked-out word: the tokenizer's mask token, else its end-of-text token."""
+        for token in (self.tokenizer.mask_token_id, self.tokenizer.eos_token_id):
+            if token is not None:
+                return token
+        raise UserError("the tokenizer has neither a mask nor an end-of-text token; the amig baseline needs one")
+
+
+def load(folder: Path, device: str = "auto", dtype: str = "float32") -> LanguageModel:
+    """Load a prepared model folder (safetensors weights and tokenizer files; nothing is executed).
+
+    Args:
+        folder: a folder in Hugging Face's layout.
+        device: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
+        dtype: the weights' type on the device.
+    """
+    if dtype not in DTYPES:
+        raise UserError(f"unknown dtype {dtype!r}; allowed: {', '.join(DTYPES)}")
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no model here (config.json is missing)")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=DTYPES[dtype],
+        use_safetensors=True,
+        local_files_only=True,
+        attn_implementation="eager",
+    )
+    return LanguageModel(adapt(model.to(device)), tokenizer)

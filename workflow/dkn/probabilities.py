@@ -1,0 +1,27 @@
+"""Answer probabilities that keep their precision near one.
+
+A float32 probability of 0.999 has lost the digits in which its change under an intervention lies. The odds against
+the answer, log((1 - P) / P), keep them: they are the log-sum-exp of all other logits minus the answer's own.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def log_odds_against(logits: Tensor, answers: Tensor) -> Tensor:
+    """log((1 - P) / P) of the answers, float32.
+
+    Args:
+        logits: (..., vocabulary) float32.
+        answers: (...) token ids.
+    """
+    index = answers[..., None]
+    others = logits.scatter(-1, index, float("-inf")).logsumexp(-1)
+    return others - logits.gather(-1, index)[..., 0]
+
+
+def log_prob(log_odds: Tensor) -> Tensor:
+    """log P from the log odds against, in their dtype; pass float64 to keep what small changes need."""
+    return -functional.softplus(log_odds)
