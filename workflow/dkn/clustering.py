@@ -1,0 +1,108 @@
+"""Neurological Topology Clustering and its control (METHOD sections 5 and 6).
+
+NTC's candidates are the dendrogram's components with at least two neurons and enough persistence. Where candidates
+are nested, the antichain of the largest total persistence is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dkn.dendrogram import Dendrogram, dendrogram
+from dkn.errors import UserError
+
+PERSISTENCES = ("difference", "ratio")
+
+
+@dataclass(frozen=True)
+class NTCSettings:
+    """How NTC cuts the dendrogram.
+
+    Attributes:
+        persistence: ``difference`` (death - birth, in units of the filtration's limit) or ``ratio`` (log of
+            death / birth).
+        tau1: components need more persistence than this.
+        quantile: the filtration stops at this quantile of the fact's finite distances.
+        min_size: the fewest neurons of a component.
+    """
+
+    persistence: str
+    tau1: float
+    quantile: float
+    min_size: int
+
+    def __post_init__(self) -> None:
+        if self.persistence not in PERSISTENCES:
+            raise UserError(f"unknown persistence {self.persistence!r}; allowed: {', '.join(PERSISTENCES)}")
+
+
+@dataclass(frozen=True)
+class Component:
+    """A group of a fact's neurons: indices into its neuron list, ascending; birth and death are distances."""
+
+    members: np.ndarray
+    birth: float
+    death: float
+    persistence: float
+
+
+def persistence(tree: Dendrogram, kind: str) -> np.ndarray:
+    """(merges,) how long each component lives: log(death / birth), or (death - birth) / limit."""
+    if kind == "difference":
+        return (tree.death - tree.birth) / tree.limit
+    with np.errstate(divide="ignore"):
+        return np.log(tree.death) - np.log(tree.birth)
+
+
+def best_antichain(tree: Dendrogram, lifetimes: np.ndarray, eligible: np.ndarray) -> list[int]:
+    """The merges, no two nested, whose persistence adds up to the most; one pass up the tree.
+
+    Args:
+        tree: the dendrogram.
+        lifetimes: (merges,) persistence.
+        eligible: (merges,) whether a component may be chosen.
+    Returns:
+        Chosen merges, ascending. On a tie the larger component wins.
+    """
+    best = np.zeros(tree.points + len(lifetimes))
+    whole = np.zeros(len(lifetimes), dtype=bool)
+    for merge, (left, right) in enumerate(tree.children):
+        below = best[left] + best[right]
+        whole[merge] = eligible[merge] and lifetimes[merge] >= below
+        best[tree.points + merge] = lifetimes[merge] if whole[merge] else below
+    covered = np.zeros(len(lifetimes), dtype=bool)
+    chosen = []
+    for merge in range(len(lifetimes) - 1, -1, -1):
+        if whole[merge] and not covered[merge]:
+            chosen.append(merge)
+        for child in tree.children[merge]:
+            if child >= tree.points:
+                covered[child - tree.points] = covered[merge] or whole[merge]
+    return chosen[::-1]
+
+
+def ntc(distances: np.ndarray, settings: NTCSettings) -> list[Component]:
+    """Candidate base degenerate components of one fact from its (n, n) distance matrix, before the functional test."""
+    tree = dendrogram(distances, settings.quantile)
+    if not len(tree.birth):
+        return []
+    lifetimes = persistence(tree, settings.persistence)
+    members = tree.members()
+    sizes = np.array([len(group) for group in members])
+    eligible = (sizes >= settings.min_size) & (lifetimes > settings.tau1)
+    return [
+        Component(members[merge], float(tree.birth[merge]), float(tree.death[merge]), float(lifetimes[merge]))
+        for merge in best_antichain(tree, lifetimes, eligible)
+    ]
+
+
+def random_partition(sizes: Sequence[int], neurons: int, generator: np.random.Generator) -> list[np.ndarray]:
+    """The control: disjoint random groups of the given sizes, drawn from all ``neurons`` of a fact."""
+    order = generator.permutation(neurons)
+    ends = np.cumsum(sizes)
+    if ends[-1] > neurons:
+        raise ValueError(f"groups of sizes {list(sizes)} do not fit into {neurons} neurons")
+    return [np.sort(order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]

@@ -1,0 +1,1 @@
+"""The experiments: functions (model, facts, neuron sets, settings) -> records."""

@@ -1,0 +1,111 @@
+"""Figure ``degeneracy``: drop in Prob against the number of suppressed components, by how many the fact has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from dkn.experiments.names import CONTROL, SELECTIONS
+from dkn.figures.style import COLOURS, GREY, MARKERS, panels
+
+SHOWN = (2, 3, 4, 5)  # facts with more components are few; they are in the CSV
+
+
+def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
+    """The curves of all models as one table: what the figure shows, and the facts with more components too."""
+    columns = [
+        "model",
+        "selection",
+        "grouping",
+        "components",
+        "suppressed_components",
+        "mean",
+        "low",
+        "high",
+        "facts",
+        "subjects",
+    ]
+    rows = [{"model": summary["model"], **row} for summary in summaries for row in summary["curves"]]
+    frame = pd.DataFrame(rows, columns=[*columns, "metric"])
+    return frame.loc[frame["metric"] == "drop", columns].reset_index(drop=True)
+
+
+def _curve(axes: Axes, frame: pd.DataFrame, shift: float, **style: Any) -> None:
+    """One line with its intervals; a point whose interval is undefined (too few subjects) has none."""
+    frame = frame.sort_values("suppressed_components")
+    mean = 100 * frame["mean"].to_numpy(dtype=float)
+    spread = np.abs(100 * frame[["low", "high"]].to_numpy(dtype=float).T - mean)
+    axes.errorbar(
+        frame["suppressed_components"] + shift, mean, yerr=np.nan_to_num(spread), capsize=2, markersize=4, **style
+    )
+
+
+def _panel(axes: Axes, frame: pd.DataFrame) -> None:
+    for place, components in enumerate(SHOWN):
+        here = frame[frame["components"] == components]
+        if here.empty:
+            continue
+        colour, marker, shift = COLOURS[place], MARKERS[place], 0.06 * (place - 1.5)
+        method = here[here["grouping"] != CONTROL]
+        _curve(axes, method, shift, color=colour, marker=marker, linewidth=1.4)
+        last = method.loc[method["suppressed_components"].idxmax()]
+        where = components + shift, 100 * last["mean"]
+        note = f"n = {last['facts']}"
+        axes.annotate(note, where, (6, 0), textcoords="offset points", va="center", size=7, color=colour)
+        _curve(
+            axes,
+            here[here["grouping"] == CONTROL],
+            shift + 0.03,
+            color=colour,
+            marker=marker,
+            markerfacecolor="white",
+            linestyle=":",
+            linewidth=1,
+            alpha=0.7,
+        )
+    axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
+    axes.set_xlim(0.7, max(SHOWN) + 0.8)  # room for the last n
+    axes.set_xticks(range(1, max(SHOWN) + 1))
+
+
+def _legend(figure: Figure) -> None:
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=4, label=f"facts with {components} components")
+        for components, colour, marker in zip(SHOWN, COLOURS, MARKERS, strict=False)
+    ]
+    control: dict[str, Any] = {"linestyle": ":", "marker": "o", "markersize": 4, "markerfacecolor": "white"}
+    handles.append(Line2D([], [], color=GREY, label="control: random groups of the same sizes", **control))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+
+
+def _empty(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "no fact with two or more", ha="center", va="center", color=GREY, transform=axes.transAxes)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def draw(summaries: list[dict[str, Any]]) -> Figure:
+    """One column per model; upper row base degenerate components, lower row all components NTC finds."""
+    frame = table(summaries)
+    figure, axes = panels(len(SELECTIONS), len(summaries), height=2.9)
+    for row, (selection, title) in enumerate(SELECTIONS.items()):
+        for column, summary in enumerate(summaries):
+            place = axes[row][column]
+            chosen = frame[(frame["model"] == summary["model"]) & (frame["selection"] == selection)]
+            if chosen.empty:
+                _empty(place)
+            else:
+                _panel(place, chosen)
+            funnel = summary["funnel"]
+            count = funnel["degenerate" if selection == "bdc" else "with_two_candidates"]
+            place.set_title(f"{summary['model']}: {count} of {funnel['known']} known facts have ≥ 2\n{title}")
+            place.set_ylabel("mean drop in Prob (%)" if column == 0 else "")
+            place.set_xlabel("components suppressed together")
+    _legend(figure)
+    figure.suptitle("Suppressing some or all of a fact's components (mean over facts, 95 % bootstrap over subjects)")
+    return figure

@@ -1,0 +1,126 @@
+"""Intervals and tests over facts (METHOD section 9).
+
+Years of one subject are not independent, so subjects, not facts, are what is resampled and what changes sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+MIN_SUBJECTS = 5  # a bootstrap over fewer says nothing
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over facts with a bootstrap interval; NaN bounds where there are fewer than MIN_SUBJECTS subjects."""
+
+    mean: float
+    low: float
+    high: float
+    facts: int
+    subjects: int
+
+    def as_dict(self) -> dict[str, float | int]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A mean paired difference with its interval and the two-sided p of a sign-flip permutation test."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    facts: int
+    subjects: int
+
+    def as_dict(self) -> dict[str, float | int]:
+        return asdict(self)
+
+
+def _by_subject(values: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums and counts of values per subject, in the subjects' sorted order."""
+    frame = pd.DataFrame({"value": np.asarray(values, dtype=float), "subject": np.asarray(subjects)})
+    if frame["value"].isna().any():
+        raise ValueError("a value is missing: facts without the metric must be counted and left out before")
+    groups = frame.groupby("subject", sort=True)["value"]
+    return groups.sum().to_numpy(), groups.count().to_numpy().astype(float)
+
+
+def _interval(
+    sums: np.ndarray, counts: np.ndarray, resamples: int, confidence: float, generator: np.random.Generator
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean over facts, subjects resampled."""
+    if len(sums) < MIN_SUBJECTS:
+        return float("nan"), float("nan")
+    result = stats.bootstrap(
+        (sums, counts),
+        lambda total, count, axis: total.sum(axis) / count.sum(axis),
+        n_resamples=resamples,
+        paired=True,
+        vectorized=True,
+        confidence_level=confidence,
+        method="percentile",
+        rng=generator,
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def estimate(
+    values: np.ndarray, subjects: np.ndarray, resamples: int, confidence: float, generator: np.random.Generator
+) -> Estimate:
+    """Mean over facts, and its bootstrap interval over subjects.
+
+    Args:
+        values: (facts,) one finite number per fact.
+        subjects: (facts,) whose fact it is.
+    """
+    if not len(values):
+        return Estimate(float("nan"), float("nan"), float("nan"), 0, 0)
+    sums, counts = _by_subject(values, subjects)
+    low, high = _interval(sums, counts, resamples, confidence, generator)
+    return Estimate(float(sums.sum() / counts.sum()), low, high, len(values), len(sums))
+
+
+def paired_contrast(
+    first: np.ndarray,
+    second: np.ndarray,
+    subjects: np.ndarray,
+    resamples: int,
+    confidence: float,
+    generator: np.random.Generator,
+) -> Contrast:
+    """Mean of first - second over facts, with a sign-flip test: under the null, a subject's difference is symmetric."""
+    difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    if not len(difference):
+        missing = float("nan")
+        return Contrast(missing, missing, missing, missing, 0, 0)
+    mean = estimate(difference, subjects, resamples, confidence, generator)
+    sums, _ = _by_subject(difference, subjects)
+    p = float("nan")
+    if len(sums) > 1:
+        test = stats.permutation_test(
+            (sums,),
+            lambda total, axis: total.sum(axis),
+            permutation_type="samples",
+            vectorized=True,
+            n_resamples=resamples,
+            rng=generator,
+        )
+        p = float(test.pvalue)
+    return Contrast(mean.mean, mean.low, mean.high, p, mean.facts, mean.subjects)
+
+
+def holm(p_values: dict[str, float]) -> dict[str, float]:
+    """Holm's step-down adjustment over the contrasts of a setting; NaN stays NaN and does not count."""
+    finite = {name: p for name, p in p_values.items() if np.isfinite(p)}
+    adjusted, largest = {}, 0.0
+    for rank, name in enumerate(sorted(finite, key=finite.__getitem__)):
+        largest = max(largest, min(1.0, (len(finite) - rank) * finite[name]))
+        adjusted[name] = largest
+    return {name: adjusted.get(name, float("nan")) for name in p_values}
