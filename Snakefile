@@ -1,0 +1,37 @@
+# Degenerate knowledge neurons: from facts and a language model to the paper's figures. See README.md.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: workflow.source_path("config.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/facts.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/attribution.smk"
+include: "workflow/rules/structure.smk"
+include: "workflow/rules/experiments.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.figures.input,
+
+
+rule facts:
+    input:
+        f"{RESULTS}/facts/facts.parquet",
+
+
+rule models:
+    input:
+        expand(f"{RESULTS}/{{model}}/model", model=MODELS),
+
+
+rule experiments:
+    input:
+        rules.degeneracy.input,

@@ -1,0 +1,50 @@
+"""``python -m dkn STAGE --flag …``: one command per stage of the workflow, each a module of ``dkn.commands``."""
+
+import ast
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from dkn.errors import UserError
+
+COMMANDS = Path(__file__).parent / "commands"
+
+
+def stages() -> dict[str, str]:
+    """Every stage with the first line of its module's docstring, without importing any."""
+    modules = sorted(path for path in COMMANDS.glob("*.py") if not path.name.startswith("_"))
+    return {
+        path.stem.replace("_", "-"): (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
+        for path in modules
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Run one stage; a user's mistake is one line on standard error and exit status 1."""
+    known = stages()
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: python -m dkn STAGE [--help | --flag value …]\n\nstages:")
+        print("\n".join(f"  {name:22} {summary}" for name, summary in known.items()))
+        return 0
+    if arguments[0] not in known:
+        print(f"error: unknown stage {arguments[0]!r}; stages: {', '.join(known)}", file=sys.stderr)
+        return 2
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    module = importlib.import_module(f"dkn.commands.{arguments[0].replace('-', '_')}")
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(module.main)
+    try:
+        app(arguments[1:], prog_name=f"python -m dkn {arguments[0]}", standalone_mode=True)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

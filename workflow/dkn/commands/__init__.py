@@ -1,0 +1,1 @@
+"""The stages: the only modules, with ``dkn.io`` and ``dkn.sources``, that touch files."""

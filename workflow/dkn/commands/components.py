@@ -1,0 +1,84 @@
+"""Base degenerate components: candidates that pass the functional test."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from typer import Option
+
+from dkn.commands._flags import (
+    BatchFlag,
+    DeviceFlag,
+    DtypeFlag,
+    FactsFlag,
+    KnownFlag,
+    ModelFlag,
+    OutputFlag,
+    ThreadsFlag,
+)
+from dkn.commands._shared import encoded, neuron_sets, open_model, study_facts
+from dkn.encoding import batches
+from dkn.functional_test import FunctionalTest, recovery, relative_drop
+from dkn.interventions import NO_NEURONS, NeuronSet, answer_log_probs
+from dkn.io import read_table, write_table
+from dkn.progress import progress
+from dkn.provenance import provenance
+from dkn.tables import CANDIDATES, COMPONENTS, KNOWLEDGE_NEURONS
+
+
+def _variants(members: NeuronSet, places: list[np.ndarray]) -> list[NeuronSet]:
+    """None, all, then for each component all others suppressed, then for each the component alone suppressed."""
+    everyone = np.arange(len(members))
+    only = [members.take(np.setdiff1d(everyone, part)) for part in places]
+    return [NO_NEURONS, members, *only, *(members.take(part) for part in places)]
+
+
+def _test(frame: pd.DataFrame, prob: np.ndarray, test: FunctionalTest) -> pd.DataFrame:
+    """One fact's candidates with their probabilities and verdicts; ``prob`` is in the order of ``_variants``."""
+    count = len(frame)
+    intact, suppressed, only, without = prob[0], prob[1], prob[2 : 2 + count], prob[2 + count :]
+    recovered, drop = recovery(only, suppressed, intact), relative_drop(intact, without)
+    return frame.assign(
+        prob_intact=intact,
+        prob_all_suppressed=suppressed,
+        prob_only_component=only,
+        prob_without_component=without,
+        recovery=recovered,
+        drop=drop,
+        kept=test.passes(recovered, drop),
+    )
+
+
+def main(
+    model: ModelFlag,
+    facts: FactsFlag,
+    known: KnownFlag,
+    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
+    candidates: Annotated[Path, Option(help="Candidate components.")],
+    output: OutputFlag,
+    test: Annotated[str, Option(help="sufficiency or compensation.")],
+    tau2: Annotated[float, Option(help="Threshold of the functional test.")],
+    batch: BatchFlag = 16,
+    device: DeviceFlag = "auto",
+    dtype: DtypeFlag = "float32",
+    threads: ThreadsFlag = 1,
+) -> None:
+    """Run the functional test on every candidate of every fact."""
+    functional = FunctionalTest(test, tau2)
+    language_model = open_model(model, device, dtype, threads)
+    table = read_table(candidates, CANDIDATES)
+    groups = dict(list(table.groupby("fact_id")))
+    members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
+    chosen = study_facts(facts, known, "all").loc[list(groups)]
+    results = []
+    for group in progress(list(batches(list(encoded(language_model, chosen).values()), batch)), test, unit="batch"):
+        variants = [_variants(members[fact.fact_id], list(groups[fact.fact_id]["places"])) for fact in group]
+        for fact, log_probs in zip(group, answer_log_probs(language_model.adapter, group, variants), strict=True):
+            results.append(_test(groups[fact.fact_id], np.exp(log_probs.sum(1)), functional))
+    tested = pd.concat(results) if results else table.reindex(columns=COMPONENTS.names)
+    tested = tested.sort_values(["fact_id", "component"], ignore_index=True)
+    record = provenance("components", vars(functional), [model, facts, known, neurons, candidates])
+    write_table(output, tested, COMPONENTS, record)
+    kept = tested[tested["kept"].astype(bool)].groupby("fact_id").size()
+    print(f"{int(kept.sum())} of {len(tested)} components kept; {int((kept >= 2).sum())} facts are degenerate")

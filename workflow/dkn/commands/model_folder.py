@@ -1,0 +1,19 @@
+"""A model from a local folder in Hugging Face's layout, linked and not copied."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from dkn.io import atomic_folder
+from dkn.model_sources import finish, link_folder
+
+
+def main(
+    path: Annotated[Path, Option(help="Folder with config.json, safetensors weights and a tokenizer.")],
+    output: Annotated[Path, Option(help="Folder for the model.")],
+) -> None:
+    """Link the folder's files and record their checksums."""
+    with atomic_folder(output) as folder:
+        link_folder(path, folder)
+        finish(folder, "model-folder", {"path": str(path)})

@@ -1,0 +1,112 @@
+"""Reading and writing files: every write is atomic, every table is held to its schema."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dkn.errors import UserError
+
+METADATA_KEY = b"provenance"
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that replaces it when the block ends well and vanishes when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """The same for a folder; an older one in its place is removed first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _arrow(frame: pd.DataFrame, schema: pa.Schema, provenance: dict[str, Any]) -> pa.Table:
+    table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    for field in schema:
+        if not field.nullable and table[field.name].null_count:
+            raise ValueError(f"column {field.name} has missing values")
+    return table.replace_schema_metadata({METADATA_KEY: json.dumps(provenance, sort_keys=True)})
+
+
+def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema, provenance: dict[str, Any]) -> None:
+    """Write a frame as Parquet; columns must match the schema, provenance goes into the file's metadata."""
+    with atomic_file(path) as temporary:
+        pq.write_table(_arrow(frame, schema, provenance), temporary)
+
+
+class TableWriter:
+    """Writes a table one row group at a time, so that memory does not grow with the number of facts."""
+
+    def __init__(self, path: Path, schema: pa.Schema, provenance: dict[str, Any]):
+        self._schema, self._provenance = schema, provenance
+        stated = schema.with_metadata({METADATA_KEY: json.dumps(provenance, sort_keys=True)})
+        self._writer = pq.ParquetWriter(path, stated)
+
+    def append(self, frame: pd.DataFrame) -> None:
+        """Add the rows as one row group."""
+        self._writer.write_table(_arrow(frame, self._schema, self._provenance))
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._writer.close()
+
+
+def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """Read a table and hold it to its schema."""
+    table = pq.read_table(path)
+    if not table.schema.remove_metadata().equals(schema):
+        raise UserError(f"{path}: not a table of the expected columns ({', '.join(schema.names)}); remake it")
+    return table.to_pandas()
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON object, keys in the given order; NaN is written as null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(key): clean(part) for key, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [clean(part) for part in value]
+        if isinstance(value, float) and value != value:
+            return None
+        return value
+
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(clean(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object."""
+    return json.loads(path.read_text())

@@ -1,0 +1,113 @@
+"""Where facts come from: JSON-lines files and URLs, as TempLAMA publishes them, and the templates beside them.
+
+Light imports only: the Snakefile checks local sources with this module before the first job.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+import yaml
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from dkn.errors import UserError
+from dkn.facts import Fact, Templates, make_fact, parse_templates, read_queries
+
+
+@dataclass(frozen=True)
+class FactsSource:
+    """A file or URL of JSON lines (gzip is unpacked), and the SHA-256 it must have, if stated.
+
+    On a command line: ``LOCATION`` or ``LOCATION#sha256=HEX``.
+    """
+
+    location: str
+    sha256: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> FactsSource:
+        location, _, checksum = text.partition("#sha256=")
+        return cls(location, checksum or None)
+
+    @property
+    def is_url(self) -> bool:
+        return self.location.startswith(("http://", "https://"))
+
+    @property
+    def name(self) -> str:
+        """The file's own name, without its folders."""
+        return self.location.rsplit("/", 1)[-1]
+
+
+def _download(url: str) -> bytes:
+    session = requests.Session()
+    session.mount(
+        "https://", HTTPAdapter(max_retries=Retry(5, backoff_factor=1, status_forcelist=[429, 500, 502, 503]))
+    )
+    try:
+        response = session.get(url, timeout=60)
+        response.raise_for_status()
+    except requests.RequestException as error:
+        raise UserError(
+            f"{url}: could not be downloaded ({type(error).__name__}); check the address and the network"
+        ) from None
+    return response.content
+
+
+def read_bytes(source: FactsSource) -> bytes:
+    """The source's bytes, checked against its checksum, unpacked if gzipped."""
+    if source.is_url:
+        content = _download(source.location)
+    else:
+        path = Path(source.location)
+        if not path.is_file():
+            raise UserError(f"{path}: no such facts file")
+        content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if source.sha256 and found != source.sha256:
+        raise UserError(f"{source.location}: sha256 is {found}, expected {source.sha256}")
+    try:
+        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    except (OSError, EOFError) as error:
+        raise UserError(f"{source.location}: broken gzip file ({error})") from None
+
+
+def read_templates(paths: Sequence[Path]) -> Templates:
+    """Relation templates from YAML files; a later file may add relations but not repeat one."""
+    templates: Templates = {}
+    for path in paths:
+        try:
+            tree = yaml.safe_load(path.read_text())
+        except OSError:
+            raise UserError(f"{path}: no such templates file") from None
+        except yaml.YAMLError as error:
+            raise UserError(f"{path}: broken YAML: {' '.join(str(error).split())}") from None
+        for relation, wording in parse_templates(tree, str(path)).items():
+            if relation in templates:
+                raise UserError(f"{path}: relation {relation} has templates already")
+            templates[relation] = wording
+    return templates
+
+
+def read_facts(sources: Sequence[FactsSource], templates: Templates, seed: int) -> list[Fact]:
+    """All facts of all sources, validated, in the sources' order.
+
+    Raises:
+        UserError: at the first bad line, naming file, line number and cause.
+    """
+    facts: list[Fact] = []
+    seen: dict[str, str] = {}
+    for source in sources:
+        try:
+            lines = read_bytes(source).decode("utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{source.location}: not UTF-8 text (byte {error.start})") from None
+        for query, subject in read_queries(lines, templates, source.location, seen):
+            facts.append(make_fact(query, subject, templates, source.name, seed))
+    return facts

@@ -1,0 +1,99 @@
+"""The schema of every table the workflow stores."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    """Columns as given; a name that ends in ``__optional`` may hold nulls."""
+    return pa.schema(
+        [
+            pa.field(name.removesuffix("__optional"), kind, nullable=name.endswith("__optional"))
+            for name, kind in columns.items()
+        ]
+    )
+
+
+TEXT, INT, FLOAT, BOOL = pa.string(), pa.int32(), pa.float64(), pa.bool_()
+
+FACTS = _schema(
+    fact_id=TEXT,
+    subject=TEXT,
+    relation=TEXT,
+    date__optional=TEXT,
+    answers=pa.list_(TEXT),
+    query=TEXT,
+    prompt=TEXT,
+    paraphrases=pa.list_(TEXT),
+    complex=TEXT,
+    split=TEXT,
+    source=TEXT,
+)
+
+# One row per fact. answer: the accepted answer the study uses for this model; rank: of its first token (0 is greedy).
+KNOWN = _schema(
+    fact_id=TEXT,
+    answer=TEXT,
+    known=BOOL,
+    log_prob=FLOAT,
+    prob=FLOAT,
+    geometric_mean_prob=FLOAT,
+    first_token_rank=INT,
+    prompt_tokens=INT,
+    answer_tokens=INT,
+)
+
+# One row per (fact, layer, neuron) whose score exceeds the floor.
+SCORES = _schema(fact_id=TEXT, layer=INT, neuron=INT, score=pa.float32())
+
+# One row per (fact, answer token, layer). error is relative to the fact's largest layer change.
+COMPLETENESS = _schema(
+    fact_id=TEXT, token=INT, layer=INT, prob=FLOAT, change=FLOAT, total=FLOAT, error=FLOAT, nodes=INT, converged=BOOL
+)
+
+# One row per knowledge neuron; place counts a fact's neurons from 0 and is what components refer to.
+KNOWLEDGE_NEURONS = _schema(fact_id=TEXT, place=INT, layer=INT, neuron=INT, score=pa.float32())
+
+# One row per pair of a fact's knowledge neurons (by place) at a finite distance.
+DISTANCES = _schema(fact_id=TEXT, first=INT, second=INT, distance=pa.float32())
+
+# One row per point of a fact's persistence diagram; death is infinite where the class never dies.
+DIAGRAMS = _schema(fact_id=TEXT, dimension=INT, birth=FLOAT, death=FLOAT)
+
+# One row per candidate component of a fact, before the functional test.
+CANDIDATES = _schema(fact_id=TEXT, component=INT, places=pa.list_(INT), birth=FLOAT, death=FLOAT, persistence=FLOAT)
+
+# The same with the functional test. recovery is null where suppressing all KNs does not lower Prob.
+COMPONENTS = _schema(
+    fact_id=TEXT,
+    component=INT,
+    places=pa.list_(INT),
+    birth=FLOAT,
+    death=FLOAT,
+    persistence=FLOAT,
+    prob_intact=FLOAT,
+    prob_all_suppressed=FLOAT,
+    prob_only_component=FLOAT,
+    prob_without_component=FLOAT,
+    recovery__optional=FLOAT,
+    drop=FLOAT,
+    kept=BOOL,
+)
+
+# One row per fact, selection (bdc: components that passed the functional test; candidate: all), grouping (the method
+# or its control), repeat and suppressed subset of components. Log-probabilities are natural, of the whole answer.
+DEGENERACY = _schema(
+    fact_id=TEXT,
+    subject=TEXT,
+    relation=TEXT,
+    selection=TEXT,
+    grouping=TEXT,
+    repeat=INT,
+    components=INT,
+    suppressed=pa.list_(INT),
+    suppressed_components=INT,
+    suppressed_neurons=INT,
+    log_prob_before=FLOAT,
+    log_prob_after=FLOAT,
+)

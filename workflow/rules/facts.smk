@@ -1,0 +1,28 @@
+# All facts of the study, validated, with their wordings and splits.
+
+
+rule make_facts:
+    input:
+        sources=[source for source in FACTS_SOURCES if "#" not in source and "://" not in source],
+        templates=TEMPLATES,
+        code=code("facts"),
+    output:
+        f"{RESULTS}/facts/facts.parquet",
+    log:
+        f"{RESULTS}/logs/facts.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/facts.tsv"
+    conda:
+        "../../envs/lm.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        sources=" ".join(f"--source '{source}'" for source in FACTS_SOURCES),
+        templates=" ".join(f"--templates '{path}'" for path in TEMPLATES),
+        seed=STUDY.seed,
+    message:
+        "Reading and validating the facts"
+    shell:
+        "python -m dkn facts {params.sources} {params.templates} --seed {params.seed} --output {output}"
+        " 2>&1 | tee {log}"
