@@ -24,7 +24,7 @@ def or_stop(check, *arguments):
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         sys.stderr.flush()
-        os._exit(1)  # anything softer and Snakemake wraps the line into a traceback of this file
+        sys.exit(1)
 
 
 STUDY = or_stop(parse_config, config)
