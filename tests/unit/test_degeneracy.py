@@ -13,6 +13,7 @@ from dkn.experiments.degeneracy import DegeneracySettings, degeneracy_records, p
 from dkn.experiments.degeneracy_summary import StatisticsSettings, per_fact, summarise, with_metrics
 from dkn.experiments.names import CONTROL
 from dkn.interventions import NeuronSet
+from dkn.language_models import Adapter
 
 SETTINGS = DegeneracySettings(max_subsets=32, partitions=2, seed=0)
 
@@ -32,23 +33,20 @@ def test_subsets_are_proper_different_and_of_every_size(components: int, limit: 
         assert all(counts[size] == min(per_size, comb(components, size)) for size in range(1, components))
 
 
-def test_records_match_control_in_number_of_neurons_and_ignore_order(tiny_models: dict) -> None:
+def test_records_match_control_in_number_of_neurons_and_ignore_order(adapter: Adapter) -> None:
     """The same facts in another order or another batch give the same records."""
     facts = [EncodedFact("x", [5, 6, 7], [4]), EncodedFact("y", [8, 9, 10, 11], [3])]
     neurons = NeuronSet(np.array([0, 0, 1, 1, 2, 2, 2]), np.array([1, 5, 2, 3, 0, 4, 6]))
     places = [np.array([0, 2]), np.array([1, 3, 4])]
     members = {"x": neurons, "y": neurons}
     groups = {fact.fact_id: with_controls(fact.fact_id, "bdc", places, 7, SETTINGS, "ntc") for fact in facts}
-    for adapter in tiny_models.values():
-        both = degeneracy_records(adapter, facts, members, groups, SETTINGS)
-        alone = pd.concat(
-            [degeneracy_records(adapter, [fact], members, groups, SETTINGS) for fact in reversed(facts)]
-        )
-        keys = ["fact_id", "grouping", "repeat", "suppressed_neurons", "suppressed_components"]
-        left, right = (frame.sort_values(keys, ignore_index=True) for frame in (both, alone))
-        pd.testing.assert_frame_equal(left, right, rtol=1e-4, atol=1e-5)
-        counts = both.groupby(["fact_id", "grouping", "repeat"])["suppressed_neurons"].apply(sorted)
-        assert all(values == [2, 3, 5] for values in counts)
+    both = degeneracy_records(adapter, facts, members, groups, SETTINGS)
+    alone = pd.concat([degeneracy_records(adapter, [fact], members, groups, SETTINGS) for fact in reversed(facts)])
+    keys = ["fact_id", "grouping", "repeat", "suppressed_neurons", "suppressed_components"]
+    left, right = (frame.sort_values(keys, ignore_index=True) for frame in (both, alone))
+    pd.testing.assert_frame_equal(left, right, rtol=1e-4, atol=1e-5)
+    counts = both.groupby(["fact_id", "grouping", "repeat"])["suppressed_neurons"].apply(sorted)
+    assert all(values == [2, 3, 5] for values in counts)
 
 
 def made_records(drops: dict[tuple[str, str], list[tuple[int, float]]]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Distances through the weights: against brute force, and at the edges (METHOD section 4)."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dkn.distances import connection_vectors, distance_matrix
 from dkn.interventions import NeuronSet
+from dkn.language_models import Adapter
 
 
 def brute_force(layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, max_span: int | None) -> np.ndarray:
@@ -24,7 +25,7 @@ def brute_force(layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, ma
         for path in product(*between):
             stops = [start, *path, end]
             length = 0.0
-            for lower, upper in zip(stops[:-1], stops[1:], strict=True):
+            for lower, upper in pairwise(stops):
                 step = abs(float(writing[lower].astype(np.float64) @ reading[upper].astype(np.float64)))
                 length += 1 / step if step else np.inf
             matrix[start, end] = min(matrix[start, end], length)
@@ -79,20 +80,20 @@ def test_a_known_path_by_hand() -> None:
     assert matrix[0, 3] == pytest.approx(0.75)
 
 
-def test_vectors_are_the_models_rows_and_fold_norm_uses_the_gain(tiny_models: dict) -> None:
+def test_vectors_are_the_models_rows_and_fold_norm_uses_the_gain(adapter: Adapter) -> None:
     """METHOD section 2 names the tensors: c_fc columns and c_proj rows; gate_proj rows and down_proj columns."""
     chosen = NeuronSet(np.array([0, 1, 1]), np.array([3, 0, 7]))
-    for name, adapter in tiny_models.items():
-        layers = adapter.model.transformer.h if name == "gpt2" else adapter.model.model.layers
-        reading, writing = connection_vectors(adapter, chosen, fold_norm=False)
-        folded, _ = connection_vectors(adapter, chosen, fold_norm=True)
-        for row, (layer, neuron) in enumerate(zip(chosen.layers, chosen.neurons, strict=True)):
-            block = layers[int(layer)]
-            if name == "gpt2":
-                read, write, gain = block.mlp.c_fc.weight[:, neuron], block.mlp.c_proj.weight[neuron], block.ln_2.weight
-            else:
-                read, write = block.mlp.gate_proj.weight[neuron], block.mlp.down_proj.weight[:, neuron]
-                gain = block.post_attention_layernorm.weight
-            np.testing.assert_array_equal(reading[row], read.numpy())
-            np.testing.assert_array_equal(writing[row], write.numpy())
-            np.testing.assert_allclose(folded[row], (read * gain).numpy(), rtol=1e-6)
+    is_gpt2 = adapter.model.config.model_type == "gpt2"
+    layers = adapter.model.transformer.h if is_gpt2 else adapter.model.model.layers
+    reading, writing = connection_vectors(adapter, chosen, fold_norm=False)
+    folded, _ = connection_vectors(adapter, chosen, fold_norm=True)
+    for row, (layer, neuron) in enumerate(zip(chosen.layers, chosen.neurons, strict=True)):
+        block = layers[int(layer)]
+        if is_gpt2:
+            read, write, gain = block.mlp.c_fc.weight[:, neuron], block.mlp.c_proj.weight[neuron], block.ln_2.weight
+        else:
+            read, write = block.mlp.gate_proj.weight[neuron], block.mlp.down_proj.weight[:, neuron]
+            gain = block.post_attention_layernorm.weight
+        np.testing.assert_array_equal(reading[row], read.numpy())
+        np.testing.assert_array_equal(writing[row], write.numpy())
+        np.testing.assert_allclose(folded[row], (read * gain).numpy(), rtol=1e-6)

@@ -7,9 +7,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from dkn.errors import UserError
+from dkn.validation import place, what
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -20,7 +30,7 @@ RESERVED_NAMES = ("facts", "figures", "tables", "logs", "benchmarks")
 class Section(BaseModel):
     """A part of the configuration; unknown keys and loose types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class BundledFacts(Section):
@@ -37,18 +47,25 @@ class UrlFacts(Section):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
 
-class Facts(Section):
-    sources: Annotated[list[BundledFacts | PathFacts | UrlFacts], Field(min_length=1)]
-    templates: list[str]
+def _kind_of_source(source: Any) -> str | None:
+    """Which of its three keys a facts source has, if exactly one."""
+    found = [kind for kind in ("bundled", "path", "url") if isinstance(source, dict) and kind in source]
+    return found[0] if len(found) == 1 else None
 
-    @field_validator("sources", mode="before")
-    @classmethod
-    def _one_kind(cls, sources: Any) -> Any:
-        kinds = ("bundled", "path", "url")
-        for place, source in enumerate(sources if isinstance(sources, list) else []):
-            if not isinstance(source, dict) or sum(kind in source for kind in kinds) != 1:
-                raise ValueError(f"entry {place + 1} needs exactly one of {', '.join(kinds)}")
-        return sources
+
+FactsSource = Annotated[
+    Annotated[BundledFacts, Tag("bundled")] | Annotated[PathFacts, Tag("path")] | Annotated[UrlFacts, Tag("url")],
+    Discriminator(
+        _kind_of_source,
+        custom_error_type="facts_source",
+        custom_error_message="needs exactly one of bundled, path, url",
+    ),
+]
+
+
+class Facts(Section):
+    sources: Annotated[list[FactsSource], Field(min_length=1)]
+    templates: list[str]
 
 
 class Model(Section):
@@ -117,6 +134,8 @@ class Attribution(Section):
     def _odd_nodes(self) -> Attribution:
         if self.quadrature == "adaptive" and self.nodes % 2 == 0:
             raise ValueError(f"adaptive quadrature needs an odd number of nodes, not {self.nodes}")
+        if self.max_nodes < self.nodes:
+            raise ValueError(f"max_nodes ({self.max_nodes}) must not be below nodes ({self.nodes})")
         return self
 
 
@@ -188,51 +207,50 @@ class Study(Section):
     compute: Compute
 
     @model_validator(mode="after")
-    def _different_names(self) -> Study:
+    def _sections_agree(self) -> Study:
         names = [model.name for model in self.models]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ValueError(f"models: two entries are called {repeated[0]!r}")
+        problems = [
+            f"models: two entries are called {name!r}" for name in sorted({n for n in names if names.count(n) > 1})
+        ]
         if self.attribution.floor > self.knowledge_neurons.fraction:
-            raise ValueError(
-                "attribution.floor must not exceed knowledge_neurons.fraction: lower scores are not stored"
-            )
+            problems.append("attribution.floor must not exceed knowledge_neurons.fraction: lower scores are not stored")
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
 
-# How the parser's kinds of complaint read to a person; the rest keep pydantic's words.
-_KINDS = {"extra_forbidden": "unknown key", "missing": "missing"}
-_TAGS = ("hub", "folder", "wheel", "trained", "BundledFacts", "PathFacts", "UrlFacts")
+# The names of variants in the parser's locations.
+_VARIANTS: dict[str, type[Section]] = {
+    "bundled": BundledFacts,
+    "path": PathFacts,
+    "url": UrlFacts,
+    "hub": HubModel,
+    "folder": FolderModel,
+    "wheel": WheelModel,
+    "trained": TrainedModel,
+}
 
 
-def _section(location: list[str | int]) -> type[BaseModel] | None:
-    """The section that a location like ["attribution", "nods"] lies in, to name its allowed keys."""
+def _section(location: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """The section that a key lies in, from its location without the key itself."""
     section: Any = Study
-    for part in location:
-        if not (isinstance(section, type) and issubclass(section, BaseModel)):
-            return None
-        field = section.model_fields.get(str(part))
-        if field is None:
-            return section
-        section = field.annotation
+    for at, part in enumerate(location):
+        if at and isinstance(location[at - 1], int):
+            section = _VARIANTS[str(part)]
+        elif isinstance(part, str):
+            section = section.model_fields[part].annotation
     return section if isinstance(section, type) and issubclass(section, BaseModel) else None
 
 
-def _sentence(problem: Any) -> str:
-    """One complaint as ``config: where: what (allowed: …)``."""
-    location = [part for part in problem["loc"] if part not in _TAGS]
-    where = ".".join(str(part + 1) if isinstance(part, int) else part for part in location)
-    what = _KINDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
-    if problem["type"] == "extra_forbidden":
-        owner = _section(location[:-1]) if location[0] != "models" else None
-        if location[0] == "models":
-            kinds = {kind.model_fields["source"].annotation.__args__[0]: kind for kind in Model.__subclasses__()}  # type: ignore[union-attr]
-            owner = next((kinds[part] for part in problem["loc"] if part in kinds), None)
-        if owner:
-            what += f"; allowed: {', '.join(owner.model_fields)}"
-    elif problem["type"] not in ("missing", "value_error"):
-        what += f" (found {problem['input']!r})"
-    return f"config: {where}: {what}" if where else f"config: {what}"
+def _sentences(problem: Any) -> list[str]:
+    """One complaint as ``config: where: what``; a check of the whole study may hold several."""
+    location = problem["loc"]
+    where = place(location, _VARIANTS)
+    if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return [f"config: {where}.source: must be one of hub, folder, wheel, trained"]
+    owner = _section(location[:-1]) if problem["type"] == "extra_forbidden" else None
+    prefix = f"config: {where}: " if where else "config: "
+    return [prefix + line for line in what(problem, owner).split("\n")]
 
 
 def parse_config(tree: dict[str, Any]) -> Study:
@@ -244,4 +262,5 @@ def parse_config(tree: dict[str, Any]) -> Study:
     try:
         return Study.model_validate(tree)
     except ValidationError as error:
-        raise UserError("\n".join(_sentence(problem) for problem in error.errors(include_url=False))) from None
+        lines = [line for problem in error.errors(include_url=False) for line in _sentences(problem)]
+        raise UserError("\n".join(lines)) from None

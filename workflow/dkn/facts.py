@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from dkn.errors import UserError
 from dkn.randomness import generator
+from dkn.validation import place, what
 
 GAP = "_X_"
 SUBJECT = "{subject}"
@@ -111,8 +112,8 @@ class Fact:
 def first_problem(error: ValidationError) -> str:
     """Pydantic's first complaint as ``field: what is wrong``."""
     problem = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in problem["loc"] if part != "function-after")
-    return f"{where}: {problem['msg']}" if where else problem["msg"]
+    where = place(problem["loc"])
+    return f"{where}: {what(problem)}" if where else what(problem)
 
 
 def parse_templates(tree: object, where: str) -> Templates:

@@ -51,6 +51,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _arrow(frame: pd.DataFrame, schema: pa.Schema, provenance: dict[str, Any]) -> pa.Table:
+    if unknown := set(frame.columns) - set(schema.names):
+        raise ValueError(f"columns without a place in the schema: {', '.join(sorted(unknown))}")
     table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
     for field in schema:
         if not field.nullable and table[field.name].null_count:
@@ -85,7 +87,10 @@ class TableWriter:
 
 def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
     """Read a table and hold it to its schema."""
-    table = pq.read_table(path)
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid):
+        raise UserError(f"{path}: no Parquet table here; remake it") from None
     if not table.schema.remove_metadata().equals(schema):
         raise UserError(f"{path}: not a table of the expected columns ({', '.join(schema.names)}); remake it")
     return table.to_pandas()

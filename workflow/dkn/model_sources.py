@@ -16,7 +16,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download,
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
-    HfHubHTTPError,
+    HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -63,6 +63,8 @@ def _hub_problem(repo: str, revision: str, error: Exception) -> UserError:
         error, LocalEntryNotFoundError
     ):
         return UserError(f"{name}: no such revision or file; a revision is a commit hash, a branch or a tag")
+    if isinstance(error, HFValidationError) or getattr(error, "errno", None) is not None:
+        return UserError(f"{name}: {' '.join(str(error).split())}")  # a bad name, a full disk: its own words say it
     return UserError(
         f"{name}: the hub cannot be reached and the model is not in the local cache; check the network, or download it "
         f"elsewhere and use `source: folder`"
@@ -73,19 +75,16 @@ def hub_snapshot(repo: str, revision: str) -> Path:
     """The local snapshot of a hub model (downloaded unless cached), safetensors only."""
     try:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(PATTERNS)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+    except Exception as error:  # the HTTP client's own errors too, whichever client the hub library uses
         raise _hub_problem(repo, revision, error) from None
 
 
 def check_hub(repo: str, revision: str) -> None:
     """Raise now what ``hub_snapshot`` would raise later; asks the hub for one file's header at most."""
-    if isinstance(try_to_load_from_cache(repo, "config.json", revision=revision), str):
-        return
     try:
-        get_hf_file_metadata(hf_hub_url(repo, "config.json", revision=revision), timeout=10)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise _hub_problem(repo, revision, error) from None
-    except Exception as error:  # the HTTP client's own connection errors, whichever client the hub library uses
+        if not isinstance(try_to_load_from_cache(repo, "config.json", revision=revision), str):
+            get_hf_file_metadata(hf_hub_url(repo, "config.json", revision=revision), timeout=10)
+    except Exception as error:  # as above
         raise _hub_problem(repo, revision, error) from None
 
 
@@ -137,7 +136,7 @@ def dequantise_gguf(gguf: Path, target: Path) -> None:
 def finish(folder: Path, stage: str, settings: dict[str, object], inputs: Sequence[Path] = ()) -> None:
     """Check a prepared model folder and write its provenance with the checksums of its weights."""
     require_model_folder(folder)
-    record = provenance(stage, settings, list(inputs))
+    record = provenance(stage, settings, inputs)
     files = sorted(path for path in folder.iterdir() if path.name != "provenance.json")
     record["files"] = {path.name: sha256(path) for path in files if path.is_file()}
     write_json(folder / "provenance.json", record)

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,16 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def provenance(stage: str, settings: dict[str, Any], inputs: list[Path]) -> dict[str, Any]:
+def _checksums(paths: Sequence[Path]) -> dict[str, str]:
+    """Checksums by path, absolute ones by name alone: where a checkout lies does not matter."""
+    found: dict[str, str] = {}
+    for path in paths:
+        name = path.name if path.is_absolute() else str(path)
+        found[name if name not in found else f"{path.parent.name}/{name}"] = sha256(path)
+    return found
+
+
+def provenance(stage: str, settings: dict[str, Any], inputs: Sequence[Path]) -> dict[str, Any]:
     """A JSON-ready record of what makes an output. No time in it: equal runs give equal files."""
     code = hashlib.sha256()
     for path in code_files(stage):
@@ -73,6 +83,6 @@ def provenance(stage: str, settings: dict[str, Any], inputs: list[Path]) -> dict
         "settings": settings,
         "settings_sha256": hashlib.sha256(stated.encode()).hexdigest(),
         "code_sha256": code.hexdigest(),
-        "inputs": {path.name if path.is_absolute() else str(path): sha256(path) for path in inputs},
+        "inputs": _checksums(inputs),
         "versions": _versions(),
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,14 +55,23 @@ def _download(url: str) -> bytes:
         response = session.get(url, timeout=60)
         response.raise_for_status()
     except requests.RequestException as error:
+        status = "" if error.response is None else f" {error.response.status_code}"
         raise UserError(
-            f"{url}: could not be downloaded ({type(error).__name__}); check the address and the network"
+            f"{url}: could not be downloaded ({type(error).__name__}{status}); check the address and the network"
         ) from None
     return response.content
 
 
-def read_bytes(source: FactsSource) -> bytes:
-    """The source's bytes, checked against its checksum, unpacked if gzipped."""
+@dataclass(frozen=True)
+class Content:
+    """What a source holds: its text's bytes, unpacked, and the SHA-256 of the file as it came."""
+
+    text: bytes
+    sha256: str
+
+
+def read_source(source: FactsSource) -> Content:
+    """Read or download a source, hold it to its checksum, unpack it if gzipped."""
     if source.is_url:
         content = _download(source.location)
     else:
@@ -73,8 +83,8 @@ def read_bytes(source: FactsSource) -> bytes:
     if source.sha256 and found != source.sha256:
         raise UserError(f"{source.location}: sha256 is {found}, expected {source.sha256}")
     try:
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    except (OSError, EOFError) as error:
+        return Content(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content, found)
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{source.location}: broken gzip file ({error})") from None
 
 
@@ -86,6 +96,8 @@ def read_templates(paths: Sequence[Path]) -> Templates:
             tree = yaml.safe_load(path.read_text())
         except OSError:
             raise UserError(f"{path}: no such templates file") from None
+        except UnicodeDecodeError:
+            raise UserError(f"{path}: not UTF-8 text") from None
         except yaml.YAMLError as error:
             raise UserError(f"{path}: broken YAML: {' '.join(str(error).split())}") from None
         for relation, wording in parse_templates(tree, str(path)).items():
@@ -95,19 +107,23 @@ def read_templates(paths: Sequence[Path]) -> Templates:
     return templates
 
 
-def read_facts(sources: Sequence[FactsSource], templates: Templates, seed: int) -> list[Fact]:
-    """All facts of all sources, validated, in the sources' order.
+def read_facts(sources: Sequence[FactsSource], templates: Templates, seed: int) -> tuple[list[Fact], dict[str, str]]:
+    """All facts of all sources, validated, in the sources' order; and the checksum of each source by its name.
 
     Raises:
         UserError: at the first bad line, naming file, line number and cause.
     """
     facts: list[Fact] = []
     seen: dict[str, str] = {}
+    checksums: dict[str, str] = {}
     for source in sources:
+        content = read_source(source)
+        checksums[source.name] = content.sha256
         try:
-            lines = read_bytes(source).decode("utf-8").split("\n")
+            lines = content.text.decode("utf-8-sig").split("\n")
         except UnicodeDecodeError as error:
-            raise UserError(f"{source.location}: not UTF-8 text (byte {error.start})") from None
+            line = content.text.count(b"\n", 0, error.start) + 1
+            raise UserError(f"{source.location}:{line}: not UTF-8 text") from None
         for query, subject in read_queries(lines, templates, source.location, seen):
             facts.append(make_fact(query, subject, templates, source.name, seed))
-    return facts
+    return facts, checksums

@@ -21,9 +21,8 @@ def main(
 ) -> None:
     """Read, validate and store all facts."""
     sources = [FactsSource.parse(text) for text in source]
-    facts = read_facts(sources, read_templates(templates), seed)
+    facts, checksums = read_facts(sources, read_templates(templates), seed)
     frame = pd.DataFrame([asdict(fact) for fact in facts])
-    local = [Path(part.location) for part in sources if not part.is_url]
-    record = provenance("facts", {"source": source, "seed": seed}, [*local, *templates])
+    record = provenance("facts", {"sources": checksums, "seed": seed}, templates)
     write_table(output, frame, FACTS, record)
     print(f"{len(frame)} facts of {frame['subject'].nunique()} subjects and {frame['relation'].nunique()} relations")

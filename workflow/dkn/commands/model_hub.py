@@ -16,5 +16,6 @@ def main(
 ) -> None:
     """Download safetensors and tokenizer files into the local cache and link them."""
     with atomic_folder(output) as folder:
-        link_folder(hub_snapshot(repo, revision), folder)
-        finish(folder, "model-hub", {"repo": repo, "revision": revision})
+        snapshot = hub_snapshot(repo, revision)
+        link_folder(snapshot, folder)
+        finish(folder, "model-hub", {"repo": repo, "revision": revision, "commit": snapshot.name})

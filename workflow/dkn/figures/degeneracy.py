@@ -56,7 +56,10 @@ def _panel(axes: Axes, frame: pd.DataFrame) -> None:
         last = method.loc[method["suppressed_components"].idxmax()]
         where = components + shift, 100 * last["mean"]
         note = f"n = {last['facts']}"
-        axes.annotate(note, where, (6, 0), textcoords="offset points", va="center", size=7, color=colour)
+        paper = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "boxstyle": "square,pad=0.1"}
+        axes.annotate(
+            note, where, (6, 0), textcoords="offset points", va="center", size=7, color=colour, bbox=paper, zorder=5
+        )
         _curve(
             axes,
             here[here["grouping"] == CONTROL],
@@ -107,5 +110,5 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
             place.set_ylabel("mean drop in Prob (%)" if column == 0 else "")
             place.set_xlabel("components suppressed together")
     _legend(figure)
-    figure.suptitle("Suppressing some or all of a fact's components (mean over facts, 95 % bootstrap over subjects)")
+    figure.suptitle("Suppressing some or all of a fact's components\n(mean over facts, 95 % bootstrap over subjects)")
     return figure

@@ -1,0 +1,160 @@
+"""The conda environments: the pins of requirements.txt, and every module that their stages import."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from dkn.provenance import PACKAGE, code_files
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+# Import name -> package name, where they differ. urllib3 is no pin of its own: requests is built on it and brings it.
+PACKAGES = {"yaml": "pyyaml", "sklearn": "scikit-learn", "urllib3": "requests"}
+
+
+def load_pin() -> ModuleType:
+    """``envs/pin.py``, which is a script and no part of a package."""
+    specification = importlib.util.spec_from_file_location("pin", ROOT / "envs" / "pin.py")
+    assert specification
+    assert specification.loader
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+PIN = load_pin()
+
+
+def requirements() -> dict[str, str]:
+    """Package -> version, read off requirements.txt without ``pin.py``."""
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
+    return dict(re.fullmatch(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines if line)  # type: ignore[union-attr]
+
+
+def tree(path: Path) -> dict[str, Any]:
+    """An environment file."""
+    return yaml.safe_load(path.read_text())
+
+
+def packages(path: Path) -> dict[str, str]:
+    """Package -> version of an environment's pip section."""
+    (section,) = [part["pip"] for part in tree(path)["dependencies"] if isinstance(part, dict)]
+    return dict(line.split("==") for line in section)
+
+
+def stages_by_environment() -> dict[Path, set[str]]:
+    """Environment file -> the stages that the rules run in it."""
+    found: dict[Path, set[str]] = {path: set() for path in ENVIRONMENTS}
+    for path in RULES:
+        for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            stages = re.findall(r"python -m dkn ([\w-]+)", block)
+            files = re.findall(r'conda:\s*"([^"]+)"', block)
+            assert len(files) == (1 if stages else 0), f"{path.name}: rule {block.partition(':')[0]}"
+            for file in files:
+                found[(path.parent / file).resolve()].update(stages)
+    return found
+
+
+STAGES = stages_by_environment()
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of other people's modules that a file imports when it is imported itself."""
+    names: set[str] = set()
+    todo: list[ast.AST] = [ast.parse(path.read_text())]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+        todo.extend(ast.iter_child_nodes(node))
+    return names - set(sys.stdlib_module_names) - {PACKAGE.name}
+
+
+# --- pins ---------------------------------------------------------------------------------------------------
+
+
+def test_requirements_are_exact_pins_each_stated_once() -> None:
+    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
+    assert PIN.pins() == requirements()
+    assert len(lines) == len(requirements())
+
+
+@pytest.mark.parametrize("package", requirements())
+def test_a_pin_is_what_is_installed_here(package: str) -> None:
+    """The tests speak for the pinned versions only if these are the ones that run."""
+    try:
+        found = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        pytest.skip(f"{package} is not installed")
+    assert found.partition("+")[0] == requirements()[package]
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_an_environments_pins_are_those_of_requirements(path: Path) -> None:
+    assert packages(path).items() <= requirements().items()
+    assert PIN.pinned(path.read_text()) == path.read_text(), "run `make envs`"
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_pinning_mends_versions_and_nothing_else(path: Path) -> None:
+    text = path.read_text()
+    assert PIN.pinned(re.sub(r"==\S+", "==0.0.1", text)) == text
+    assert PIN.pinned(re.sub(r"==\S+", "", text)) == text
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_conda_gives_python_and_pip_from_conda_forge_only(path: Path) -> None:
+    content = tree(path)
+    assert content["channels"] == ["conda-forge"]
+    names = [part for part in content["dependencies"] if isinstance(part, str)]
+    assert [re.split(r"[=<>]", name)[0] for name in names] == ["python", "pip"]
+    assert content["name"] == f"dkn-{path.stem}"
+
+
+def test_environments_agree_on_python() -> None:
+    assert len({part for path in ENVIRONMENTS for part in tree(path)["dependencies"] if "python" in part}) == 1
+
+
+# --- modules ------------------------------------------------------------------------------------------------
+
+
+def test_every_environment_serves_a_stage() -> None:
+    assert all(STAGES.values())
+    assert set(STAGES) == set(ENVIRONMENTS)
+
+
+@pytest.mark.parametrize(
+    ("path", "stage"),
+    [(path, stage) for path, stages in STAGES.items() for stage in sorted(stages)],
+    ids=lambda value: value.stem if isinstance(value, Path) else value,
+)
+def test_an_environment_holds_what_its_stage_imports(path: Path, stage: str) -> None:
+    files = [*code_files(stage), PACKAGE / "__main__.py", *PACKAGE.rglob("__init__.py")]
+    needed = {PACKAGES.get(name, name) for file in files for name in imported(file)}
+    assert needed <= packages(path).keys()
+
+
+def test_light_environments_hold_no_models() -> None:
+    for path in ENVIRONMENTS:
+        if path.stem != "lm":
+            assert not {"torch", "transformers"} & packages(path).keys()
+
+
+def test_requirements_hold_every_module_of_the_package() -> None:
+    needed = {PACKAGES.get(name, name) for file in PACKAGE.rglob("*.py") for name in imported(file)}
+    assert needed <= requirements().keys()

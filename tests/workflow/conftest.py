@@ -1,0 +1,114 @@
+"""A copy of the workflow in a folder of its own, and a shortened study in it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("Snakefile", "config.yaml", "config", "workflow", "resources", "envs", "profiles")
+
+
+def short_config(architectures: tuple[str, ...] = ("gpt2", "llama")) -> dict:
+    """The default study on every twelfth bundled fact, with models of a tenth of the size."""
+    model = {
+        "source": "trained",
+        "layers": 5,
+        "width": 48,
+        "heads": 4,
+        "kv_heads": 2,
+        "neurons": 128,
+        "vocabulary": 1000,
+        "dropout": 0.05,
+        "epochs": 45,
+        "batch": 16,
+        "learning_rate": 0.005,
+        "target": 0.6,
+    }
+    return {
+        "facts": {"sources": [{"path": "short.jsonl"}]},
+        "models": [{**model, "name": f"{name}-short", "architecture": name} for name in architectures],
+        "minimum_known": 10,
+        "statistics": {"resamples": 200},
+    }
+
+
+def rules_in(output: str) -> set[str]:
+    """The rules in Snakemake's table of jobs; empty only where it says that there is nothing to be done."""
+    table = re.search(r"^job +count\n-+ +-+\n((?:\w+ +\d+\n)+)", output, flags=re.MULTILINE)
+    if table is None:
+        assert "Nothing to be done" in output, output
+        return set()
+    return {line.split()[0] for line in table[1].splitlines()} - {"all", "total"}
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A working copy of the workflow."""
+
+    path: Path
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", "short.yaml"]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake here; its output, standard error included, is in ``stdout``."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+
+    def planned(self, *arguments: str) -> set[str]:
+        """The rules that a dry run would run."""
+        result = self.run("--dry-run", *arguments)
+        assert result.returncode == 0, result.stdout
+        return rules_in(result.stdout)
+
+    def configure(self, content: dict) -> None:
+        (self.path / "short.yaml").write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture(scope="session")
+def new_checkout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict], Checkout]:
+    """Make a fresh copy of the workflow with a configuration and short facts."""
+
+    def make(content: dict) -> Checkout:
+        checkout = Checkout(tmp_path_factory.mktemp("checkout"))
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, checkout.path / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, checkout.path / name)
+        lines = [
+            line
+            for name in ("temporal", "static")
+            for line in (ROOT / "resources" / "facts" / f"{name}.jsonl").read_text().splitlines()[::12]
+        ]
+        (checkout.path / "short.jsonl").write_text("\n".join(lines) + "\n")
+        checkout.configure(content)
+        return checkout
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def study(new_checkout: Callable[[dict], Checkout]) -> Checkout:
+    """The shortened default study, finished."""
+    checkout = new_checkout(short_config())
+    result = checkout.run()
+    assert result.returncode == 0, result.stdout[-4000:]
+    return checkout

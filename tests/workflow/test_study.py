@@ -1,0 +1,228 @@
+"""Whole runs of the shortened study: what comes out, what reruns, what is found before the first job."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from matplotlib.image import imread
+
+from dkn.io import read_table
+from dkn.tables import COMPLETENESS, COMPONENTS, DEGENERACY, FACTS, KNOWLEDGE_NEURONS, KNOWN, SCORES
+
+from .conftest import Checkout, rules_in, short_config
+
+MODELS = ("gpt2-short", "llama-short")
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
+@pytest.mark.parametrize("name", ["degeneracy", "persistence"])
+def test_every_figure_has_its_three_files_and_shows_something(study: Checkout, name: str) -> None:
+    figures = study.path / "results" / "figures"
+    assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    image = imread(figures / f"{name}.png")
+    assert min(image.shape[:2]) > 400
+    assert image.std() > 0.05
+    frame = pd.read_csv(figures / f"{name}.csv")
+    assert set(frame["model"]) == set(MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tables_keep_their_schemas_and_fit_together(study: Checkout, model: str) -> None:
+    folder = study.path / "results" / model
+    facts = read_table(study.path / "results" / "facts" / "facts.parquet", FACTS)
+    known = read_table(folder / "known.parquet", KNOWN)
+    neurons = read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS)
+    components = read_table(folder / "components" / "ntc.parquet", COMPONENTS)
+    records = read_table(folder / "experiments" / "degeneracy-ntc" / "records.parquet", DEGENERACY)
+    assert set(known["fact_id"]) == set(facts["fact_id"])
+    assert set(neurons["fact_id"]) <= set(known.loc[known["known"], "fact_id"])
+    sizes = neurons.groupby("fact_id").size()
+    for row in components.itertuples():
+        assert max(row.places) < sizes[row.fact_id]
+    assert (records["log_prob_before"] <= 0).all()
+    assert set(records["grouping"]) == {"ntc", "random-partition"}
+    assert "test" in set(facts["split"])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_shard_is_complete_and_attributed_once(study: Checkout, model: str) -> None:
+    folder = study.path / "results" / model / "attribution"
+    known = read_table(study.path / "results" / model / "known.parquet", KNOWN)
+    shards = [read_table(folder / f"{shard}-of-2.completeness.parquet", COMPLETENESS) for shard in (1, 2)]
+    ids = [set(shard["fact_id"]) for shard in shards]
+    assert not ids[0] & ids[1]
+    assert ids[0] | ids[1] == set(known.loc[known["known"], "fact_id"])
+    checks = pd.concat(shards)
+    assert (checks["error"] <= 1e-3).all()
+    assert checks["converged"].all()
+    file = pq.ParquetFile(folder / "1-of-2.parquet")
+    assert file.num_row_groups == len(ids[0])
+    scores = read_table(folder / "1-of-2.parquet", SCORES)
+    assert (scores["score"] > 0).all()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_summary_counts_every_step_and_says_what_made_it(study: Checkout, model: str) -> None:
+    summary = json.loads(
+        (study.path / "results" / model / "experiments" / "degeneracy-ntc" / "summary.json").read_text()
+    )
+    funnel = list(summary["funnel"].values())
+    assert funnel[0] > 80
+    assert summary["funnel"]["degenerate"] <= summary["funnel"]["with_two_candidates"]
+    assert {row["kind"] for row in summary["estimates"]} == {"partial", "full", "gap"}
+    provenance = summary["provenance"]
+    assert provenance["settings"]["seed"] == 0
+    assert len(provenance["code_sha256"]) == 64
+    assert any(name.endswith("records.parquet") for name in provenance["inputs"])
+
+
+def test_a_second_run_does_nothing(study: Checkout) -> None:
+    result = study.run()
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout
+
+
+def test_another_run_gives_identical_records(study: Checkout, new_checkout: Callable[[dict], Checkout]) -> None:
+    """A fresh checkout, one model of the two, another number of cores: the same bytes of every table."""
+    again = new_checkout(short_config(("llama",)))
+    result = again.run("--cores", "1", "degeneracy")
+    assert result.returncode == 0, result.stdout[-4000:]
+    tables = sorted((again.path / "results").rglob("*.parquet"))
+    assert len(tables) > 8
+    for table in tables:
+        other = study.path / table.relative_to(again.path)
+        assert table.read_bytes() == other.read_bytes(), table.name
+
+
+def test_an_edit_reruns_what_it_touches_and_nothing_else(study: Checkout) -> None:
+    library = study.path / "workflow" / "dkn"
+    (library / "attribution.py").touch()
+    assert study.planned() == set()
+    append(library / "figures" / "persistence.py", "\n# an edit\n")
+    assert study.planned() == {"figure_persistence"}
+    result = study.run("results/figures/persistence.pdf")
+    assert result.returncode == 0, result.stdout
+    assert study.planned() == set()
+    append(library / "attribution.py", "\n# an edit\n")
+    planned = study.planned()
+    assert "attribution" in planned
+    assert not planned & {"make_facts", "model_trained", "known"}
+
+
+def test_a_changed_threshold_keeps_the_attributions(study: Checkout) -> None:
+    study.configure({**short_config(), "knowledge_neurons": {"fraction": 0.3}})
+    planned = study.planned("--rerun-triggers", "params")
+    study.configure(short_config())
+    assert "knowledge_neurons" in planned
+    assert "attribution" not in planned
+
+
+def test_a_prepared_folder_is_a_model_too(study: Checkout, new_checkout: Callable[[dict], Checkout]) -> None:
+    """The trained model, used as a local folder by another study, knows the same facts."""
+    checkout = new_checkout(
+        {
+            "facts": {"sources": [{"path": "short.jsonl"}]},
+            "models": [
+                {"name": "mine", "source": "folder", "path": str(study.path / "results" / "gpt2-short" / "model")}
+            ],
+            "minimum_known": 1,
+        }
+    )
+    result = checkout.run("results/mine/known.parquet")
+    assert result.returncode == 0, result.stdout[-3000:]
+    mine, original = (
+        read_table(place / "known.parquet", KNOWN)
+        for place in (checkout.path / "results" / "mine", study.path / "results" / "gpt2-short")
+    )
+    pd.testing.assert_frame_equal(mine, original)
+    weights = checkout.path / "results" / "mine" / "model" / "model.safetensors"
+    assert weights.is_symlink()
+
+
+def test_a_model_that_knows_too_little_ends_in_one_line(study: Checkout) -> None:
+    result = study.run("--config", "minimum_known=100000", "--forcerun", "known", "--until", "known", "-q")
+    assert result.returncode != 0
+    assert "the study needs at least 100000" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+BAD_STUDIES = {
+    "unknown key": ({"sed": 1}, "config: sed: unknown key; allowed: seed"),
+    "wrong type": ({"seed": "zero"}, "config: seed: "),
+    "wrong value": ({"attribution": {"baseline": "mean"}}, "'amig' or 'zero'"),
+    "missing facts": ({"facts": {"sources": [{"path": "absent.jsonl"}]}}, "absent.jsonl: no such facts file"),
+    "missing templates": ({"facts": {"templates": ["absent.yaml"]}}, "absent.yaml: no such templates file"),
+    "missing model": (
+        {"models": [{"name": "mine", "source": "folder", "path": "absent"}]},
+        "model mine: absent: no such model folder",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", BAD_STUDIES)
+def test_mistakes_are_found_before_the_first_job(mistake: str, new_checkout: Callable[[dict], Checkout]) -> None:
+    content, message = BAD_STUDIES[mistake]
+    checkout = new_checkout(content)
+    result = checkout.run()
+    assert result.returncode == 1
+    errors = [line for line in result.stdout.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in result.stdout
+    assert not (checkout.path / "results" / "facts").exists()
+    assert not list((checkout.path / ".snakemake" / "locks").glob("*"))
+
+
+def test_a_bad_line_of_facts_is_named_before_the_first_job(new_checkout: Callable[[dict], Checkout]) -> None:
+    checkout = new_checkout(short_config())
+    append(checkout.path / "short.jsonl", '{"query": "nothing"}\n')
+    lines = len((checkout.path / "short.jsonl").read_text().splitlines())
+    result = checkout.run()
+    assert result.returncode == 1
+    assert f"error: short.jsonl:{lines}: " in result.stdout
+
+
+def test_a_killed_study_goes_on_where_it_stopped(new_checkout: Callable[[dict], Checkout]) -> None:
+    """Everything is killed in the middle of the attribution; what was done stays done."""
+    checkout = new_checkout(short_config(("gpt2",)))
+    running = subprocess.Popen(
+        checkout.command(),
+        cwd=checkout.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    known = checkout.path / "results" / "gpt2-short" / "known.parquet"
+    deadline = time.monotonic() + 300
+    while not known.is_file() and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert known.is_file()
+    time.sleep(2)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    model = checkout.path / "results" / "gpt2-short" / "model" / "model.safetensors"
+    made = model.stat().st_mtime_ns
+    assert not (checkout.path / "results" / "figures" / "degeneracy.pdf").exists()
+
+    assert checkout.run("--unlock").returncode == 0
+    result = checkout.run()
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert not rules_in(result.stdout) & {"make_facts", "model_trained", "known"}
+    assert model.stat().st_mtime_ns == made
+    frame = pd.read_csv(checkout.path / "results" / "figures" / "degeneracy.csv")
+    assert np.isfinite(frame["mean"]).all()
+    left = [path for path in (checkout.path / "results").rglob(".*") if path.name != ".snakemake_timestamp"]
+    assert all(path.name.startswith(".") for path in left)
