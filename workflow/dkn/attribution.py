@@ -26,7 +26,7 @@ from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.language_models import Adapter
 from dkn.probabilities import log_odds_against, log_prob
-from dkn.quadrature import nodes_and_weights
+from dkn.quadrature import RULES, nodes_and_weights
 
 BASELINES = ("amig", "zero")
 
@@ -49,13 +49,17 @@ class AttributionSettings:
     quadrature: str = "adaptive"
     nodes: int = 3
     tolerance: float = 1e-3
-    max_nodes: int = 96
+    max_nodes: int = 192
     max_rows: int = 2048
     masked_tokens: int = 8192
 
     def __post_init__(self) -> None:
         if self.baseline not in BASELINES:
             raise UserError(f"unknown baseline {self.baseline!r}; allowed: {', '.join(BASELINES)}")
+        if self.quadrature not in RULES:
+            raise UserError(f"unknown quadrature {self.quadrature!r}; allowed: {', '.join(RULES)}")
+        if self.nodes < 1:
+            raise UserError(f"a quadrature needs at least one node, not {self.nodes}")
         if self.quadrature == "adaptive" and self.nodes % 2 == 0:
             raise UserError(f"adaptive quadrature needs an odd number of first nodes, not {self.nodes}")
 
@@ -301,6 +305,14 @@ def _integrate(
     )
 
 
+def _rank_by_error(group: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """(pieces,) place of each piece within its group, the largest error first."""
+    order = np.lexsort((-error, group))
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
+    return ranks
+
+
 def _refine(
     paths: _Paths, pieces: _Intervals, shape: tuple[int, int, int], limit: np.ndarray, settings: AttributionSettings
 ) -> tuple[_Intervals, np.ndarray]:
@@ -310,19 +322,18 @@ def _refine(
     middle is a node, so halving costs no extra evaluation of P.
     """
     nodes = np.full(shape, settings.nodes)
+    cost = 2 * settings.nodes  # of halving one piece
     while True:
         group = np.ravel_multi_index((pieces.rows.fact, pieces.rows.target, pieces.rows.layer), shape)
         size = int(np.prod(shape))
         total = np.bincount(group, pieces.error, minlength=size)
         count = np.bincount(group, minlength=size)
         allowed = np.broadcast_to(limit[:, None, None], shape).ravel()
-        split = (total > allowed)[group] & (pieces.error > (allowed / np.maximum(count, 1))[group])
-        cost = 2 * settings.nodes * np.bincount(group[split], minlength=size)
-        affordable = nodes.ravel() + cost <= settings.max_nodes
-        split &= affordable[group]
+        wanted = (total > allowed)[group] & (pieces.error > (allowed / np.maximum(count, 1))[group])
+        split = wanted & (_rank_by_error(group, pieces.error) < ((settings.max_nodes - nodes.ravel()) // cost)[group])
         if not split.any():
             return pieces, nodes
-        nodes += np.where(affordable, cost, 0).reshape(shape)
+        nodes += cost * np.bincount(group[split], minlength=size).reshape(shape)
         halved = pieces.take(np.flatnonzero(split))
         middle = (halved.rows.alpha + halved.upper) / 2
         lower = _integrate(

@@ -122,14 +122,15 @@ def edited_weights(adapter: Adapter, edit: NeuronSet, factor: float) -> Iterator
     Afterwards the weights are what they were, bit for bit, whatever happened inside.
     """
     touched = []
-    with torch.no_grad():
-        try:
+    try:
+        with torch.no_grad():
             for layer in np.unique(edit.layers):
                 neurons = torch.from_numpy(edit.neurons[edit.layers == layer]).to(adapter.device)
                 for weight in (adapter.reading(int(layer)), adapter.writing(int(layer))):
                     touched.append((weight, neurons, weight[neurons].clone()))
                     weight[neurons] *= factor
-            yield
-        finally:
+        yield
+    finally:
+        with torch.no_grad():
             for weight, neurons, saved in reversed(touched):
                 weight[neurons] = saved

@@ -11,6 +11,7 @@ import torch
 
 from dkn.branches import read_prompts
 from dkn.encoding import EncodedFact
+from dkn.errors import UserError
 from dkn.language_models import LanguageModel
 from dkn.probabilities import log_odds_against, log_prob
 
@@ -34,7 +35,8 @@ def _continues_word(model: LanguageModel, token: int) -> bool:
     piece = model.tokenizer.convert_ids_to_tokens(token)
     if piece is None or piece.startswith(WORD_STARTS):
         return False
-    return model.tokenizer.decode([token])[:1].isalnum()
+    first = model.tokenizer.decode([token])[:1]
+    return first.isalnum() or first == "\N{REPLACEMENT CHARACTER}"  # part of a letter of several bytes
 
 
 @torch.no_grad()
@@ -43,6 +45,9 @@ def recall(model: LanguageModel, facts: Sequence[EncodedFact]) -> list[Recall]:
 
     Greedy decoding gives the answer exactly when every answer token is the first choice after the ones before it, so
     one forward pass decides it.
+
+    Raises:
+        UserError: a probability is NaN or infinite, naming the fact.
     """
     adapter = model.adapter
     tokens = [fact.prompt + fact.answer for fact in facts]
@@ -52,12 +57,15 @@ def recall(model: LanguageModel, facts: Sequence[EncodedFact]) -> list[Recall]:
     answers = torch.tensor([fact.answer for fact in facts], device=logits.device)
     log_probs = log_prob(log_odds_against(logits[:, :-1], answers).double())
     ranks = (logits[:, :-1] > logits[:, :-1].gather(-1, answers[..., None])).sum(-1)
-    after = logits[:, -1].argmax(-1)
+    choice = logits.argmax(-1)
+    for fact, finite in zip(facts, log_probs.isfinite().all(-1), strict=True):
+        if not finite:
+            raise UserError(f"fact {fact.fact_id}: the model gives probabilities that are not finite (NaN or infinite)")
     return [
         Recall(
             log_probs[row].cpu().numpy(),
             ranks[row].cpu().numpy(),
-            bool((ranks[row] == 0).all()) and not _continues_word(model, int(after[row])),
+            bool((choice[row, :-1] == answers[row]).all()) and not _continues_word(model, int(choice[row, -1])),
         )
         for row in range(len(facts))
     ]
