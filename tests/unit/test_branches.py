@@ -26,10 +26,15 @@ def modules_by_part(adapter: Adapter) -> tuple[nn.Module, list[nn.Module], list[
     return model.model.norm, norms, plain.down_projections(model)
 
 
+def embed(adapter: Adapter, tokens: Sequence[int]) -> Tensor:
+    """(1, length, width): what enters layer 0."""
+    return adapter.embed(torch.tensor([tokens]), torch.arange(len(tokens)))
+
+
 def read_branches(adapter: Adapter, prefix: Prefix, branches: Sequence[Sequence[Sequence[int]]], tokens: int) -> Tensor:
     """Logits (F, R, T, vocabulary) of branches: whole token sequences whose last T tokens enter at layer 0."""
     starts = torch.tensor([[len(row) - tokens for row in rows] for rows in branches])
-    hidden = torch.stack([torch.cat([adapter.embed(torch.tensor([row]))[:, -tokens:] for row in r]) for r in branches])
+    hidden = torch.stack([torch.cat([embed(adapter, row)[:, -tokens:] for row in r]) for r in branches])
     visible = visible_prefix(prefix, starts)
     rotation = adapter.rotation(starts[..., None] + torch.arange(tokens))
     for layer in range(adapter.n_layers):

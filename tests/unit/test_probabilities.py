@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from dkn.probabilities import log_odds_against, log_prob
+from dkn.probabilities import log_odds_against, log_prob, log_prob_gradient
 
 unhurried = settings(deadline=None, database=None)
 
@@ -95,3 +95,17 @@ def test_leading_axes_are_free() -> None:
     found = log_prob(log_odds_against(logits, answers).double())
     assert found.dtype == torch.float64
     assert torch.allclose(found, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_the_gradient_is_autograds() -> None:
+    """Of log P with respect to the logits, in float64, also where P is very near one."""
+    torch.manual_seed(0)
+    logits = torch.randn(6, 30, dtype=torch.float64) * 4
+    answers = torch.tensor([3, 0, 29, 7, 7, 12])
+    logits[1, 0] += 60
+    leaf = logits.clone().requires_grad_()
+    expected_odds = log_odds_against(leaf, answers)
+    log_prob(expected_odds).sum().backward()
+    odds, gradient = log_prob_gradient(logits.clone(), answers)
+    torch.testing.assert_close(odds, expected_odds.detach())
+    torch.testing.assert_close(gradient, leaf.grad, rtol=1e-9, atol=1e-30)

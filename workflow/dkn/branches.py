@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from dkn.errors import UserError
 from dkn.language_models import Adapter, rotate
+from dkn.memory import RowBudget
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ def read_prompts(
         tokens[row, : len(prompt)] = torch.tensor(prompt)
     queried = torch.tensor(positions, device=adapter.device)
 
-    hidden = adapter.embed(tokens.to(adapter.device))
-    rotation = adapter.rotation(torch.arange(longest, device=adapter.device))
+    places = torch.arange(longest, device=adapter.device)
+    hidden = adapter.embed(tokens.to(adapter.device), places)
+    rotation = adapter.rotation(places)
     prefix = Prefix([], [], [], [], hidden, queried)
     for layer in range(adapter.n_layers):
         query, key, value = adapter.attention_inputs(layer, hidden)
@@ -153,3 +155,81 @@ def attend(
         from_self = (to_self.flatten(3, 4) @ value).view(query.shape)
     attended = (from_prefix + from_self).permute(0, 2, 3, 1, 4, 5).flatten(3)
     return adapter.add_attention(layer, hidden, attended)
+
+
+MASKED_BLOCKS = 4
+
+
+def _masked_block(
+    adapter: Adapter, tokens: Tensor, masked: Tensor, start: int, prefix: Prefix, mask_token: int
+) -> list[Tensor]:
+    """Neurons at the queried positions when one token is masked, per layer (F, R, Q, neurons).
+
+    Args:
+        tokens: (F, S) the prompts.
+        masked: (R,) positions to mask, one per branch, none before ``start``.
+        start: where the branches begin; everything before is the cached prefix.
+    """
+    facts, rows = len(tokens), len(masked)
+    copies = tokens[:, None, start:].repeat(1, rows, 1)
+    copies[:, torch.arange(rows), masked - start] = mask_token
+    places = torch.arange(start, tokens.shape[1], device=tokens.device)
+    hidden = adapter.embed(copies, places)
+    rotation = adapter.rotation(places.expand(facts, rows, -1))
+    visible = visible_prefix(prefix, torch.full((facts, rows), start, device=tokens.device))
+    queried = (prefix.positions - start).clamp(min=0)[:, None, :, None]
+    found = []
+    for layer in range(adapter.n_layers):
+        hidden = attend(adapter, layer, prefix, hidden, visible, rotation)
+        if layer == adapter.n_layers - 1:  # nothing after these neurons is needed, nor are those of other positions
+            hidden = hidden.gather(2, queried.expand(-1, rows, -1, hidden.shape[-1]))
+            found.append(adapter.neurons(layer, hidden))
+            return found
+        neurons = adapter.neurons(layer, hidden)
+        found.append(neurons.gather(2, queried.expand(-1, rows, -1, neurons.shape[-1])))
+        hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, neurons))
+    return found
+
+
+@torch.no_grad()
+def masked_neurons(
+    adapter: Adapter,
+    prompts: Sequence[Sequence[int]],
+    places: Sequence[range],
+    prefix: Prefix,
+    mask_token: int,
+    budget: RowBudget,
+) -> list[Tensor]:
+    """Mean neurons at the queried positions over prompt copies with one token masked.
+
+    A copy differs from the prompt from its masked position on, so what comes before is read from the prompt's own
+    cache: positions are cut into blocks, and the copies of a block start where the block does.
+
+    Args:
+        prompts: F token sequences, as read into ``prefix``.
+        places: for each, the positions to mask; a range.
+        mask_token: the token put there.
+    Returns:
+        Per layer (F, Q, neurons) float32.
+    """
+    device = adapter.device
+    longest = max(len(prompt) for prompt in prompts)
+    tokens = torch.zeros(len(prompts), longest, dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        tokens[row, : len(prompt)] = torch.tensor(prompt)
+    tokens = tokens.to(device)
+    first = torch.tensor([place.start for place in places], device=device)
+    last = torch.tensor([place.stop for place in places], device=device)
+    sums = [torch.zeros(neurons.shape, device=device) for neurons in prefix.neurons]
+    left = list(range(min(place.start for place in places), max(place.stop for place in places)))
+    per_block = -(-len(left) // MASKED_BLOCKS)
+    while left:
+        with budget.attempt(smallest=len(prompts) * longest) as rows:
+            fitting = max(1, rows // (len(prompts) * (longest - left[0])))
+            masked = torch.tensor(left[: min(per_block, fitting)], device=device)
+            found = _masked_block(adapter, tokens, masked, left[0], prefix, mask_token)
+            counted = ((masked >= first[:, None]) & (masked < last[:, None])).float()  # (F, R)
+            for total, neurons in zip(sums, found, strict=True):
+                total += torch.einsum("fr,frqn->fqn", counted, neurons.float())
+            left = left[len(masked) :]
+    return [total / (last - first)[:, None, None] for total in sums]

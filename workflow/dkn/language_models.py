@@ -45,8 +45,8 @@ class Adapter(ABC):
         """MLP neurons per layer."""
 
     @abstractmethod
-    def embed(self, tokens: Tensor) -> Tensor:
-        """(batch, length) token ids -> (batch, length, width): what enters layer 0."""
+    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        """Token ids (..., length) at positions (length,) -> (..., length, width): what enters layer 0."""
 
     @abstractmethod
     def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -96,6 +96,11 @@ class Adapter(ABC):
         """Logits of the normed final residual stream, in float32: (..., vocabulary)."""
         return self.model.get_output_embeddings()(normed).float()
 
+    def unembed_gradient(self, gradient: Tensor) -> Tensor:
+        """Unembedding is linear: a gradient of logits becomes one of ``normed``, in float32."""
+        weight = self.model.get_output_embeddings().weight
+        return (gradient.to(weight.dtype) @ weight).float()
+
 
 class GPT2Adapter(Adapter):
     """GPT-2: learned positions, LayerNorm, fused query/key/value projection, one-matrix MLP."""
@@ -108,8 +113,7 @@ class GPT2Adapter(Adapter):
     def n_neurons(self) -> int:
         return self.layers[0].mlp.c_proj.weight.shape[0]
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        positions = torch.arange(tokens.shape[-1], device=tokens.device)
+    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
         return self.model.transformer.wte(tokens) + self.model.transformer.wpe(positions)
 
     def rotation(self, positions: Tensor) -> None:
@@ -171,7 +175,7 @@ class LlamaAdapter(Adapter):
     def n_neurons(self) -> int:
         return self.layers[0].mlp.down_proj.weight.shape[1]
 
-    def embed(self, tokens: Tensor) -> Tensor:
+    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
         return self.model.model.embed_tokens(tokens)  # Gemma's scales by itself
 
     def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:

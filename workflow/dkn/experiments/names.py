@@ -1,4 +1,4 @@
 """Names that experiments, summaries and figures share."""
 
 CONTROL = "random-partition"
-SELECTIONS = {"bdc": "base degenerate components", "candidate": "all NTC components (no functional test)"}
+SELECTIONS = {"bdc": "base degenerate components", "candidate": "NTC components (no functional test)"}

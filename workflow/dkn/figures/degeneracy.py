@@ -93,12 +93,13 @@ def _empty(axes: Axes) -> None:
 
 
 def draw(summaries: list[dict[str, Any]]) -> Figure:
-    """One column per model; upper row base degenerate components, lower row all components NTC finds."""
+    """Base degenerate components above all components NTC finds, a column per model; side by side for one model."""
     frame = table(summaries)
-    figure, axes = panels(len(SELECTIONS), len(summaries), height=2.9)
+    alone = len(summaries) == 1
+    figure, axes = panels(1 if alone else len(SELECTIONS), 2 if alone else len(summaries), height=2.9)
     for row, (selection, title) in enumerate(SELECTIONS.items()):
         for column, summary in enumerate(summaries):
-            place = axes[row][column]
+            place = axes[column][row] if alone else axes[row][column]
             chosen = frame[(frame["model"] == summary["model"]) & (frame["selection"] == selection)]
             if chosen.empty:
                 _empty(place)
@@ -106,8 +107,8 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
                 _panel(place, chosen)
             funnel = summary["funnel"]
             count = funnel["degenerate" if selection == "bdc" else "with_two_candidates"]
-            place.set_title(f"{summary['model']}: {count} of {funnel['known']} known facts have ≥ 2\n{title}")
-            place.set_ylabel("mean drop in Prob (%)" if column == 0 else "")
+            place.set_title(f"{summary['model']}: {count} of {funnel['known']} known facts\nhave ≥ 2 {title}")
+            place.set_ylabel("mean drop in Prob (%)" if column == 0 and not (alone and row) else "")
             place.set_xlabel("components suppressed together")
     _legend(figure)
     figure.suptitle("Suppressing some or all of a fact's components\n(mean over facts, 95 % bootstrap over subjects)")
