@@ -157,7 +157,7 @@ def attend(
     return adapter.add_attention(layer, hidden, attended)
 
 
-MASKED_BLOCKS = 4
+BLOCK_TOKENS = 512  # fewer tokens at once leave the processor waiting for weights
 
 
 def _masked_block(
@@ -222,7 +222,8 @@ def masked_neurons(
     last = torch.tensor([place.stop for place in places], device=device)
     sums = [torch.zeros(neurons.shape, device=device) for neurons in prefix.neurons]
     left = list(range(min(place.start for place in places), max(place.stop for place in places)))
-    per_block = -(-len(left) // MASKED_BLOCKS)
+    blocks = min(8, max(1, len(prompts) * longest * len(left) // BLOCK_TOKENS))
+    per_block = -(-len(left) // blocks)
     while left:
         with budget.attempt(smallest=len(prompts) * longest) as rows:
             fitting = max(1, rows // (len(prompts) * (longest - left[0])))

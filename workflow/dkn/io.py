@@ -96,6 +96,13 @@ def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
     return table.to_pandas()
 
 
+def read_row_groups(path: Path) -> Iterator[pd.DataFrame]:
+    """A table's row groups one after the other, so that memory does not grow with their number."""
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number).to_pandas()
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON object, keys in the given order; NaN is written as null."""
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.activations import NewGELUActivation
 
 from dkn.errors import UserError
 
@@ -96,10 +97,10 @@ class Adapter(ABC):
         """Logits of the normed final residual stream, in float32: (..., vocabulary)."""
         return self.model.get_output_embeddings()(normed).float()
 
-    def unembed_gradient(self, gradient: Tensor) -> Tensor:
-        """Unembedding is linear: a gradient of logits becomes one of ``normed``, in float32."""
-        weight = self.model.get_output_embeddings().weight
-        return (gradient.to(weight.dtype) @ weight).float()
+    @property
+    def unembedding(self) -> Tensor:
+        """(vocabulary, width): the matrix by which ``unembed`` makes logits."""
+        return self.model.get_output_embeddings().weight
 
 
 class GPT2Adapter(Adapter):
@@ -108,6 +109,9 @@ class GPT2Adapter(Adapter):
     def __init__(self, model: PreTrainedModel):
         super().__init__(model)
         self.layers = model.transformer.h
+        self._activation = model.transformer.h[0].mlp.act
+        if isinstance(self._activation, NewGELUActivation):  # the same function in one kernel instead of eight
+            self._activation = nn.GELU(approximate="tanh")
 
     @property
     def n_neurons(self) -> int:
@@ -133,7 +137,7 @@ class GPT2Adapter(Adapter):
 
     def neurons(self, layer: int, hidden: Tensor) -> Tensor:
         block = self.layers[layer]
-        return block.mlp.act(block.mlp.c_fc(block.ln_2(hidden)))
+        return self._activation(block.mlp.c_fc(block.ln_2(hidden)))
 
     def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
         return self.layers[layer].mlp.c_proj(neurons)

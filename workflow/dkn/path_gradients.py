@@ -19,7 +19,7 @@ from torch import Tensor
 from dkn.branches import Prefix, attend, visible_prefix
 from dkn.language_models import Adapter
 from dkn.memory import RowBudget
-from dkn.probabilities import log_odds_against, log_prob, log_prob_gradient
+from dkn.probabilities import log_odds_against, log_prob, odds_and_others
 
 LOGIT_ROWS = 512  # branches whose logits exist at the same time
 
@@ -92,8 +92,10 @@ def _log_prob_and_gradient(
     for part, answer in zip(normed.flatten(0, 2).split(LOGIT_ROWS), answers.flatten().split(LOGIT_ROWS), strict=True):
         logits = adapter.unembed(part)
         if differentiate:
-            odds, towards = log_prob_gradient(logits, answer)
-            gradients.append(adapter.unembed_gradient(towards).to(normed.dtype))
+            odds, others = odds_and_others(logits, answer)
+            weight = adapter.unembedding
+            own = odds.sigmoid()[:, None] * weight[answer].float()
+            gradients.append((own - (others.to(weight.dtype) @ weight).float()).to(normed.dtype))
         else:
             odds = log_odds_against(logits, answer)
         log_probs.append(log_prob(odds.double()))

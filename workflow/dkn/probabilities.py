@@ -22,28 +22,22 @@ def log_odds_against(logits: Tensor, answers: Tensor) -> Tensor:
     return others - logits.gather(-1, index)[..., 0]
 
 
-def log_prob_gradient(logits: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
-    """The log odds against the answers, and the gradient of log P with respect to the logits.
+def odds_and_others(logits: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
+    """The log odds against the answers, and the probabilities of all other tokens.
 
-    The gradient overwrites ``logits``: over a whole vocabulary a second tensor of that size is worth avoiding.
+    The gradient of log P with respect to the logits is 1 - P at the answer and minus these probabilities elsewhere.
 
     Args:
-        logits: (rows, vocabulary) float32; not to be used afterwards.
+        logits: (rows, vocabulary) float32.
         answers: (rows,) token ids.
     Returns:
-        (rows,) log odds, and (rows, vocabulary): 1 - P at the answer, and elsewhere -(1 - P) times the share of the
-        token in the probability of all other tokens.
+        (rows,) log odds (infinite where P underflows), and (rows, vocabulary) with zero at the answer.
     """
+    probabilities = logits.softmax(1)
     index = answers[:, None]
-    own = logits.gather(1, index)
-    logits.scatter_(1, index, float("-inf"))
-    highest = logits.amax(1, keepdim=True)
-    others = logits.sub_(highest).exp_()
-    total = others.sum(1, keepdim=True)
-    log_odds = highest + total.log() - own
-    against = log_odds.sigmoid()  # 1 - P
-    gradient = others.mul_(-against / total).scatter_(1, index, against)
-    return log_odds[:, 0], gradient
+    own = probabilities.gather(1, index)[:, 0]
+    others = probabilities.scatter_(1, index, 0)
+    return others.sum(1).log() - own.log(), others
 
 
 def log_prob(log_odds: Tensor) -> Tensor:

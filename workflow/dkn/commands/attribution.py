@@ -1,7 +1,10 @@
 """Integrated gradients of one shard of a model's facts."""
 
+import hashlib
+import json
+import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +23,8 @@ from dkn.commands._flags import (
 )
 from dkn.commands._shared import encoded, open_model, study_facts
 from dkn.encoding import batches
-from dkn.io import TableWriter, atomic_file
+from dkn.io import TableWriter, atomic_file, read_row_groups
+from dkn.memory import RowBudget
 from dkn.progress import progress
 from dkn.provenance import provenance
 from dkn.tables import COMPLETENESS, SCORES
@@ -51,6 +55,53 @@ def _completeness(result: Attribution, tolerance: float) -> pd.DataFrame:
     )
 
 
+class Parts:
+    """What a shard has finished, batch by batch, in a folder beside its output.
+
+    A run that was cut short goes on from there, if code, settings and inputs are the same; others' parts are removed.
+    """
+
+    def __init__(self, output: Path, record: dict[str, Any]):
+        self.record = record
+        self.home = output.parent / f".{output.name}.parts"
+        key = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
+        self.folder = self.home / key
+        for other in self.home.glob("*"):
+            if other != self.folder:
+                shutil.rmtree(other)
+
+    def _paths(self, number: int) -> tuple[Path, Path]:
+        return self.folder / f"{number}.scores.parquet", self.folder / f"{number}.completeness.parquet"
+
+    def done(self, number: int) -> bool:
+        """Whether a batch is finished; its second table is written last."""
+        return self._paths(number)[1].is_file()
+
+    def write(self, number: int, scores: list[pd.DataFrame], checks: list[pd.DataFrame]) -> None:
+        """Store one batch, one row group per fact."""
+        for path, schema, frames in zip(self._paths(number), (SCORES, COMPLETENESS), (scores, checks), strict=True):
+            with atomic_file(path) as temporary, TableWriter(temporary, schema, self.record) as table:
+                for frame in frames:
+                    table.append(frame)
+
+    def merge(self, count: int, output: Path, completeness: Path) -> int:
+        """Join all batches, a row group at a time, and remove them; how many facts missed the tolerance somewhere."""
+        missed = 0
+        with (
+            atomic_file(output) as scores_path,
+            atomic_file(completeness) as checks_path,
+            TableWriter(scores_path, SCORES, self.record) as scores,
+            TableWriter(checks_path, COMPLETENESS, self.record) as checks,
+        ):
+            for number in range(count):
+                for path, table in zip(self._paths(number), (scores, checks), strict=True):
+                    for group in read_row_groups(path):
+                        table.append(group)
+                        missed += "converged" in group and not group["converged"].all()
+        shutil.rmtree(self.home, ignore_errors=True)
+        return missed
+
+
 def main(
     model: ModelFlag,
     facts: FactsFlag,
@@ -76,19 +127,14 @@ def main(
     index, count = (int(part) for part in shard.split("-of-"))
     chosen = study_facts(facts, known, which).sort_index().iloc[index - 1 :: count]
     groups = list(batches(list(encoded(language_model, chosen).values()), batch))
-    record = provenance(
-        "attribution", {**vars(settings), "floor": floor, "which": which, "shard": shard}, [model, facts, known]
-    )
-    missed = 0
-    with (
-        atomic_file(output) as scores_path,
-        atomic_file(completeness) as completeness_path,
-        TableWriter(scores_path, SCORES, record) as scores,
-        TableWriter(completeness_path, COMPLETENESS, record) as checks,
-    ):
-        for group in progress(groups, f"attribution {shard}", unit="batch"):
-            for result in attribute(language_model.adapter, group, language_model.mask_token, settings):
-                scores.append(_scores(result, floor))
-                checks.append(_completeness(result, tolerance))
-                missed += int((result.error > tolerance).any())
+    stated = {**vars(settings), "floor": floor, "which": which, "shard": shard, "batch": batch, "dtype": dtype}
+    record = provenance("attribution", stated, [model, facts, known])
+    parts = Parts(output, record)
+    budget = RowBudget.for_model(language_model.adapter)
+    for number, group in enumerate(progress(groups, f"attribution {shard}", unit="batch")):
+        if not parts.done(number):
+            results = attribute(language_model.adapter, group, language_model.mask_token, settings, budget)
+            scores = [_scores(result, floor) for result in results]
+            parts.write(number, scores, [_completeness(result, tolerance) for result in results])
+    missed = parts.merge(len(groups), output, completeness)
     print(f"{len(chosen)} facts attributed; completeness error above {tolerance:g} somewhere in {missed} of them")

@@ -1,0 +1,164 @@
+"""A shard of attributions as a command: what it stores, what it keeps when it is cut short, what it refuses."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from dkn.__main__ import main as run_stage
+from dkn.commands import attribution as stage
+from dkn.errors import UserError
+from dkn.io import read_table
+from dkn.sources import FactsSource, read_facts, read_templates
+from dkn.tables import COMPLETENESS, SCORES
+from dkn.training import TrainingSettings, train
+
+BUNDLE = Path(__file__).parents[2] / "resources" / "facts"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with facts, a barely trained model and known facts."""
+    folder = tmp_path_factory.mktemp("shard")
+    lines = (BUNDLE / "static.jsonl").read_text().splitlines()[::20]
+    (folder / "facts.jsonl").write_text("\n".join(lines) + "\n")
+    templates = BUNDLE / "templates.yaml"
+    facts, _ = read_facts([FactsSource(str(folder / "facts.jsonl"))], read_templates([templates]), 0)
+    model, tokenizer, _ = train(facts, TrainingSettings("llama", 3, 32, 4, 2, 64, 500, 0.0, 2, 8, 0.01, 0.0), 0)
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    (folder / "model" / "provenance.json").write_text("{}")
+    call(folder, "facts", source=folder / "facts.jsonl", templates=templates, seed=0, output=folder / "facts.parquet")
+    call(
+        folder,
+        "known",
+        model=folder / "model",
+        facts=folder / "facts.parquet",
+        minimum=0,
+        output=folder / "known.parquet",
+    )
+    return folder
+
+
+def call(folder: Path, name: str, **flags: object) -> int:
+    """Run a stage in this process; its exit status."""
+    arguments = [part for flag, value in flags.items() for part in (f"--{flag.replace('_', '-')}", str(value))]
+    try:
+        return run_stage([name, *arguments])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def attribute(folder: Path, output: str, **changes: object) -> int:
+    flags: dict[str, object] = {
+        "model": folder / "model",
+        "facts": folder / "facts.parquet",
+        "known": folder / "known.parquet",
+        "shard": "1-of-1",
+        "which": "all",
+        "baseline": "amig",
+        "quadrature": "adaptive",
+        "nodes": 3,
+        "tolerance": 1e-3,
+        "max_nodes": 96,
+        "floor": 0.05,
+        "batch": 4,
+        "device": "cpu",
+        "output": folder / output,
+        "completeness": folder / f"{output}.completeness",
+    }
+    return call(folder, "attribution", **{**flags, **changes})
+
+
+def test_only_scores_above_the_floor_are_stored_a_row_group_per_fact(study: Path) -> None:
+    assert attribute(study, "whole.parquet") == 0
+    scores = read_table(study / "whole.parquet", SCORES)
+    largest = scores.groupby("fact_id")["score"].transform("max")
+    assert (scores["score"] > 0.05 * largest * 0.999).all()
+    assert pq.ParquetFile(study / "whole.parquet").num_row_groups == scores["fact_id"].nunique()
+    assert not list(study.glob(".whole.parquet.parts"))
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, failing: int | None = None) -> list[int]:
+    """Count the batches attributed; the call with number ``failing`` ends the stage."""
+    calls: list[int] = []
+    original: Callable = stage.attribute.__wrapped__ if hasattr(stage.attribute, "__wrapped__") else stage.attribute
+
+    @functools.wraps(original)
+    def counting(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == failing:
+            raise UserError("stopped here")
+        return original(*arguments)
+
+    monkeypatch.setattr(stage, "attribute", counting)
+    return calls
+
+
+def test_a_shard_cut_short_keeps_what_it_has_finished(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third batch fails; the next run computes it and what follows, and the result is the same."""
+    calls = count_calls(monkeypatch)
+    assert attribute(study, "whole.parquet") == 0
+    batches = len(calls)
+    assert batches > 4
+    count_calls(monkeypatch, failing=3)
+    assert attribute(study, "cut.parquet") == 1
+    assert not (study / "cut.parquet").exists()
+    calls = count_calls(monkeypatch)
+    assert attribute(study, "cut.parquet") == 0
+    assert len(calls) == batches - 2
+    for name, schema in (("parquet", SCORES), ("parquet.completeness", COMPLETENESS)):
+        cut, whole = (read_table(study / f"{run}.{name}", schema) for run in ("cut", "whole"))
+        pd.testing.assert_frame_equal(cut, whole)
+
+
+def test_other_settings_do_not_use_the_parts_of_a_cut_run(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = count_calls(monkeypatch)
+    assert attribute(study, "whole.parquet") == 0
+    batches = len(calls)
+    count_calls(monkeypatch, failing=3)
+    assert attribute(study, "other.parquet") == 1
+    calls = count_calls(monkeypatch)
+    assert attribute(study, "other.parquet", baseline="zero") == 0
+    assert len(calls) == batches
+
+
+def test_scores_that_are_not_finite_name_the_fact(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = stage.open_model
+
+    def broken(*arguments: object) -> object:
+        model = original(*arguments)
+        model.adapter.writing(1)[3] = float("nan")
+        return model
+
+    monkeypatch.setattr(stage, "open_model", broken)
+    assert attribute(study, "broken.parquet") == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: fact ")
+    assert "not finite" in error
+
+
+def test_memory_does_not_grow_with_the_number_of_facts(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a batch begins, the dense scores of the batch before the last are gone."""
+    original: Callable = stage.attribute
+    dense: list[weakref.ref] = []
+    alive: list[int] = []
+
+    def watched(*arguments: object) -> list:
+        alive.append(sum(reference() is not None for reference in dense))
+        results = original(*arguments)
+        dense.extend(weakref.ref(result.scores) for result in results)
+        return results
+
+    monkeypatch.setattr(stage, "attribute", watched)
+    assert attribute(study, "again.parquet", batch=2) == 0
+    assert len(dense) > 10
+    assert max(alive) <= 2
