@@ -299,3 +299,37 @@ def test_not_finite_scores_name_the_right_fact(own_adapter: Adapter) -> None:
     own_adapter.model.get_input_embeddings().weight[99] = float("nan")
     with pytest.raises(UserError, match="fact spoilt: "):
         attribute(own_adapter, facts, MASK, AttributionSettings())
+
+
+def test_before_the_activation_function_completeness_holds_too(adapter: Adapter, random_fact: MakeFact) -> None:
+    """The released codes' site: another path between the same ends as the zero baseline, where act(0) is 0."""
+    fact = random_fact(6, 2)
+    neurons = attribute_one(adapter, fact, baseline="zero", max_nodes=400)
+    found = attribute_one(adapter, fact, baseline="zero", site="preactivation", max_nodes=400)
+    assert found.error.max() <= 1e-3
+    assert np.abs(found.change - neurons.change).max() < 1e-5 * largest_prob(found)
+    assert plain.relative_difference(found.scores, neurons.scores) > 1e-2
+    with pytest.raises(UserError, match="zero baseline only"):
+        AttributionSettings(baseline="amig", site="preactivation")
+
+
+def test_before_the_activation_function_scores_equal_hooks_there(
+    adapter: Adapter, model64: PreTrainedModel, random_fact: MakeFact
+) -> None:
+    """One patched pass per layer and node, with a hook on what enters the activation function."""
+    fact = random_fact(5, 1)
+    nodes, weights = plain.rule("gauss-legendre", 5)
+    found = attribute_one(adapter, fact, baseline="zero", site="preactivation", quadrature="gauss-legendre", nodes=5)
+    is_gpt2 = model64.config.model_type == "gpt2"
+    blocks = model64.transformer.h if is_gpt2 else model64.model.layers
+    for layer, block in enumerate(blocks):
+        module = block.mlp.act if is_gpt2 else block.mlp.act_fn
+        (value,) = plain.inputs_of(model64, [module], fact.prompt)
+        total = torch.zeros_like(value[-1])
+        for node, weight in zip(nodes, weights, strict=True):
+            moved = (float(node) * value[-1]).requires_grad_()
+            with plain.entering(module, lambda x, moved=moved: torch.cat((x[:, :-1], moved[None, None]), dim=1)):
+                total += (
+                    float(weight) * torch.autograd.grad(plain.probability(model64, fact.prompt, *fact.answer), moved)[0]
+                )
+        assert plain.relative_difference(found.scores[layer], value[-1] * total) < 1e-4

@@ -31,6 +31,7 @@ from dkn.probabilities import log_odds_against, log_prob
 from dkn.quadrature import RULES
 
 BASELINES = ("amig", "zero")
+SITES = ("neurons", "preactivation")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class AttributionSettings:
         quadrature: a rule of ``dkn.quadrature``.
         nodes: nodes of the rule; of the first round for ``adaptive`` (odd, so that an interval's middle is a node).
         tolerance: for ``adaptive``, the largest completeness error, relative to the fact's largest layer change.
+        site: ``neurons`` (METHOD 2), or ``preactivation``, where the released codes of the paper and the package
+            knowledge-neurons attribute; the latter with the zero baseline only.
         max_nodes: for ``adaptive``, the most nodes for one (token, layer).
     """
 
@@ -50,10 +53,15 @@ class AttributionSettings:
     nodes: int = 3
     tolerance: float = 1e-3
     max_nodes: int = 192
+    site: str = "neurons"
 
     def __post_init__(self) -> None:
         if self.baseline not in BASELINES:
             raise UserError(f"unknown baseline {self.baseline!r}; allowed: {', '.join(BASELINES)}")
+        if self.site not in SITES:
+            raise UserError(f"unknown site {self.site!r}; allowed: {', '.join(SITES)}")
+        if self.site == "preactivation" and self.baseline != "zero":
+            raise UserError("attribution before the activation function has the zero baseline only")
         if self.quadrature not in RULES:
             raise UserError(f"unknown quadrature {self.quadrature!r}; allowed: {', '.join(RULES)}")
         if self.nodes < 1:
@@ -107,11 +115,16 @@ def _end_points(
     answers = torch.tensor([fact.answer for fact in facts], device=adapter.device)
     with torch.no_grad():
         odds = log_odds_against(adapter.unembed(adapter.final_norm(prefix.final)), answers)
-        start = [adapter.mlp_output(layer, part.to(adapter.model.dtype)) for layer, part in enumerate(baseline)]
-        end = [adapter.mlp_output(layer, part) for layer, part in enumerate(prefix.neurons)]
+        if settings.site == "preactivation":
+            end = [adapter.preactivation(layer, part) for layer, part in enumerate(prefix.middle)]
+            start = [torch.zeros_like(part) for part in end]
+        else:
+            start = [adapter.mlp_output(layer, part.to(adapter.model.dtype)) for layer, part in enumerate(baseline)]
+            end = [adapter.mlp_output(layer, part) for layer, part in enumerate(prefix.neurons)]
     delta = [upper - lower for lower, upper in zip(start, end, strict=True)]
     prob = log_prob(odds.double()).exp().cpu().numpy()
-    return Paths(adapter, prefix, start, delta, answers, budget), baseline, prob
+    site = "preactivation" if settings.site == "preactivation" else "output"
+    return Paths(adapter, prefix, start, delta, answers, budget, site), baseline, prob
 
 
 def attribute(
@@ -159,17 +172,22 @@ def _collect(
     scale: np.ndarray,
     nodes: np.ndarray,
 ) -> list[Attribution]:
-    """Sum pieces, apply the writing matrices once per (token, layer), and sum answer tokens."""
+    """Sum pieces, go from the MLP's output back to neurons once per (token, layer), and sum answer tokens."""
     shape = change.shape
     group = pieces.group(shape)
-    gradient = torch.zeros(int(np.prod(shape)), paths.adapter.width, device=pieces.gradient.device)
+    gradient = torch.zeros(int(np.prod(shape)), pieces.gradient.shape[1], device=pieces.gradient.device)
     gradient.index_add_(0, torch.from_numpy(group).to(gradient.device), pieces.gradient)
     gradient = gradient.view(*shape, -1)
     total = np.bincount(group, pieces.integral, minlength=gradient[..., 0].numel()).reshape(shape)
     scores = []
     for layer in range(paths.adapter.n_layers):
-        step = paths.prefix.neurons[layer].float() - baseline[layer]
-        scores.append((step * (gradient[:, :, layer] @ paths.adapter.writing(layer).float().T)).sum(1))
+        towards = gradient[:, :, layer]
+        if paths.site == "preactivation":
+            step = paths.delta[layer].float()
+        else:
+            step = paths.prefix.neurons[layer].float() - baseline[layer]
+            towards = towards @ paths.adapter.writing(layer).float().T
+        scores.append((step * towards).sum(1))
     dense = torch.stack(scores, dim=1).cpu()
     error = np.abs(total - change) / np.maximum(scale, np.finfo(np.float32).tiny)[:, None, None]
     results = []

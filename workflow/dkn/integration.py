@@ -28,7 +28,7 @@ class Pieces:
         upper: (n,) where the pieces end.
         prob_lower, prob_upper, prob_middle: (n,) P there.
         integral: (n,) of dP/dalpha over the piece.
-        gradient: (n, width) of the gradient with respect to the MLP's output, integrated over the piece.
+        gradient: (n, size) of the gradient with respect to what is moved, integrated over the piece.
     """
 
     points: Points

@@ -66,8 +66,16 @@ class Adapter(ABC):
         """The residual stream after attention; ``attended`` is (..., heads * head size)."""
 
     @abstractmethod
+    def preactivation(self, layer: int, hidden: Tensor) -> Tensor:
+        """What enters the MLP's activation function (..., n_neurons), for the residual stream after attention."""
+
+    @abstractmethod
+    def activate(self, layer: int, preactivation: Tensor, hidden: Tensor) -> Tensor:
+        """The neurons (..., n_neurons) made of what enters the activation function; gated MLPs read the stream too."""
+
     def neurons(self, layer: int, hidden: Tensor) -> Tensor:
         """The MLP's neurons (..., n_neurons) for the residual stream after attention (METHOD 2)."""
+        return self.activate(layer, self.preactivation(layer, hidden), hidden)
 
     @abstractmethod
     def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
@@ -135,9 +143,12 @@ class GPT2Adapter(Adapter):
     def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
         return hidden + self.layers[layer].attn.c_proj(attended)
 
-    def neurons(self, layer: int, hidden: Tensor) -> Tensor:
+    def preactivation(self, layer: int, hidden: Tensor) -> Tensor:
         block = self.layers[layer]
-        return self._activation(block.mlp.c_fc(block.ln_2(hidden)))
+        return block.mlp.c_fc(block.ln_2(hidden))
+
+    def activate(self, layer: int, preactivation: Tensor, hidden: Tensor) -> Tensor:
+        return self._activation(preactivation)
 
     def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
         return self.layers[layer].mlp.c_proj(neurons)
@@ -205,9 +216,17 @@ class LlamaAdapter(Adapter):
     def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
         return hidden + self.layers[layer].self_attn.o_proj(attended)
 
+    def preactivation(self, layer: int, hidden: Tensor) -> Tensor:
+        block = self.layers[layer]
+        return block.mlp.gate_proj(block.post_attention_layernorm(hidden))
+
+    def activate(self, layer: int, preactivation: Tensor, hidden: Tensor) -> Tensor:
+        block = self.layers[layer]
+        return block.mlp.act_fn(preactivation) * block.mlp.up_proj(block.post_attention_layernorm(hidden))
+
     def neurons(self, layer: int, hidden: Tensor) -> Tensor:
         block = self.layers[layer]
-        normed = block.post_attention_layernorm(hidden)
+        normed = block.post_attention_layernorm(hidden)  # once for both
         return block.mlp.act_fn(block.mlp.gate_proj(normed)) * block.mlp.up_proj(normed)
 
     def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:

@@ -30,7 +30,9 @@ class Paths:
 
     Attributes:
         prefix: what reading the prompts left behind, queried at the answer-predicting positions.
-        start, delta: per layer (F, T, width): the MLP's output at the baseline, and the way from there to its value.
+        start, delta: per layer (F, T, size): where paths begin, and the way from there to the model's own values.
+        site: what is moved. ``output``: the MLP's output (size is the width), which is the neurons seen through the
+            affine down-projection; ``preactivation``: what enters the activation function (size is n_neurons).
         answers: (F, T) token ids.
         budget: how many branches are computed at once.
     """
@@ -41,6 +43,13 @@ class Paths:
     delta: list[Tensor]
     answers: Tensor
     budget: RowBudget
+    site: str = "output"
+
+    def enter(self, layer: int, value: Tensor, middle: Tensor) -> Tensor:
+        """The residual stream after a layer's MLP, (F, R, 1, width), from the moved value and the stream before it."""
+        if self.site == "preactivation":
+            value = self.adapter.mlp_output(layer, self.adapter.activate(layer, value, middle))
+        return self.adapter.add_mlp(layer, middle, value)
 
 
 @dataclass(frozen=True)
@@ -126,9 +135,9 @@ def _through_the_stack(
             continue
         new = slice(done, done + table.shape[1])
         where = fact[:, new], target[:, new]
-        output = paths.start[layer][where] + (alpha[:, new, None] * paths.delta[layer][where]).to(paths.start[layer])
-        leaves.append(output[:, :, None].requires_grad_())
-        entering = adapter.add_mlp(layer, prefix.middle[layer][where][:, :, None], leaves[-1])
+        value = paths.start[layer][where] + (alpha[:, new, None] * paths.delta[layer][where]).to(paths.start[layer])
+        leaves.append(value[:, :, None].requires_grad_())
+        entering = paths.enter(layer, leaves[-1], prefix.middle[layer][where][:, :, None])
         hidden = entering if hidden is None else torch.cat((hidden, entering), dim=1)
         done = new.stop
     assert hidden is not None
@@ -138,7 +147,7 @@ def _through_the_stack(
 def _evaluate_chunk(
     paths: Paths, points: Points, tables: list[np.ndarray], differentiate: bool
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """One chunk: per layer the indices of its points, P, and the gradient of P with respect to the MLP's output."""
+    """One chunk: per layer the indices of its points, P, and the gradient of P with respect to what is moved."""
     device = paths.answers.device
     index = torch.from_numpy(np.concatenate(tables, axis=1)).to(device)
     real = index >= 0
@@ -169,12 +178,12 @@ def evaluate(paths: Paths, points: Points, differentiate: bool = True) -> tuple[
     Chunks of branches shrink when memory runs out, and stay that small.
 
     Returns:
-        P (n,) and dP/dalpha (n,) in float64, and (n, width) float32 the gradient of P with respect to the MLP's
-        output. Without ``differentiate`` only P is computed and the others are empty.
+        P (n,) and dP/dalpha (n,) in float64, and (n, size) float32 the gradient of P with respect to what is
+        moved. Without ``differentiate`` only P is computed and the others are empty.
     """
     device = paths.answers.device
     probability = torch.zeros(len(points), dtype=torch.float64, device=device)
-    gradient = torch.zeros(len(points) if differentiate else 0, paths.adapter.width, device=device)
+    gradient = torch.zeros(len(points) if differentiate else 0, paths.delta[0].shape[-1], device=device)
     left = np.ones(len(points), dtype=bool)
     facts, layers = len(paths.answers), paths.adapter.n_layers
     while left.any():
