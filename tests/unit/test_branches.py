@@ -133,19 +133,6 @@ def test_tokens_of_a_branch_are_causal(adapter: Adapter, random_fact: MakeFact) 
     assert plain.relative_difference(neighbour[[0, 2]], found[[0, 2]]) < 1e-6
 
 
-def test_select_keeps_facts(adapter: Adapter, random_fact: MakeFact) -> None:
-    """Selected facts, repeated or reordered, keep all their parts."""
-    prompts = [random_fact(length, 1).prompt for length in (4, 6, 5)]
-    prefix = read_prompts(adapter, prompts, [[len(prompt) - 1] for prompt in prompts])
-    chosen = prefix.select(torch.tensor([2, 0, 2]))
-    for place, row in enumerate((2, 0, 2)):
-        assert torch.equal(chosen.final[place], prefix.final[row])
-        assert torch.equal(chosen.positions[place], prefix.positions[row])
-        for layer in range(adapter.n_layers):
-            for name in ("keys", "values", "middle", "neurons"):
-                assert torch.equal(getattr(chosen, name)[layer][place], getattr(prefix, name)[layer][row])
-
-
 def test_visible_prefix_by_hand(adapter: Adapter) -> None:
     """A branch sees the positions before its first token."""
     prefix = read_prompts(adapter, [[5, 6, 7], [8, 9]], [[0], [0]])

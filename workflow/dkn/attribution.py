@@ -26,7 +26,7 @@ from dkn.errors import UserError
 from dkn.integration import Pieces, integrate, refine
 from dkn.language_models import Adapter
 from dkn.memory import RowBudget
-from dkn.path_gradients import Paths, Points, evaluate
+from dkn.path_gradients import Paths, Points
 from dkn.probabilities import log_odds_against, log_prob
 from dkn.quadrature import RULES
 
@@ -120,7 +120,7 @@ def _end_points(
             start = [torch.zeros_like(part) for part in end]
         else:
             start = [adapter.mlp_output(layer, part.to(adapter.model.dtype)) for layer, part in enumerate(baseline)]
-            end = [adapter.mlp_output(layer, part) for layer, part in enumerate(prefix.neurons)]
+            end = prefix.outputs
     delta = [upper - lower for lower, upper in zip(start, end, strict=True)]
     prob = log_prob(odds.double()).exp().cpu().numpy()
     site = "preactivation" if settings.site == "preactivation" else "output"
@@ -149,10 +149,9 @@ def attribute(
     shape = (len(facts), len(facts[0].answer), adapter.n_layers)
     fact, target, layer = (part.ravel() for part in np.indices(shape))
     whole = Points(fact, target, layer, np.zeros(fact.size))
-    prob_start, _, _ = evaluate(paths, whole, differentiate=False)
     prob_end = np.broadcast_to(prob[:, :, None], shape).ravel()
-    pieces = integrate(paths, whole, np.ones(fact.size), prob_start, prob_end, settings.quadrature, settings.nodes)
-    change = (prob_end - prob_start).reshape(shape)
+    pieces = integrate(paths, whole, np.ones(fact.size), None, prob_end, settings.quadrature, settings.nodes)
+    change = (prob_end - pieces.prob_lower).reshape(shape)
     scale = np.abs(change.sum(1)).max(-1)  # (F,): the fact's largest layer change
     nodes = np.full(shape, settings.nodes)
     if settings.quadrature == "adaptive":

@@ -10,7 +10,7 @@ Axes, throughout: facts F, branches R, tokens of a branch T, prefix positions S,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ class Prefix:
         keys, values: per layer, (F, K, S, head size); keys are rotated.
         middle: per layer, (F, Q, width): the residual stream after attention at the queried positions.
         neurons: per layer, (F, Q, neurons) at the queried positions.
+        outputs: per layer, (F, Q, width): the MLP's output at the queried positions.
         final: (F, Q, width): the residual stream after the last layer at the queried positions.
         positions: (F, Q): the queried positions.
     """
@@ -37,19 +38,9 @@ class Prefix:
     values: list[Tensor]
     middle: list[Tensor]
     neurons: list[Tensor]
+    outputs: list[Tensor]
     final: Tensor
     positions: Tensor
-
-    def select(self, facts: Tensor) -> Prefix:
-        """The same for some of the facts: (F',) indices."""
-        return Prefix(
-            keys=[part[facts] for part in self.keys],
-            values=[part[facts] for part in self.values],
-            middle=[part[facts] for part in self.middle],
-            neurons=[part[facts] for part in self.neurons],
-            final=self.final[facts],
-            positions=self.positions[facts],
-        )
 
 
 def _gather(hidden: Tensor, positions: Tensor) -> Tensor:
@@ -82,7 +73,7 @@ def read_prompts(
     places = torch.arange(longest, device=adapter.device)
     hidden = adapter.embed(tokens.to(adapter.device), places)
     rotation = adapter.rotation(places)
-    prefix = Prefix([], [], [], [], hidden, queried)
+    prefix = Prefix([], [], [], [], [], hidden, queried)
     for layer in range(adapter.n_layers):
         query, key, value = adapter.attention_inputs(layer, hidden)
         query, key, value = (part.transpose(1, 2) for part in (rotate(query, rotation), rotate(key, rotation), value))
@@ -101,8 +92,10 @@ def read_prompts(
             prefix.values.append(value)
         prefix.middle.append(_gather(hidden, queried))
         prefix.neurons.append(_gather(neurons, queried))
-        hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, neurons))
-    return Prefix(prefix.keys, prefix.values, prefix.middle, prefix.neurons, _gather(hidden, queried), queried)
+        output = adapter.mlp_output(layer, neurons)
+        prefix.outputs.append(_gather(output, queried))
+        hidden = adapter.add_mlp(layer, hidden, output)
+    return replace(prefix, final=_gather(hidden, queried))
 
 
 def visible_prefix(prefix: Prefix, starts: Tensor) -> Tensor:

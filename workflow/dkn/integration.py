@@ -17,6 +17,7 @@ from dkn.path_gradients import Paths, Points, evaluate
 from dkn.quadrature import nodes_and_weights
 
 Shape = tuple[int, int, int]  # facts, answer tokens, layers
+FEW = 128  # branches
 
 
 @dataclass(frozen=True)
@@ -62,21 +63,44 @@ def _join(parts: list[Pieces]) -> Pieces:
     return Pieces(points=points, gradient=torch.cat([part.gradient for part in parts]), **arrays)
 
 
+def _with_lower_ends(
+    paths: Paths, lower: Points, inner: Points
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, Tensor]]:
+    """P at lower ends, and what ``evaluate`` gives for inner points.
+
+    Few branches leave the processor waiting for weights: then one pass for both is faster, although it differentiates
+    the lower ends in vain.
+    """
+    if len(inner) > FEW:
+        return evaluate(paths, lower, differentiate=False)[0], evaluate(paths, inner)
+    both = Points(*(np.concatenate((getattr(lower, f.name), getattr(inner, f.name))) for f in fields(Points)))
+    probability, derivative, gradient = evaluate(paths, both)
+    count = len(lower)
+    return probability[:count], (probability[count:], derivative[count:], gradient[count:])
+
+
 def integrate(
     paths: Paths,
     points: Points,
     upper: np.ndarray,
-    prob_lower: np.ndarray,
+    prob_lower: np.ndarray | None,
     prob_upper: np.ndarray,
     rule: str,
     count: int,
 ) -> Pieces:
-    """Apply a rule with ``count`` nodes to every piece from ``points`` to ``upper``; P at both ends is known."""
+    """Apply a rule with ``count`` nodes to every piece from ``points`` to ``upper``.
+
+    P at the upper ends is known; at the lower ends it is evaluated if it is not.
+    """
     nodes, weights = nodes_and_weights(rule, count)
     length = upper - points.alpha
     fact, target, layer = (np.repeat(part, count) for part in (points.fact, points.target, points.layer))
     alpha = points.alpha[:, None] + length[:, None] * nodes
-    probability, derivative, gradient = evaluate(paths, Points(fact, target, layer, alpha.ravel()))
+    inner = Points(fact, target, layer, alpha.ravel())
+    if prob_lower is None:
+        prob_lower, (probability, derivative, gradient) = _with_lower_ends(paths, points, inner)
+    else:
+        probability, derivative, gradient = evaluate(paths, inner)
     scaled = torch.from_numpy((length[:, None] * weights).astype(np.float32)).to(gradient.device)
     return Pieces(
         points=points,

@@ -21,9 +21,7 @@ def nodes_and_weights(rule: str, count: int) -> tuple[np.ndarray, np.ndarray]:
         return (nodes + 1) / 2, weights / 2
     if rule == "midpoint":
         return (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
-    if (
-        rule == "both-ends"
-    ):  # of the PyPI package knowledge-neurons 0.0.2, for comparisons: counts one interval too many
+    if rule == "both-ends":  # of the PyPI package knowledge-neurons 0.0.2, to compare with
         return np.linspace(0, 1, count), np.full(count, 1 / count)
     if rule == "left-riemann":
         return np.arange(count) / count, np.full(count, 1 / count)

