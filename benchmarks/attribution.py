@@ -102,9 +102,13 @@ def peer(cache: Path, threads: int) -> None:
     folder = cache / "gpt2-random"
     adapter = adapt(random_gpt2(folder))
     fact = greedy_fact(adapter, PROMPT, ANSWER)
-    theirs = peers.knowledge_neurons_scores(
-        cache, folder, fact.prompt, fact.answer, steps=NODES, threads=threads, repeats=3
+    default, best = (
+        peers.knowledge_neurons_scores(
+            cache, folder, fact.prompt, fact.answer, steps=NODES, batch_size=batch, threads=threads, repeats=3
+        )
+        for batch in (10, NODES)
     )
+    theirs = default
     scores = torch.from_numpy(np.asarray(theirs.scores)) * ANSWER  # it returns the mean over answer tokens
     same = AttributionSettings("zero", "both-ends", NODES, site="preactivation")
     rows: list[dict[str, object]] = []
@@ -132,6 +136,14 @@ def peer(cache: Path, threads: int) -> None:
             "times faster": 1.0,
             "completeness error": error,
             "score difference": 0.0,
+        }
+    )
+    rows.append(
+        {
+            **rows[0],
+            "method": f"the same, {NODES} nodes a batch instead of its default of 10",
+            "seconds": best.seconds,
+            "times faster": theirs.seconds / best.seconds,
         }
     )
     add(f"this package, the same {NODES} nodes and site", same)
@@ -167,6 +179,8 @@ def plain(cache: Path, _threads: int) -> None:
         seconds = time.perf_counter() - start
         for name, settings in (
             (f"left Riemann, {NODES} nodes", AttributionSettings(baseline, "left-riemann", NODES)),
+            ("Gauss, 1 node", AttributionSettings(baseline, "gauss-legendre", 1)),
+            ("Gauss, 2 nodes", AttributionSettings(baseline, "gauss-legendre", 2)),
             ("adaptive to 1e-3", AttributionSettings(baseline)),
         ):
             (found,) = attribute(model.adapter, [fact], model.mask_token, settings)

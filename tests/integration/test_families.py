@@ -44,6 +44,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "qwen2": GATED,
     "qwen3": {**GATED, "head_dim": 16},
     "gemma": {**GATED, "head_dim": 8},
+    "olmo2": GATED,
 }
 
 

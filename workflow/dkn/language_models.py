@@ -1,4 +1,4 @@
-"""Language models behind one interface: the two family adapters, and loading from a prepared folder.
+"""Language models behind one interface: the family adapters, and loading from a prepared folder.
 
 An adapter names the tensors of METHOD section 2 (neurons, reading and writing vectors) and cuts a decoder layer into
 the three steps that branches need: queries/keys/values, the attention's residual, the neurons. Every step calls the
@@ -216,18 +216,20 @@ class LlamaAdapter(Adapter):
     def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
         return hidden + self.layers[layer].self_attn.o_proj(attended)
 
+    def mlp_input(self, layer: int, hidden: Tensor) -> Tensor:
+        """What the gate and up projections read, (..., width)."""
+        return self.layers[layer].post_attention_layernorm(hidden)
+
     def preactivation(self, layer: int, hidden: Tensor) -> Tensor:
-        block = self.layers[layer]
-        return block.mlp.gate_proj(block.post_attention_layernorm(hidden))
+        return self.layers[layer].mlp.gate_proj(self.mlp_input(layer, hidden))
 
     def activate(self, layer: int, preactivation: Tensor, hidden: Tensor) -> Tensor:
-        block = self.layers[layer]
-        return block.mlp.act_fn(preactivation) * block.mlp.up_proj(block.post_attention_layernorm(hidden))
+        mlp = self.layers[layer].mlp
+        return mlp.act_fn(preactivation) * mlp.up_proj(self.mlp_input(layer, hidden))
 
     def neurons(self, layer: int, hidden: Tensor) -> Tensor:
-        block = self.layers[layer]
-        normed = block.post_attention_layernorm(hidden)  # once for both
-        return block.mlp.act_fn(block.mlp.gate_proj(normed)) * block.mlp.up_proj(normed)
+        mlp, normed = self.layers[layer].mlp, self.mlp_input(layer, hidden)  # normed once for both
+        return mlp.act_fn(mlp.gate_proj(normed)) * mlp.up_proj(normed)
 
     def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
         return self.layers[layer].mlp.down_proj(neurons)
@@ -245,6 +247,31 @@ class LlamaAdapter(Adapter):
         return self.layers[layer].post_attention_layernorm.weight
 
 
+class Olmo2Adapter(LlamaAdapter):
+    """LLaMA's shape with its norms elsewhere: after attention and after the MLP, on queries and on keys."""
+
+    def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        attention = self.layers[layer].self_attn
+        query, key = attention.q_norm(attention.q_proj(hidden)), attention.k_norm(attention.k_proj(hidden))
+        query, key, value = (
+            part.unflatten(-1, (-1, attention.head_dim)) for part in (query, key, attention.v_proj(hidden))
+        )
+        return query, key, value
+
+    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
+        block = self.layers[layer]
+        return hidden + block.post_attention_layernorm(block.self_attn.o_proj(attended))
+
+    def mlp_input(self, layer: int, hidden: Tensor) -> Tensor:
+        return hidden
+
+    def add_mlp(self, layer: int, hidden: Tensor, output: Tensor) -> Tensor:
+        return hidden + self.layers[layer].post_feedforward_layernorm(output)
+
+    def mlp_norm_gain(self, layer: int) -> Tensor:
+        return torch.ones(self.width, device=self.device)  # no norm in front of the MLP
+
+
 FAMILIES: dict[str, type[Adapter]] = {
     "gpt2": GPT2Adapter,
     "llama": LlamaAdapter,
@@ -252,6 +279,7 @@ FAMILIES: dict[str, type[Adapter]] = {
     "qwen2": LlamaAdapter,
     "qwen3": LlamaAdapter,
     "gemma": LlamaAdapter,
+    "olmo2": Olmo2Adapter,
 }
 
 
