@@ -70,6 +70,11 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float((found - expected).abs().max() / expected.abs().max())
 
 
+def incompleteness(total: np.ndarray, change: np.ndarray) -> float:
+    """Largest |sum of scores - change of P| over layers, answer tokens summed, relative to the largest change."""
+    return float(np.abs(total - change).max() / np.abs(change).max())
+
+
 def random_gpt2(folder: Path | None = None) -> GPT2LMHeadModel:
     """GPT-2 124M with random weights, saved if a folder is given."""
     torch.manual_seed(0)
@@ -121,20 +126,18 @@ def peer(cache: Path, threads: int) -> None:
                 "method": name,
                 "seconds": seconds,
                 "times faster": theirs.seconds / seconds,
-                "completeness error": float(found.error.max()),
+                "completeness error": incompleteness(found.total.sum(0), found.change.sum(0)),
                 "score difference": relative(found.scores, scores) if settings is same else "other definition",
             }
         )
 
     (mine,) = attribute(adapter, [fact], 0, same)
-    change, total = mine.change.sum(0), scores.sum(1).numpy()
-    error = float(np.abs(total - change).max() / np.abs(change).max())
     rows.append(
         {
             "method": f"knowledge-neurons 0.0.2, {NODES} nodes",
             "seconds": theirs.seconds,
             "times faster": 1.0,
-            "completeness error": error,
+            "completeness error": incompleteness(scores.sum(1).numpy(), mine.change.sum(0)),
             "score difference": 0.0,
         }
     )
@@ -186,7 +189,6 @@ def plain(cache: Path, _threads: int) -> None:
             (found,) = attribute(model.adapter, [fact], model.mask_token, settings)
             mine = median_seconds(lambda s=settings: attribute(model.adapter, [fact], model.mask_token, s), 3)
             change = found.change.sum(0)
-            plain_error = np.abs(expected.sum(1).numpy() - change).max() / np.abs(change).max()
             same = "Riemann" in name
             rows.append(
                 {
@@ -195,8 +197,8 @@ def plain(cache: Path, _threads: int) -> None:
                     "plain (s)": seconds,
                     "this (s)": mine,
                     "times faster": seconds / mine,
-                    "error, plain": float(plain_error),
-                    "error, this": float(found.error.max()),
+                    "error, plain": incompleteness(expected.sum(1).numpy(), change),
+                    "error, this": incompleteness(found.total.sum(0), change),
                     "score difference": relative(found.scores, expected) if same else "finer nodes",
                 }
             )
