@@ -1,4 +1,4 @@
-"""NTC's choice of components and the control (METHOD sections 5 and 6)."""
+"""NTC's choice of components and the control (docs/method.md)."""
 
 from itertools import combinations
 

@@ -1,4 +1,4 @@
-"""Distances through the weights: against brute force, and at the edges (METHOD section 4)."""
+"""Distances through the weights: against brute force, and at the edges (docs/method.md)."""
 
 from itertools import pairwise, product
 
@@ -81,7 +81,7 @@ def test_a_known_path_by_hand() -> None:
 
 
 def test_vectors_are_the_models_rows_and_fold_norm_uses_the_gain(adapter: Adapter) -> None:
-    """METHOD section 2 names the tensors: c_fc columns and c_proj rows; gate_proj rows and down_proj columns."""
+    """docs/method.md names the tensors: c_fc columns and c_proj rows; gate_proj rows and down_proj columns."""
     chosen = NeuronSet(np.array([0, 1, 1]), np.array([3, 0, 7]))
     is_gpt2 = adapter.model.config.model_type == "gpt2"
     layers = adapter.model.transformer.h if is_gpt2 else adapter.model.model.layers

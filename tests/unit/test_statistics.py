@@ -1,4 +1,4 @@
-"""Intervals, permutation tests and Holm's adjustment (METHOD section 9)."""
+"""Intervals, permutation tests and Holm's adjustment (docs/method.md)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The dendrogram, ripser's diagrams and SciPy's single linkage must tell one story (METHOD section 5)."""
+"""The dendrogram, ripser's diagrams and SciPy's single linkage must tell one story (docs/method.md)."""
 
 import numpy as np
 import pytest

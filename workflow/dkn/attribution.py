@@ -1,4 +1,4 @@
-"""Integrated gradients of the answer's probability with respect to MLP neurons (METHOD section 3).
+"""Integrated gradients of the answer's probability with respect to MLP neurons (docs/method.md).
 
 For a layer l and an answer token t, the neurons at the last position are moved in a straight line from a baseline b
 to their values a, all later layers free to react:
@@ -43,7 +43,7 @@ class AttributionSettings:
         quadrature: a rule of ``dkn.quadrature``.
         nodes: nodes of the rule; of the first round for ``adaptive`` (odd, so that an interval's middle is a node).
         tolerance: for ``adaptive``, the largest completeness error, relative to the fact's largest layer change.
-        site: ``neurons`` (METHOD 2), or ``preactivation``, where the released codes of the paper and the package
+        site: ``neurons`` (docs/method.md), or ``preactivation``, where the released codes of the paper and the package
             knowledge-neurons attribute; the latter with the zero baseline only.
         max_nodes: for ``adaptive``, the most nodes for one (token, layer).
     """

@@ -1,4 +1,4 @@
-"""Neurological Topology Clustering and its control (METHOD sections 5 and 6).
+"""Neurological Topology Clustering and its control (docs/method.md).
 
 NTC's candidates are the dendrogram's components with at least two neurons and enough persistence. Where candidates
 are nested, the antichain of the largest total persistence is kept.

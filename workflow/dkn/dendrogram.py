@@ -1,4 +1,4 @@
-"""The single-linkage dendrogram of a distance matrix (METHOD section 5).
+"""The single-linkage dendrogram of a distance matrix (docs/method.md).
 
 Dimension 0 of a Vietoris-Rips filtration and single linkage are the same thing seen twice: components merge at the
 edges of a minimum spanning tree. ``dkn.topology`` gives the persistence diagram, the dendrogram says who merged.

@@ -1,4 +1,4 @@
-"""Distances between knowledge neurons through the model's weights (METHOD section 4)."""
+"""Distances between knowledge neurons through the model's weights (docs/method.md)."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class EncodedFact:
 
 
 def encode(model: LanguageModel, fact_id: str, prompt: str, answer: str) -> EncodedFact:
-    """Tokenise prompt and answer in one go, as the model would see them (METHOD section 1).
+    """Tokenise prompt and answer in one go, as the model would see them (docs/method.md).
 
     Raises:
         UserError: the answer has no tokens, its first token reaches into the prompt, or the context is too short.

@@ -1,4 +1,4 @@
-"""Facts, their wordings and their splits (METHOD: facts in TempLAMA's schema, asked with the gap last).
+"""Facts, their wordings and their splits (docs/method.md: facts in TempLAMA's schema, asked with the gap last).
 
 A source of facts is a file of JSON lines, one query a line, as TempLAMA publishes them (Dhingra et al., "Time-Aware
 Language Models as Temporal Knowledge Bases", TACL 2022). Every line is validated; the first bad one ends the reading

@@ -1,4 +1,4 @@
-"""The functional test of base degenerate components (METHOD section 5): can a component express the fact?"""
+"""The functional test of base degenerate components (docs/method.md): can a component express the fact?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Integrals of the answer probability's gradient along paths, refined by completeness (METHOD section 3).
+"""Integrals of the answer probability's gradient along paths, refined by completeness (docs/method.md).
 
 P is known at both ends of every piece of a path, so a piece's error is known exactly: the integral of dP/dalpha over it
 must be the difference. Refinement halves the pieces that are too wrong; a piece's middle is one of its nodes, so no

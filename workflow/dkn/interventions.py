@@ -1,4 +1,4 @@
-"""Suppressing and enhancing neurons (METHOD section 7).
+"""Suppressing and enhancing neurons (docs/method.md).
 
 *Values*: neurons are multiplied by a factor at the answer-predicting positions only. These are the last positions of
 the input, so every neuron set is one branch on the fact's cached prefix, and the model itself is never touched.

@@ -1,4 +1,4 @@
-"""Which facts a model knows, and which neurons carry them (METHOD sections 1 and 3)."""
+"""Which facts a model knows, and which neurons carry them (docs/method.md)."""
 
 from __future__ import annotations
 

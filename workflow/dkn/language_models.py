@@ -1,6 +1,6 @@
 """Language models behind one interface: the family adapters, and loading from a prepared folder.
 
-An adapter names the tensors of METHOD section 2 (neurons, reading and writing vectors) and cuts a decoder layer into
+An adapter names the tensors of docs/method.md (neurons, reading and writing vectors) and cuts a decoder layer into
 the three steps that branches need: queries/keys/values, the attention's residual, the neurons. Every step calls the
 Hugging Face modules of the loaded model, so sizes, biases, tied embeddings and norms are the model's own.
 """
@@ -74,7 +74,7 @@ class Adapter(ABC):
         """The neurons (..., n_neurons) made of what enters the activation function; gated MLPs read the stream too."""
 
     def neurons(self, layer: int, hidden: Tensor) -> Tensor:
-        """The MLP's neurons (..., n_neurons) for the residual stream after attention (METHOD 2)."""
+        """The MLP's neurons (..., n_neurons) for the residual stream after attention (docs/method.md)."""
         return self.activate(layer, self.preactivation(layer, hidden), hidden)
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""The answer's probability and its gradient along paths of neuron values (METHOD section 3).
+"""The answer's probability and its gradient along paths of neuron values (docs/method.md).
 
 A path moves the neurons of one layer, at the position that predicts one answer token, in a straight line from a
 baseline to their values. A point of a path is a branch of one token that starts at the output of its own layer's MLP:

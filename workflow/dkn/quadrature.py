@@ -1,4 +1,4 @@
-"""Quadrature rules on [0, 1] for the integrated gradient (METHOD section 3)."""
+"""Quadrature rules on [0, 1] for the integrated gradient (docs/method.md)."""
 
 from __future__ import annotations
 

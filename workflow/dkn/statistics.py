@@ -1,4 +1,4 @@
-"""Intervals and tests over facts (METHOD section 9).
+"""Intervals and tests over facts (docs/method.md).
 
 Years of one subject are not independent, so subjects, not facts, are what is resampled and what changes sign.
 """

@@ -1,4 +1,4 @@
-"""Persistence diagrams of a distance matrix, by ripser (METHOD section 5)."""
+"""Persistence diagrams of a distance matrix, by ripser (docs/method.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Degeneracy: do a fact's components stand in for each other? (METHOD section 8, setting ``degeneracy``)
+"""Degeneracy: do a fact's components stand in for each other? (docs/method.md, setting ``degeneracy``)
 
 Every proper subset of a fact's components is suppressed, and all of them together. If components are degenerate,
 losing some costs little and losing all costs much. The control does the same with random groups of the same sizes
