@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import roots_sh_legendre
+from scipy.special import roots_jacobi, roots_sh_legendre
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -30,6 +30,9 @@ def rule(name: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of a quadrature rule on [0, 1]."""
     if name == "gauss-legendre":
         return roots_sh_legendre(count)
+    if name == "gauss-lobatto":  # both ends and the roots of a Jacobi polynomial; weights that integrate all powers
+        nodes = np.array([0, *((roots_jacobi(count - 2, 1, 1)[0] + 1) / 2 if count > 2 else ()), 1])
+        return nodes, np.linalg.solve(np.vander(nodes, increasing=True).T, 1 / (1 + np.arange(count)))
     shift = {"left-riemann": 0.0, "midpoint": 0.5}[name]
     return np.array([(place + shift) / count for place in range(count)]), np.array([1 / count] * count)
 

@@ -23,11 +23,11 @@ def fail_above(monkeypatch: pytest.MonkeyPatch, rows: int, error: Exception) -> 
     tried = []
     original = path_gradients._through_the_stack
 
-    def limited(paths, tables, fact, target, alpha):  # type: ignore[no-untyped-def]
+    def limited(paths, tables, riders, fact, target, alpha):  # type: ignore[no-untyped-def]
         tried.append(fact.numel())
         if fact.numel() > rows:
             raise error
-        return original(paths, tables, fact, target, alpha)
+        return original(paths, tables, riders, fact, target, alpha)
 
     monkeypatch.setattr(path_gradients, "_through_the_stack", limited)
     return tried

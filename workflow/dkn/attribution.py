@@ -20,15 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dkn.branches import Prefix, masked_neurons, read_prompts
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
-from dkn.integration import Pieces, integrate, refine
+from dkn.integration import Integral, integrate, integrate_adaptively
 from dkn.language_models import Adapter
 from dkn.memory import RowBudget
-from dkn.path_gradients import Paths, Points
+from dkn.path_gradients import Paths
 from dkn.probabilities import log_odds_against, log_prob
 from dkn.quadrature import RULES
+from dkn.reading import Prefix, read_prompts, read_with_masked
 
 BASELINES = ("amig", "zero")
 SITES = ("neurons", "preactivation")
@@ -41,7 +41,7 @@ class AttributionSettings:
     Attributes:
         baseline: ``amig`` (mean over prompt positions with that position masked) or ``zero``.
         quadrature: a rule of ``dkn.quadrature``.
-        nodes: nodes of the rule; of the first round for ``adaptive`` (odd, so that an interval's middle is a node).
+        nodes: nodes of the rule; of every piece for ``adaptive`` (odd and at least 3, so that a piece's middle is one).
         tolerance: for ``adaptive``, the largest completeness error, relative to the fact's largest layer change.
         site: ``neurons`` (docs/method.md), or ``preactivation``, where the released codes of the paper and the package
             knowledge-neurons attribute; the latter with the zero baseline only.
@@ -64,10 +64,11 @@ class AttributionSettings:
             raise UserError("attribution before the activation function has the zero baseline only")
         if self.quadrature not in RULES:
             raise UserError(f"unknown quadrature {self.quadrature!r}; allowed: {', '.join(RULES)}")
-        if self.nodes < 1:
-            raise UserError(f"a quadrature needs at least one node, not {self.nodes}")
+        fewest = {"adaptive": 3, "gauss-lobatto": 2}.get(self.quadrature, 1)
+        if self.nodes < fewest:
+            raise UserError(f"quadrature {self.quadrature!r} needs at least {fewest} nodes, not {self.nodes}")
         if self.quadrature == "adaptive" and self.nodes % 2 == 0:
-            raise UserError(f"adaptive quadrature needs an odd number of first nodes, not {self.nodes}")
+            raise UserError(f"adaptive quadrature needs an odd number of nodes, not {self.nodes}")
 
 
 @dataclass(frozen=True)
@@ -92,26 +93,26 @@ class Attribution:
     nodes: np.ndarray
 
 
-def baseline_neurons(
-    adapter: Adapter, facts: Sequence[EncodedFact], prefix: Prefix, baseline: str, mask_token: int, budget: RowBudget
-) -> list[Tensor]:
-    """Baseline neuron values at the answer-predicting positions, per layer (F, T, neurons) float32.
+def _read(
+    adapter: Adapter, facts: Sequence[EncodedFact], baseline: str, mask_token: int, budget: RowBudget
+) -> tuple[Prefix, list[Tensor]]:
+    """What reading the prompts leaves behind, and the baseline's neurons per layer (F, T, neurons) float32.
 
-    ``amig`` is the mean over prompt positions of the value when that position's token is the mask token; ``prefix`` is
-    the reading of the unmasked prompts.
+    ``amig`` is the mean over prompt positions of the value when that position's token is the mask token.
     """
+    contexts, positions = [fact.context for fact in facts], [fact.answer_positions for fact in facts]
     if baseline == "zero":
-        return [torch.zeros_like(neurons, dtype=torch.float32) for neurons in prefix.neurons]
+        prefix = read_prompts(adapter, contexts, positions)
+        return prefix, [torch.zeros_like(neurons, dtype=torch.float32) for neurons in prefix.neurons]
     places = [range(fact.special, len(fact.prompt)) for fact in facts]
-    return masked_neurons(adapter, [fact.context for fact in facts], places, prefix, mask_token, budget)
+    return read_with_masked(adapter, contexts, positions, places, mask_token, budget)
 
 
 def _end_points(
     adapter: Adapter, facts: Sequence[EncodedFact], mask_token: int, settings: AttributionSettings, budget: RowBudget
 ) -> tuple[Paths, list[Tensor], np.ndarray]:
     """The batch's paths, the baseline's neurons per layer, and (F, T) P of the answer tokens."""
-    prefix = read_prompts(adapter, [fact.context for fact in facts], [fact.answer_positions for fact in facts])
-    baseline = baseline_neurons(adapter, facts, prefix, settings.baseline, mask_token, budget)
+    prefix, baseline = _read(adapter, facts, settings.baseline, mask_token, budget)
     answers = torch.tensor([fact.answer for fact in facts], device=adapter.device)
     with torch.no_grad():
         odds = log_odds_against(adapter.unembed(adapter.final_norm(prefix.final)), answers)
@@ -147,40 +148,22 @@ def attribute(
     budget = budget or RowBudget.for_model(adapter)
     paths, baseline, prob = _end_points(adapter, facts, mask_token, settings, budget)
     shape = (len(facts), len(facts[0].answer), adapter.n_layers)
-    fact, target, layer = (part.ravel() for part in np.indices(shape))
-    whole = Points(fact, target, layer, np.zeros(fact.size))
-    prob_end = np.broadcast_to(prob[:, :, None], shape).ravel()
-    pieces = integrate(paths, whole, np.ones(fact.size), None, prob_end, settings.quadrature, settings.nodes)
-    change = (prob_end - pieces.prob_lower).reshape(shape)
-    scale = np.abs(change.sum(1)).max(-1)  # (F,): the fact's largest layer change
-    nodes = np.full(shape, settings.nodes)
     if settings.quadrature == "adaptive":
-        limit = settings.tolerance * scale / shape[1]
-        pieces, nodes = refine(paths, pieces, shape, limit, settings.nodes, settings.max_nodes)
-    return _collect(paths, facts, pieces, baseline, prob, change, scale, nodes)
+        integral = integrate_adaptively(paths, shape, prob, settings.nodes, settings.tolerance, settings.max_nodes)
+    else:
+        integral = integrate(paths, shape, settings.quadrature, settings.nodes)
+    return _collect(paths, facts, integral, baseline, prob)
 
 
 @torch.no_grad()
 def _collect(
-    paths: Paths,
-    facts: Sequence[EncodedFact],
-    pieces: Pieces,
-    baseline: list[Tensor],
-    prob: np.ndarray,
-    change: np.ndarray,
-    scale: np.ndarray,
-    nodes: np.ndarray,
+    paths: Paths, facts: Sequence[EncodedFact], integral: Integral, baseline: list[Tensor], prob: np.ndarray
 ) -> list[Attribution]:
-    """Sum pieces, go from the MLP's output back to neurons once per (token, layer), and sum answer tokens."""
-    shape = change.shape
-    group = pieces.group(shape)
-    gradient = torch.zeros(int(np.prod(shape)), pieces.gradient.shape[1], device=pieces.gradient.device)
-    gradient.index_add_(0, torch.from_numpy(group).to(gradient.device), pieces.gradient)
-    gradient = gradient.view(*shape, -1)
-    total = np.bincount(group, pieces.integral, minlength=gradient[..., 0].numel()).reshape(shape)
+    """Go from the MLP's output back to neurons, once per (token, layer), and sum answer tokens."""
+    change = prob[:, :, None] - integral.prob_lower
     scores = []
     for layer in range(paths.adapter.n_layers):
-        towards = gradient[:, :, layer]
+        towards = integral.gradient[:, :, layer]
         if paths.site == "preactivation":
             step = paths.delta[layer].float()
         else:
@@ -188,12 +171,15 @@ def _collect(
             towards = towards @ paths.adapter.writing(layer).float().T
         scores.append((step * towards).sum(1))
     dense = torch.stack(scores, dim=1).cpu()
-    error = np.abs(total - change) / np.maximum(scale, np.finfo(np.float32).tiny)[:, None, None]
+    scale = np.abs(change.sum(1)).max(-1)  # (F,): the fact's largest layer change
+    error = np.abs(integral.total - change) / np.maximum(scale, np.finfo(np.float32).tiny)[:, None, None]
     results = []
     for row, fact in enumerate(facts):
         if not torch.isfinite(dense[row]).all():
             raise UserError(f"fact {fact.fact_id}: attribution gave scores that are not finite (NaN or infinite)")
         results.append(
-            Attribution(fact.fact_id, dense[row], prob[row], change[row], total[row], error[row], nodes[row])
+            Attribution(
+                fact.fact_id, dense[row], prob[row], change[row], integral.total[row], error[row], integral.nodes[row]
+            )
         )
     return results

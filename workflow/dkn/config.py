@@ -123,7 +123,7 @@ class TrainedModel(Model):
 class Attribution(Section):
     facts: Literal["known", "unknown", "all"]
     baseline: Literal["amig", "zero"]
-    quadrature: Literal["adaptive", "gauss-legendre", "midpoint", "left-riemann"]
+    quadrature: Literal["adaptive", "gauss-lobatto", "gauss-legendre", "midpoint", "left-riemann"]
     nodes: Positive
     tolerance: Annotated[float, Field(gt=0)]
     max_nodes: Positive
@@ -132,8 +132,10 @@ class Attribution(Section):
 
     @model_validator(mode="after")
     def _odd_nodes(self) -> Attribution:
-        if self.quadrature == "adaptive" and self.nodes % 2 == 0:
-            raise ValueError(f"adaptive quadrature needs an odd number of nodes, not {self.nodes}")
+        if self.quadrature == "adaptive" and (self.nodes < 3 or self.nodes % 2 == 0):
+            raise ValueError(f"adaptive quadrature needs an odd number of nodes, at least 3, not {self.nodes}")
+        if self.quadrature == "gauss-lobatto" and self.nodes < 2:
+            raise ValueError("gauss-lobatto quadrature needs at least 2 nodes")
         if self.max_nodes < self.nodes:
             raise ValueError(f"max_nodes ({self.max_nodes}) must not be below nodes ({self.nodes})")
         return self

@@ -1,160 +1,195 @@
 """Integrals of the answer probability's gradient along paths, refined by completeness (docs/method.md).
 
-P is known at both ends of every piece of a path, so a piece's error is known exactly: the integral of dP/dalpha over it
-must be the difference. Refinement halves the pieces that are too wrong; a piece's middle is one of its nodes, so no
-further evaluation of P is needed.
+Adaptive quadrature cuts paths into pieces with Gauss-Lobatto nodes. Both ends of a piece are among its nodes, so P is
+known there and the piece's error is known exactly: the integral of dP/dalpha over it must be the difference.
+Refinement halves the pieces that are too wrong; ends are shared with the neighbours, and the middle is a node already.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dkn.path_gradients import Paths, Points, evaluate
+from dkn.path_gradients import Paths, Points, Values, evaluate
 from dkn.quadrature import nodes_and_weights
 
 Shape = tuple[int, int, int]  # facts, answer tokens, layers
-FEW = 128  # branches
 
 
 @dataclass(frozen=True)
-class Pieces:
-    """Pieces of paths, one each entry, with what a rule made of them.
+class Integral:
+    """Integrals over whole paths, each array of shape (facts, answer tokens, layers).
 
     Attributes:
-        points: the lower ends.
-        upper: (n,) where the pieces end.
-        prob_lower, prob_upper, prob_middle: (n,) P there.
-        integral: (n,) of dP/dalpha over the piece.
-        gradient: (n, size) of the gradient with respect to what is moved, integrated over the piece.
+        prob_lower: P at the path's beginning.
+        total: of dP/dalpha.
+        gradient: (facts, answer tokens, layers, size) of the gradient with respect to what is moved.
+        nodes: gradient evaluations spent.
     """
 
-    points: Points
-    upper: np.ndarray
     prob_lower: np.ndarray
-    prob_upper: np.ndarray
-    prob_middle: np.ndarray
-    integral: np.ndarray
+    total: np.ndarray
     gradient: Tensor
-
-    @property
-    def error(self) -> np.ndarray:
-        """(n,) how far each piece is from completeness."""
-        return np.abs(self.integral - (self.prob_upper - self.prob_lower))
-
-    def group(self, shape: Shape) -> np.ndarray:
-        """(n,) the flat index of each piece's (fact, token, layer)."""
-        return np.ravel_multi_index((self.points.fact, self.points.target, self.points.layer), shape)
-
-    def take(self, chosen: np.ndarray) -> Pieces:
-        """Some of the pieces."""
-        arrays = {field.name: getattr(self, field.name)[chosen] for field in fields(self)[1:-1]}
-        gradient = self.gradient[torch.from_numpy(chosen).to(self.gradient.device)]
-        return Pieces(points=self.points.take(chosen), gradient=gradient, **arrays)
+    nodes: np.ndarray
 
 
-def _join(parts: list[Pieces]) -> Pieces:
-    """All pieces of several."""
-    points = Points(*(np.concatenate([getattr(part.points, f.name) for part in parts]) for f in fields(Points)))
-    arrays = {f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Pieces)[1:-1]}
-    return Pieces(points=points, gradient=torch.cat([part.gradient for part in parts]), **arrays)
+def _all_paths(shape: Shape) -> Points:
+    """The beginnings of all paths."""
+    fact, target, layer = (part.ravel() for part in np.indices(shape))
+    return Points(fact, target, layer, np.zeros(fact.size))
 
 
-def _with_lower_ends(
-    paths: Paths, lower: Points, inner: Points
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, Tensor]]:
-    """P at lower ends, and what ``evaluate`` gives for inner points.
-
-    Few branches leave the processor waiting for weights: then one pass for both is faster, although it differentiates
-    the lower ends in vain.
-    """
-    if len(inner) > FEW:
-        return evaluate(paths, lower, differentiate=False)[0], evaluate(paths, inner)
-    both = Points(*(np.concatenate((getattr(lower, f.name), getattr(inner, f.name))) for f in fields(Points)))
-    probability, derivative, gradient = evaluate(paths, both)
-    count = len(lower)
-    return probability[:count], (probability[count:], derivative[count:], gradient[count:])
+def _along(paths: Points, alpha: np.ndarray) -> Points:
+    """The (n, m) points ``alpha`` of n paths, flat."""
+    fact, target, layer = (np.repeat(part, alpha.shape[1]) for part in (paths.fact, paths.target, paths.layer))
+    return Points(fact, target, layer, alpha.ravel())
 
 
-def integrate(
-    paths: Paths,
-    points: Points,
-    upper: np.ndarray,
-    prob_lower: np.ndarray | None,
-    prob_upper: np.ndarray,
-    rule: str,
-    count: int,
-) -> Pieces:
-    """Apply a rule with ``count`` nodes to every piece from ``points`` to ``upper``.
+def _sum_by_path(gradient: Tensor, path: np.ndarray, weight: np.ndarray, shape: Shape) -> Tensor:
+    """(n, size) gradients, weighted and added up by path: (*shape, size)."""
+    device = gradient.device
+    total = torch.zeros(int(np.prod(shape)), gradient.shape[1], device=device)
+    total.index_add_(
+        0,
+        torch.from_numpy(path).to(device),
+        gradient * torch.from_numpy(weight.astype(np.float32)).to(device)[:, None],
+    )
+    return total.view(*shape, -1)
 
-    P at the upper ends is known; at the lower ends it is evaluated if it is not.
-    """
+
+def integrate(paths: Paths, shape: Shape, rule: str, count: int) -> Integral:
+    """Apply a fixed rule with ``count`` nodes to every path."""
     nodes, weights = nodes_and_weights(rule, count)
-    length = upper - points.alpha
-    fact, target, layer = (np.repeat(part, count) for part in (points.fact, points.target, points.layer))
-    alpha = points.alpha[:, None] + length[:, None] * nodes
-    inner = Points(fact, target, layer, alpha.ravel())
-    if prob_lower is None:
-        prob_lower, (probability, derivative, gradient) = _with_lower_ends(paths, points, inner)
-    else:
-        probability, derivative, gradient = evaluate(paths, inner)
-    scaled = torch.from_numpy((length[:, None] * weights).astype(np.float32)).to(gradient.device)
-    return Pieces(
-        points=points,
-        upper=upper,
-        prob_lower=prob_lower,
-        prob_upper=prob_upper,
-        prob_middle=probability.reshape(-1, count)[:, count // 2],
-        integral=(derivative.reshape(-1, count) * weights).sum(1) * length,
-        gradient=torch.einsum("ij,ijw->iw", scaled, gradient.view(len(upper), count, -1)),
+    whole = _all_paths(shape)
+    values = evaluate(paths, _along(whole, np.tile(nodes, (len(whole), 1))))
+    starts = values.prob[::count] if nodes[0] == 0 else evaluate(paths, whole, differentiate=False).prob
+    return Integral(
+        prob_lower=starts.reshape(shape),
+        total=(values.derivative.reshape(-1, count) @ weights).reshape(shape),
+        gradient=_sum_by_path(
+            values.gradient, np.repeat(np.arange(len(whole)), count), np.tile(weights, len(whole)), shape
+        ),
+        nodes=np.full(shape, count),
     )
 
 
-def _rank_by_error(group: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """(n,) place of each piece within its group, the largest error first."""
-    order = np.lexsort((-error, group))
+@dataclass(frozen=True)
+class Samples:
+    """Evaluated points, and the path that each belongs to, (n,)."""
+
+    points: Points
+    values: Values
+    path: np.ndarray
+
+    def plus(self, other: Samples) -> Samples:
+        """These, then the other's."""
+        mine, yours = self.points, other.points
+        return Samples(
+            Points(*(np.concatenate((getattr(mine, f.name), getattr(yours, f.name))) for f in fields(Points))),
+            Values(
+                np.concatenate((self.values.prob, other.values.prob)),
+                np.concatenate((self.values.derivative, other.values.derivative)),
+                torch.cat((self.values.gradient, other.values.gradient)),
+            ),
+            np.concatenate((self.path, other.path)),
+        )
+
+
+def _sample(paths: Paths, whole: Points, path: np.ndarray, alpha: np.ndarray) -> Samples:
+    """Evaluate (n, m) points, row by row of the given paths."""
+    points = _along(whole.take(path), alpha)
+    return Samples(points, evaluate(paths, points), np.repeat(path, alpha.shape[1]))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Gauss-Lobatto nodes and weights on [0, 1], an odd number of them."""
+
+    nodes: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def middle(self) -> int:
+        return len(self.nodes) // 2
+
+    def lengths(self, samples: Samples, pieces: np.ndarray) -> np.ndarray:
+        """(n,) lengths of pieces, which are (n, count) indices of samples."""
+        alpha = samples.points.alpha
+        return alpha[pieces[:, -1]] - alpha[pieces[:, 0]]
+
+    def integrals(self, samples: Samples, pieces: np.ndarray) -> np.ndarray:
+        """(n,) of dP/dalpha over each piece."""
+        return samples.values.derivative[pieces] @ self.weights * self.lengths(samples, pieces)
+
+    def errors(self, samples: Samples, pieces: np.ndarray) -> np.ndarray:
+        """(n,) how far each piece is from completeness."""
+        prob = samples.values.prob
+        return np.abs(self.integrals(samples, pieces) - (prob[pieces[:, -1]] - prob[pieces[:, 0]]))
+
+
+def _halves(
+    paths: Paths, whole: Points, samples: Samples, pieces: np.ndarray, rule: Rule
+) -> tuple[Samples, np.ndarray]:
+    """The samples with the inner nodes of both halves of some pieces, and the halves."""
+    alpha, middle = samples.points.alpha, pieces[:, rule.middle]
+    ends = np.concatenate((np.stack((pieces[:, 0], middle), 1), np.stack((middle, pieces[:, -1]), 1)))
+    length = alpha[ends[:, 1]] - alpha[ends[:, 0]]
+    inner = alpha[ends[:, :1]] + length[:, None] * rule.nodes[1:-1]
+    fresh = len(alpha) + np.arange(inner.size).reshape(inner.shape)
+    more = samples.plus(_sample(paths, whole, samples.path[ends[:, 0]], inner))
+    return more, np.concatenate((ends[:, :1], fresh, ends[:, 1:]), axis=1)
+
+
+def _rank_by_error(path: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """(n,) place of each piece within its path, the largest error first."""
+    order = np.lexsort((-error, path))
     ranks = np.empty_like(order)
-    ranks[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
+    ranks[order] = np.arange(len(order)) - np.searchsorted(path[order], path[order])
     return ranks
 
 
-def refine(
-    paths: Paths, pieces: Pieces, shape: Shape, limit: np.ndarray, count: int, max_nodes: int
-) -> tuple[Pieces, np.ndarray]:
+def integrate_adaptively(
+    paths: Paths, shape: Shape, prob_upper: np.ndarray, count: int, tolerance: float, max_nodes: int
+) -> Integral:
     """Halve pieces until every (fact, token, layer) is complete, or its nodes run out.
 
     Args:
-        pieces: the whole paths, integrated with ``count`` Gauss nodes, an odd number.
-        limit: (facts,) the error allowed for each (token, layer) of a fact.
+        prob_upper: (facts, answer tokens) P at the paths' ends.
+        count: Gauss-Lobatto nodes of a piece, odd.
+        tolerance: error allowed for a fact's layer, answer tokens summed, relative to its largest layer change.
         max_nodes: the most nodes for one (fact, token, layer); the worst pieces get them first.
-    Returns:
-        The pieces, and the nodes spent, of the given shape.
     """
-    size, cost = int(np.prod(shape)), 2 * count
+    rule = Rule(*nodes_and_weights("gauss-lobatto", count))
+    whole = _all_paths(shape)
+    size, cost = len(whole), 2 * (count - 2)
+    samples = _sample(paths, whole, np.arange(size), np.tile(rule.nodes, (size, 1)))
+    pieces = np.arange(size * count).reshape(size, count)
+    prob_lower = samples.values.prob[::count].reshape(shape)
+    scale = np.abs((prob_upper[:, :, None] - prob_lower).sum(1)).max(-1)
+    allowed = np.broadcast_to((tolerance * scale / shape[1])[:, None, None], shape).ravel()
     nodes = np.full(size, count)
-    allowed = np.broadcast_to(limit[:, None, None], shape).ravel()
     while True:
-        group, error = pieces.group(shape), pieces.error
-        total = np.bincount(group, error, minlength=size)
-        share = allowed / np.maximum(np.bincount(group, minlength=size), 1)
-        split = (total > allowed)[group] & (error > share[group])
-        split &= _rank_by_error(group, error) < ((max_nodes - nodes) // cost)[group]
+        path, error = samples.path[pieces[:, 0]], rule.errors(samples, pieces)
+        total = np.bincount(path, error, minlength=size)
+        share = allowed / np.bincount(path, minlength=size)
+        split = (total > allowed)[path] & (error > share[path])
+        split &= _rank_by_error(path, error) < ((max_nodes - nodes) // cost)[path]
         if not split.any():
-            return pieces, nodes.reshape(shape)
-        nodes += cost * np.bincount(group[split], minlength=size)
-        halved, kept = pieces.take(np.flatnonzero(split)), pieces.take(np.flatnonzero(~split))
-        pieces = _join([kept, _halves(paths, halved, count)])
-
-
-def _halves(paths: Paths, pieces: Pieces, count: int) -> Pieces:
-    """Both halves of every piece, integrated anew in one go."""
-    middle = (pieces.points.alpha + pieces.upper) / 2
-    double = np.tile(np.arange(len(middle)), 2)
-    points = replace(pieces.points.take(double), alpha=np.concatenate((pieces.points.alpha, middle)))
-    upper = np.concatenate((middle, pieces.upper))
-    lower_ends = np.concatenate((pieces.prob_lower, pieces.prob_middle))
-    upper_ends = np.concatenate((pieces.prob_middle, pieces.prob_upper))
-    return integrate(paths, points, upper, lower_ends, upper_ends, "gauss-legendre", count)
+            break
+        nodes += cost * np.bincount(path[split], minlength=size)
+        samples, halves = _halves(paths, whole, samples, pieces[split], rule)
+        pieces = np.concatenate((pieces[~split], halves))
+    weight = np.bincount(
+        pieces.ravel(),
+        (rule.lengths(samples, pieces)[:, None] * rule.weights).ravel(),
+        minlength=len(samples.path),
+    )
+    return Integral(
+        prob_lower=prob_lower,
+        total=np.bincount(path, rule.integrals(samples, pieces), minlength=size).reshape(shape),
+        gradient=_sum_by_path(samples.values.gradient, samples.path, weight, shape),
+        nodes=nodes.reshape(shape),
+    )

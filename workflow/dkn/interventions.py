@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dkn.branches import Prefix, attend, read_prompts, visible_prefix
+from dkn.branches import attend, visible_prefix
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.language_models import Adapter
 from dkn.probabilities import log_odds_against, log_prob
+from dkn.reading import Prefix, read_prompts
 
 SUPPRESS = 0.0
 ENHANCE = 2.0

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dkn.branches import read_prompts
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.language_models import LanguageModel
 from dkn.probabilities import log_odds_against, log_prob
+from dkn.reading import read_prompts
 
 WORD_STARTS = ("Ġ", "▁")  # how byte-level BPE and SentencePiece write a leading space
 

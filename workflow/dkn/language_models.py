@@ -301,7 +301,7 @@ def adapt(model: PreTrainedModel) -> Adapter:
 @torch.no_grad()
 def _check_parity(adapter: Adapter) -> None:
     """The adapter's steps, strung together, must give the model's own logits: guards every relative of a family."""
-    from dkn.branches import read_prompts  # a branch's forward is the adapter's, so the check lives on top of it
+    from dkn.reading import read_prompts  # a branch's forward is the adapter's, so the check lives on top of it
 
     vocabulary = adapter.model.config.vocab_size
     tokens = (torch.arange(6, device=adapter.device) * 7919 + 11) % vocabulary

@@ -4,7 +4,8 @@ A path moves the neurons of one layer, at the position that predicts one answer 
 baseline to their values. A point of a path is a branch of one token that starts at the output of its own layer's MLP:
 layer j computes the branches of layers < j only. Two facts keep this cheap: the down-projection is affine, so a
 branch needs only the MLP's two outputs at the path's ends; and gradients are taken with respect to the MLP's output,
-from which the neurons' follow by one matrix at the very end.
+from which the neurons' follow by one matrix at the very end. The paths' upper ends are the model's own values for every
+layer, so one branch per answer token, which rides through the whole stack, gives the gradients at all of them.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dkn.branches import Prefix, attend, visible_prefix
+from dkn.branches import attend, visible_prefix
 from dkn.language_models import Adapter
 from dkn.memory import RowBudget
 from dkn.probabilities import log_odds_against, log_prob, odds_and_others
+from dkn.reading import Prefix
 
 LOGIT_ROWS = 512  # branches whose logits exist at the same time
 
@@ -45,7 +47,13 @@ class Paths:
     budget: RowBudget
     site: str = "output"
 
-    def enter(self, layer: int, value: Tensor, middle: Tensor) -> Tensor:
+    def own_value(self, layer: int, middle: Tensor) -> Tensor:
+        """What the model itself has where values are moved, (F, R, 1, size), for the stream before the MLP."""
+        if self.site == "preactivation":
+            return self.adapter.preactivation(layer, middle)
+        return self.adapter.mlp_output(layer, self.adapter.neurons(layer, middle))
+
+    def leave(self, layer: int, value: Tensor, middle: Tensor) -> Tensor:
         """The residual stream after a layer's MLP, (F, R, 1, width), from the moved value and the stream before it."""
         if self.site == "preactivation":
             value = self.adapter.mlp_output(layer, self.adapter.activate(layer, value, middle))
@@ -113,90 +121,115 @@ def _log_prob_and_gradient(
 
 
 def _through_the_stack(
-    paths: Paths, tables: list[np.ndarray], fact: Tensor, target: Tensor, alpha: Tensor
-) -> tuple[Tensor, list[Tensor]]:
-    """Run one chunk's branches, (F, R) each, from their layers to the end.
+    paths: Paths, tables: list[np.ndarray], riders: int, fact: Tensor, target: Tensor, alpha: Tensor
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Run one chunk's branches, (F, R) each, from their layers to the end; the first ``riders`` ride from layer 0.
 
     Returns:
-        The normed final stream (F, R, 1, width), and per layer with branches the leaf that gradients refer to.
+        The normed final stream (F, R, 1, width), and per layer what gradients refer to: the moved values of its own
+        branches, and the riders' values.
     """
     adapter, prefix = paths.adapter, paths.prefix
     position = prefix.positions[fact, target]
     visible = visible_prefix(prefix, position)
     rotation = adapter.rotation(position[..., None])
-    hidden: Tensor | None = None
-    leaves, done = [], 0
+    hidden = prefix.middle[0][:, :riders, None]
+    moved, ridden, done = [], [], riders
     for layer, table in enumerate(tables):
-        if hidden is not None:
+        if layer and done:
             turned = rotation and (rotation[0][:, :done], rotation[1][:, :done])
             hidden = attend(adapter, layer, prefix, hidden, visible[:, :done], turned)
-            hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))
-        if not table.shape[1]:
-            continue
         new = slice(done, done + table.shape[1])
         where = fact[:, new], target[:, new]
         value = paths.start[layer][where] + (alpha[:, new, None] * paths.delta[layer][where]).to(paths.start[layer])
-        leaves.append(value[:, :, None].requires_grad_())
-        entering = paths.enter(layer, leaves[-1], prefix.middle[layer][where][:, :, None])
-        hidden = entering if hidden is None else torch.cat((hidden, entering), dim=1)
+        moved.append(value[:, :, None].requires_grad_())
+        own, others = paths.own_value(layer, hidden).tensor_split((riders,), dim=1)
+        ridden.append(own.requires_grad_())
+        middle = torch.cat((hidden, prefix.middle[layer][where][:, :, None]), dim=1)
+        hidden = paths.leave(layer, torch.cat((own, others, moved[-1]), dim=1), middle)
         done = new.stop
-    assert hidden is not None
-    return adapter.final_norm(hidden), leaves
+    return adapter.final_norm(hidden), moved, ridden
 
 
 def _evaluate_chunk(
-    paths: Paths, points: Points, tables: list[np.ndarray], differentiate: bool
+    paths: Paths, tables: list[np.ndarray], ends: np.ndarray, points: Points, differentiate: bool
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """One chunk: per layer the indices of its points, P, and the gradient of P with respect to what is moved."""
+    """One chunk: per layer the indices of its points, P, and the gradient of P with respect to what is moved.
+
+    Args:
+        tables: per layer (F, count) indices of points; -1 pads.
+        ends: (F, T or 0, layers) the same for upper ends of paths.
+    """
     device = paths.answers.device
-    index = torch.from_numpy(np.concatenate(tables, axis=1)).to(device)
-    real = index >= 0
-    index = index.clamp(min=0)
+    riders = ends.shape[1]
+    index = torch.from_numpy(np.concatenate([np.zeros_like(ends[:, :, 0]), *tables], axis=1)).to(device).clamp(min=0)
     target = torch.from_numpy(points.target).to(device)[index]
+    target[:, :riders] = torch.arange(riders, device=device)
     alpha = torch.from_numpy(points.alpha.astype(np.float32)).to(device)[index]
     fact = torch.arange(len(index), device=device)[:, None].expand_as(index)
     with torch.set_grad_enabled(differentiate):
-        normed, leaves = _through_the_stack(paths, tables, fact, target, alpha)
+        normed, moved, ridden = _through_the_stack(paths, tables, riders, fact, target, alpha)
         logs, towards = _log_prob_and_gradient(
             paths.adapter, normed.detach(), paths.answers[fact, target], differentiate
         )
         # The gradient of P is P times that of log P: the network carries numbers of order one, whatever P is.
+        leaves = (*moved, *ridden) if riders else moved
         gradients = torch.autograd.grad(normed, leaves, towards) if differentiate else leaves
-    probability = logs.exp()
-    done = 0
-    for part in gradients:
-        new = slice(done, done + part.shape[1])
-        keep = real[:, new]
-        prob = probability[:, new][keep]
-        yield index[:, new][keep], prob, prob[:, None].float() * part[:, :, 0][keep].float()
-        done = new.stop
+    probability, done = logs.exp(), riders
+    for layer, table in enumerate(tables):
+        for places, columns, gradient in (
+            (table, slice(done, done + table.shape[1]), gradients[layer]),
+            (ends[:, :, layer], slice(0, riders), gradients[layer - len(tables)]),
+        ):
+            known = torch.from_numpy(places).to(device)
+            keep = known >= 0
+            prob = probability[:, columns][keep]
+            yield known[keep], prob, prob[:, None].float() * gradient[:, : places.shape[1], 0][keep].float()
+        done += table.shape[1]
 
 
-def evaluate(paths: Paths, points: Points, differentiate: bool = True) -> tuple[np.ndarray, np.ndarray, Tensor]:
+@dataclass(frozen=True)
+class Values:
+    """P and its slope at points of paths.
+
+    Attributes:
+        prob: (n,) P, float64.
+        derivative: (n,) dP/dalpha, float64.
+        gradient: (n, size) float32, of P with respect to what is moved.
+    """
+
+    prob: np.ndarray
+    derivative: np.ndarray
+    gradient: Tensor
+
+
+def evaluate(paths: Paths, points: Points, differentiate: bool = True) -> Values:
     """P at points of paths, its derivative along the path, and its gradient.
 
-    Chunks of branches shrink when memory runs out, and stay that small.
-
-    Returns:
-        P (n,) and dP/dalpha (n,) in float64, and (n, size) float32 the gradient of P with respect to what is
-        moved. Without ``differentiate`` only P is computed and the others are empty.
+    Chunks of branches shrink when memory runs out, and stay that small. Without ``differentiate`` only P is computed
+    and the others are empty.
     """
     device = paths.answers.device
+    facts, targets = paths.answers.shape
+    layers = paths.adapter.n_layers
     probability = torch.zeros(len(points), dtype=torch.float64, device=device)
     gradient = torch.zeros(len(points) if differentiate else 0, paths.delta[0].shape[-1], device=device)
+    ends = np.full((facts, targets, layers), -1)
+    upper = np.flatnonzero(points.alpha == 1)
+    ends[points.fact[upper], points.target[upper], points.layer[upper]] = upper
     left = np.ones(len(points), dtype=bool)
-    facts, layers = len(paths.answers), paths.adapter.n_layers
     while left.any():
-        with paths.budget.attempt(smallest=facts * layers) as rows:
-            tables = _chunk(points, left, facts, layers, rows)
-            for index, prob, grad in _evaluate_chunk(paths, points, tables, differentiate):
+        with paths.budget.attempt(smallest=facts * (layers + targets)) as rows:
+            riding = ends[:, : targets if left[upper].any() else 0]
+            tables = _chunk(points, left & (points.alpha < 1), facts, layers, rows - facts * riding.shape[1])
+            for index, prob, grad in _evaluate_chunk(paths, tables, riding, points, differentiate):
                 probability[index] = prob
                 if differentiate:
                     gradient[index] = grad
                 left[index.cpu().numpy()] = False
     if not differentiate:
-        return probability.cpu().numpy(), np.zeros(0), gradient
-    delta = torch.stack(paths.delta)  # (layers, F, T, width)
+        return Values(probability.cpu().numpy(), np.zeros(0), gradient)
+    delta = torch.stack(paths.delta)  # (layers, F, T, size)
     layer, fact, target = (torch.from_numpy(part).to(device) for part in (points.layer, points.fact, points.target))
     derivative = torch.linalg.vecdot(delta[layer, fact, target].float(), gradient)
-    return probability.cpu().numpy(), derivative.double().cpu().numpy(), gradient
+    return Values(probability.cpu().numpy(), derivative.double().cpu().numpy(), gradient)

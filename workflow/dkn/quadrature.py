@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.polynomial import Legendre, legendre
 
-FIXED_RULES = ("gauss-legendre", "midpoint", "left-riemann")
+FIXED_RULES = ("gauss-legendre", "gauss-lobatto", "midpoint", "left-riemann")
 RULES = ("adaptive", *FIXED_RULES, "both-ends")
 
 
 def nodes_and_weights(rule: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights, each (count,), of a fixed rule on [0, 1]; weights sum to one.
+    """Nodes and weights, each (count,), ascending, of a fixed rule on [0, 1]; weights sum to one.
 
-    ``left-riemann`` with ``count`` nodes is what the released knowledge-neuron codes use. ``adaptive`` starts from
-    Gauss-Legendre.
+    ``left-riemann`` with ``count`` nodes is what the released knowledge-neuron codes use. ``gauss-lobatto`` is exact
+    for polynomials of degree 2 count - 3 and has both ends among its nodes (three nodes: Simpson's rule).
+
+    Raises:
+        ValueError: an unknown rule, or too few nodes for it.
     """
-    if count < 1:
-        raise ValueError(f"a quadrature rule needs at least one node, not {count}")
-    if rule in ("gauss-legendre", "adaptive"):
-        nodes, weights = np.polynomial.legendre.leggauss(count)
+    if count < (2 if rule == "gauss-lobatto" else 1):
+        raise ValueError(f"{count} is too few nodes for quadrature {rule!r}")
+    if rule == "gauss-legendre":
+        nodes, weights = legendre.leggauss(count)
         return (nodes + 1) / 2, weights / 2
+    if rule == "gauss-lobatto":
+        polynomial = Legendre.basis(count - 1)
+        nodes = np.array([-1, *polynomial.deriv().roots(), 1])
+        return (nodes + 1) / 2, 1 / (count * (count - 1) * polynomial(nodes) ** 2)
     if rule == "midpoint":
         return (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
     if rule == "both-ends":  # of the PyPI package knowledge-neurons 0.0.2, to compare with

@@ -111,7 +111,7 @@ def main(
     shard: Annotated[str, Option(help="Which part of the facts, as in 2-of-8.")],
     which: Annotated[str, Option(help="known, unknown or all facts.")],
     baseline: Annotated[str, Option(help="amig or zero.")],
-    quadrature: Annotated[str, Option(help="adaptive, gauss-legendre, midpoint or left-riemann.")],
+    quadrature: Annotated[str, Option(help="adaptive, gauss-lobatto, gauss-legendre, midpoint or left-riemann.")],
     nodes: Annotated[int, Option(help="Nodes of the rule; of the first round for adaptive.")],
     tolerance: Annotated[float, Option(help="Completeness error that adaptive quadrature refines to.")],
     max_nodes: Annotated[int, Option(help="Node limit of adaptive quadrature.")],
