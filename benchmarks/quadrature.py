@@ -25,7 +25,7 @@ from dkn.encoding import EncodedFact, batches
 from dkn.language_models import LanguageModel, load
 
 RULES = [(rule, nodes) for rule in ("left-riemann", "midpoint", "gauss-legendre") for nodes in (1, 3, 5, 10, 20)]
-RULES += [("adaptive", 3)]
+RULES += [("gauss-lobatto", 3), ("gauss-lobatto", 5), ("adaptive", 3), ("adaptive", 5)]
 REFERENCE = ("gauss-legendre", 96)
 
 
