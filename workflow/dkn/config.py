@@ -232,12 +232,11 @@ class Study(Section):
         ]
         if self.attribution.floor > self.knowledge_neurons.fraction:
             problems.append("attribution.floor must not exceed knowledge_neurons.fraction: lower scores are not stored")
-        problems += [
-            f"sensitivity.fractions: {fraction:g} is below attribution.floor ({self.attribution.floor:g}): "
-            "lower scores are not stored"
-            for fraction in self.sensitivity.fractions
-            if fraction < self.attribution.floor
-        ]
+        elif self.attribution.floor > min(self.sensitivity.fractions):
+            problems.append(
+                f"sensitivity.fractions must not be below attribution.floor ({self.attribution.floor:g}): "
+                "lower scores are not stored"
+            )
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -20,7 +20,7 @@ from dkn.commands._flags import (
 )
 from dkn.commands._shared import encoded, neuron_sets, open_model, study_facts
 from dkn.experiments.degeneracy import DegeneracySettings
-from dkn.experiments.sensitivity import Grid, sample_by_subject, sensitivity_records
+from dkn.experiments.sensitivity import Grid, Sample, sample_by_subject, sensitivity_records
 from dkn.functional_test import FunctionalTest
 from dkn.io import read_table, write_table
 from dkn.knowledge import knowledge_neurons
@@ -67,10 +67,9 @@ def main(
     chosen = sample_by_subject(study_facts(facts, known, which), sample, seed)
     table = pd.concat([read_table(path, SCORES) for path in scores], ignore_index=True)
     neurons, _ = knowledge_neurons(table[table["fact_id"].isin(chosen.index)], fraction, cap)
-    encodings = list(encoded(language_model, chosen).values())
-    records = sensitivity_records(
-        language_model.adapter, encodings, chosen["subject"], neuron_sets(neurons), grid, batch
-    ).assign(model=model_name, fraction=fraction, quantile=quantile)
+    sampled = Sample(list(encoded(language_model, chosen).values()), chosen["subject"], neuron_sets(neurons))
+    records = sensitivity_records(language_model.adapter, sampled, grid, batch)
+    records = records.assign(model=model_name, fraction=fraction, quantile=quantile)
     settings = {
         **vars(grid.degeneracy),
         "which": which,

@@ -16,7 +16,7 @@ import pandas as pd
 from dkn.clustering import NTCSettings, ntc
 from dkn.distances import connection_vectors, distance_matrix
 from dkn.encoding import EncodedFact, batches
-from dkn.experiments.degeneracy import DegeneracySettings, degeneracy_records, with_controls
+from dkn.experiments.degeneracy import DegeneracySettings, Groups, degeneracy_records, with_controls
 from dkn.experiments.degeneracy_summary import per_fact, with_metrics
 from dkn.experiments.names import CONTROL
 from dkn.functional_test import FunctionalTest, measure_components
@@ -40,6 +40,15 @@ class Grid:
     degeneracy: DegeneracySettings
     max_span: int | None
     fold_norm: bool
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Facts with their subjects (by fact id) and the knowledge neurons of those that have any."""
+
+    facts: Sequence[EncodedFact]
+    subjects: pd.Series
+    members: dict[str, NeuronSet]
 
 
 def sample_by_subject(facts: pd.DataFrame, count: int | None, seed: int) -> pd.DataFrame:
@@ -85,7 +94,7 @@ def _conditions(
 
 
 def grid_components(
-    adapter: Adapter, facts: Sequence[EncodedFact], members: dict[str, NeuronSet], grid: Grid, batch: int
+    adapter: Adapter, sample: Sample, grid: Grid, batch: int
 ) -> tuple[pd.DataFrame, dict[str, list[np.ndarray]]]:
     """The components of every fact at every grid point.
 
@@ -93,16 +102,16 @@ def grid_components(
         One row per fact and point with columns fact_id, tau1, selection, tau2, candidates, and chosen (numbers of
         components); and for each fact the components that the numbers stand for, as places in its list of neurons.
     """
-    places: dict[str, list[np.ndarray]] = {fact.fact_id: [] for fact in facts}
-    found: dict[str, list[tuple[int, ...]]] = {fact.fact_id: [()] * len(grid.clusterings) for fact in facts}
-    for fact_id in places.keys() & members.keys():
-        vectors = connection_vectors(adapter, members[fact_id], grid.fold_norm)
-        matrix = distance_matrix(members[fact_id].layers, *vectors, grid.max_span)
+    places: dict[str, list[np.ndarray]] = {fact.fact_id: [] for fact in sample.facts}
+    found: dict[str, list[tuple[int, ...]]] = {fact_id: [()] * len(grid.clusterings) for fact_id in places}
+    for fact_id, members in sample.members.items():
+        vectors = connection_vectors(adapter, members, grid.fold_norm)
+        matrix = distance_matrix(members.layers, *vectors, grid.max_span)
         places[fact_id], found[fact_id] = distinct_components(matrix, grid.clusterings)
     candidates = {fact_id: pd.DataFrame({"places": parts}) for fact_id, parts in places.items() if parts}
     measured: dict[str, pd.DataFrame] = {}
-    for group in batches([fact for fact in facts if fact.fact_id in candidates], batch):
-        frames = measure_components(adapter, group, members, candidates)
+    for group in batches([fact for fact in sample.facts if fact.fact_id in candidates], batch):
+        frames = measure_components(adapter, group, sample.members, candidates)
         measured.update(zip((fact.fact_id for fact in group), frames, strict=True))
     rows = [
         row for fact_id in sorted(places) for row in _conditions(fact_id, found[fact_id], measured.get(fact_id), grid)
@@ -117,44 +126,39 @@ def _gaps(records: pd.DataFrame) -> pd.DataFrame:
     return facts.loc[~control, list(GAPS)].join(facts.loc[control, list(GAPS)].add_prefix("control_"))
 
 
-def sensitivity_records(
-    adapter: Adapter,
-    facts: Sequence[EncodedFact],
-    subjects: pd.Series,
-    members: dict[str, NeuronSet],
-    grid: Grid,
-    batch: int,
+def _suppress_sets(
+    adapter: Adapter, sample: Sample, places: dict[str, list[np.ndarray]], sets: pd.DataFrame, grid: Grid, batch: int
 ) -> pd.DataFrame:
+    """The gaps of at most one set of components per selection and fact (columns fact_id, selection, chosen)."""
+    groups: dict[str, list[Groups]] = {}
+    for row in sets.itertuples(index=False):
+        parts = [places[row.fact_id][component] for component in row.chosen]
+        neurons = len(sample.members[row.fact_id])
+        groups.setdefault(row.fact_id, []).extend(
+            with_controls(row.fact_id, row.selection, parts, neurons, grid.degeneracy, GROUPING)
+        )
+    records = pd.concat(
+        degeneracy_records(adapter, group, sample.members, groups, grid.degeneracy)
+        for group in batches([fact for fact in sample.facts if fact.fact_id in groups], batch)
+    )
+    return _gaps(records.assign(subject=records["fact_id"].map(sample.subjects))).reset_index()
+
+
+def sensitivity_records(adapter: Adapter, sample: Sample, grid: Grid, batch: int) -> pd.DataFrame:
     """One row per fact and grid point; columns as in ``tables.SENSITIVITY`` without model, fraction and quantile.
 
     Args:
-        facts: the sampled facts.
-        subjects: whose fact it is, by fact id.
-        members: knowledge neurons of the facts that have any.
         batch: facts computed at once.
     """
-    points, places = grid_components(adapter, facts, members, grid, batch)
+    points, places = grid_components(adapter, sample, grid, batch)
     points["components"] = points["chosen"].map(len)
+    points["subject"] = points["fact_id"].map(sample.subjects)
     # A fact's different sets of components are numbered; round k suppresses the k-th of every fact.
     sets = points.loc[points["components"] >= 2, ["fact_id", "selection", "chosen"]].drop_duplicates()
     sets["round"] = sets.groupby(["fact_id", "selection"]).cumcount()
-    rounds = []
+    gaps = [pd.DataFrame(columns=["fact_id", "selection", "round", *GAPS, *(f"control_{gap}" for gap in GAPS)])]
     for number, chosen in progress(sets.groupby("round"), "sets of components", unit="round"):
-        groups: dict[str, list] = {}
-        for row in chosen.itertuples(index=False):
-            parts = [places[row.fact_id][component] for component in row.chosen]
-            groups.setdefault(row.fact_id, []).extend(
-                with_controls(row.fact_id, row.selection, parts, len(members[row.fact_id]), grid.degeneracy, GROUPING)
-            )
-        for group in batches([fact for fact in facts if fact.fact_id in groups], batch):
-            records = degeneracy_records(adapter, group, members, groups, grid.degeneracy)
-            rounds.append(_gaps(records.assign(subject=records["fact_id"].map(subjects))).assign(round=number))
-    columns = [*GAPS, *(f"control_{gap}" for gap in GAPS)]
-    gaps = (
-        pd.concat(rounds).reset_index()
-        if rounds
-        else sets[["selection", "fact_id", "round"]].assign(**dict.fromkeys(columns, np.nan))
-    )
-    joined = points.merge(sets, how="left", on=["fact_id", "selection", "chosen"])
-    joined = joined.merge(gaps, how="left", on=["fact_id", "selection", "round"], validate="many_to_one")
-    return joined.assign(subject=joined["fact_id"].map(subjects)).drop(columns=["chosen", "round"])
+        gaps.append(_suppress_sets(adapter, sample, places, chosen, grid, batch).assign(round=number))
+    numbered = points.merge(sets, how="left", on=["fact_id", "selection", "chosen"])
+    joined = numbered.merge(pd.concat(gaps), how="left", on=["fact_id", "selection", "round"], validate="many_to_one")
+    return joined.drop(columns=["chosen", "round"])
