@@ -131,6 +131,14 @@ def test_records_do_not_depend_on_batch_or_order(adapter: Adapter, sample: Sampl
     pd.testing.assert_frame_equal(one, other.sort_values(keys, ignore_index=True), rtol=1e-3, atol=1e-5)
 
 
+def test_a_grid_that_leaves_nothing_counts_every_fact(adapter: Adapter, sample: Sample) -> None:
+    empty = replace(GRID, clusterings=[NTCSettings("difference", 50.0, 0.15, 2)])
+    records = sensitivity_records(adapter, sample, empty, batch=3)
+    assert len(records) == len(sample.facts) * 3
+    assert (records["components"] == 0).all()
+    assert records["drop_gap"].isna().all()
+
+
 def test_a_set_of_components_is_suppressed_once_however_many_points_share_it(
     adapter: Adapter, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
