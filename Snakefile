@@ -14,6 +14,7 @@ include: "workflow/rules/attribution.smk"
 include: "workflow/rules/structure.smk"
 include: "workflow/rules/experiments.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/sensitivity.smk"
 
 
 rule all:

@@ -127,7 +127,10 @@ def test_facts_of_every_source(entry: dict[str, Any]) -> None:
         ("figures.example_fact", "a_P54_2012"),
         ("models.1.target", 1),
         ("functional_test.tau2", -0.5),
-        ("attribution.floor", 0.2),
+        ("attribution.floor", 0.1),
+        ("sensitivity.fractions", [0.05, 1]),
+        ("sensitivity.facts", None),
+        ("sensitivity.tau2", [-0.5]),
         ("knowledge_neurons.fraction", 1.0),
     ],
 )
@@ -230,6 +233,9 @@ def test_a_models_value_of_the_wrong_type_is_named_with_the_right_one(
         ("clustering.quantile", 1.01, "1"),
         ("clustering.min_size", 1, "2"),
         ("experiments.degeneracy.max_subsets", 1, "2"),
+        ("sensitivity.fractions", [], "1"),
+        ("sensitivity.tau1", [], "1"),
+        ("sensitivity.facts", 0, "1"),
         ("statistics.resamples", 99, "100"),
         ("statistics.confidence", 0.5, "0.5"),
         ("statistics.confidence", 1, "1"),
@@ -387,6 +393,21 @@ def test_a_floor_above_the_fraction_is_refused() -> None:
     line = complaint(("attribution.floor", 0.3))
     assert "attribution.floor" in line
     assert "knowledge_neurons.fraction" in line
+
+
+def test_a_fraction_of_the_grid_below_the_floor_is_refused() -> None:
+    assert complaint(("sensitivity.fractions", [0.2, 0.04])) == (
+        "sensitivity.fractions must not be below attribution.floor (0.05): lower scores are not stored"
+    )
+
+
+@pytest.mark.parametrize("name", ["fractions", "quantiles", "tau1", "tau2"])
+def test_a_value_given_twice_in_the_grid_is_refused(name: str) -> None:
+    assert complaint((f"sensitivity.{name}", [0.3, 0.1, 0.3])).startswith(f"sensitivity.{name}: a value is given twice")
+
+
+def test_a_wrong_value_in_the_grid_is_named_by_its_place() -> None:
+    assert complaint(("sensitivity.quantiles", [0.1, 0])).startswith("sensitivity.quantiles.2: ")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")], ids=str)

@@ -57,6 +57,9 @@ def test_a_closure_holds_no_other_stage(stage: str) -> None:
         ("candidates", ["clustering.py", "dendrogram.py"], ["language_models.py", "attribution.py", "distances.py"]),
         ("facts", ["facts.py", "sources.py"], ["language_models.py", "config.py", "model_sources.py"]),
         ("components", ["functional_test.py", "language_models.py"], ["attribution.py", "clustering.py", "figures/"]),
+        ("sensitivity", ["experiments/sensitivity.py", "clustering.py"], ["attribution.py", "topology.py", "figures/"]),
+        ("table-sensitivity", ["statistics.py"], ["language_models.py", "clustering.py", "figures/"]),
+        ("figure-sensitivity", ["figures/sensitivity.py"], ["language_models.py", "experiments/sensitivity.py"]),
         ("model-trained", ["training.py"], ["attribution.py", "figures/"]),
     ],
 )

@@ -41,13 +41,18 @@ def short_config(architectures: tuple[str, ...] = ("gpt2", "llama")) -> dict:
     }
 
 
-def rules_in(output: str) -> set[str]:
-    """The rules in Snakemake's table of jobs; empty only where it says that there is nothing to be done."""
+def jobs_in(output: str) -> dict[str, int]:
+    """How many jobs of each rule Snakemake's table has; empty only where it says that there is nothing to be done."""
     table = re.search(r"^job +count\n-+ +-+\n((?:\w+ +\d+\n)+)", output, flags=re.MULTILINE)
     if table is None:
         assert "Nothing to be done" in output, output
-        return set()
-    return {line.split()[0] for line in table[1].splitlines()} - {"all", "total"}
+        return {}
+    return {rule: int(count) for rule, count in (line.split() for line in table[1].splitlines())}
+
+
+def rules_in(output: str) -> set[str]:
+    """The rules in Snakemake's table of jobs."""
+    return jobs_in(output).keys() - {"all", "total"}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -172,6 +173,22 @@ class Experiments(Section):
     degeneracy: Degeneracy
 
 
+def _different(values: list[float]) -> list[float]:
+    if len(set(values)) < len(values):
+        raise ValueError("a value is given twice")
+    return values
+
+
+class Sensitivity(Section):
+    fractions: Annotated[list[Share], Field(min_length=1), AfterValidator(_different)]
+    quantiles: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1), AfterValidator(_different)]
+    tau1: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1), AfterValidator(_different)]
+    tau2: Annotated[list[float], Field(min_length=1), AfterValidator(_different)]
+    facts: Positive | None
+    max_subsets: Annotated[int, Field(ge=2)]
+    partitions: Positive
+
+
 class Statistics(Section):
     resamples: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
@@ -204,6 +221,7 @@ class Study(Section):
     clustering: Clustering
     functional_test: FunctionalTest
     experiments: Experiments
+    sensitivity: Sensitivity
     statistics: Statistics
     figures: Figures
     compute: Compute
@@ -216,6 +234,11 @@ class Study(Section):
         ]
         if self.attribution.floor > self.knowledge_neurons.fraction:
             problems.append("attribution.floor must not exceed knowledge_neurons.fraction: lower scores are not stored")
+        elif self.attribution.floor > min(self.sensitivity.fractions):
+            problems.append(
+                f"sensitivity.fractions must not be below attribution.floor ({self.attribution.floor:g}): "
+                "lower scores are not stored"
+            )
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -97,3 +97,23 @@ DEGENERACY = _schema(
     log_prob_before=FLOAT,
     log_prob_after=FLOAT,
 )
+
+# One row per sampled fact and grid point. selection as above; tau2 is null for ``candidate``, which has no functional
+# test. candidates: before the test; components: of the selection. The gaps (full minus mean partial drop, relative and
+# in nats) are null where the fact has fewer than two components.
+SENSITIVITY = _schema(
+    model=TEXT,
+    fact_id=TEXT,
+    subject=TEXT,
+    fraction=FLOAT,
+    quantile=FLOAT,
+    tau1=FLOAT,
+    selection=TEXT,
+    tau2__optional=FLOAT,
+    candidates=INT,
+    components=INT,
+    drop_gap__optional=FLOAT,
+    nats_gap__optional=FLOAT,
+    control_drop_gap__optional=FLOAT,
+    control_nats_gap__optional=FLOAT,
+)

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 from typer import Option
 
@@ -19,35 +18,11 @@ from dkn.commands._flags import (
 )
 from dkn.commands._shared import encoded, neuron_sets, open_model, study_facts
 from dkn.encoding import batches
-from dkn.functional_test import FunctionalTest, recovery, relative_drop
-from dkn.interventions import NO_NEURONS, NeuronSet, answer_log_probs
+from dkn.functional_test import FunctionalTest, measure_components
 from dkn.io import read_table, write_table
 from dkn.progress import progress
 from dkn.provenance import provenance
 from dkn.tables import CANDIDATES, COMPONENTS, KNOWLEDGE_NEURONS
-
-
-def _variants(members: NeuronSet, places: list[np.ndarray]) -> list[NeuronSet]:
-    """None, all, then for each component all others suppressed, then for each the component alone suppressed."""
-    everyone = np.arange(len(members))
-    only = [members.take(np.setdiff1d(everyone, part)) for part in places]
-    return [NO_NEURONS, members, *only, *(members.take(part) for part in places)]
-
-
-def _test(frame: pd.DataFrame, prob: np.ndarray, test: FunctionalTest) -> pd.DataFrame:
-    """One fact's candidates with their probabilities and verdicts; ``prob`` is in the order of ``_variants``."""
-    count = len(frame)
-    intact, suppressed, only, without = prob[0], prob[1], prob[2 : 2 + count], prob[2 + count :]
-    recovered, drop = recovery(only, suppressed, intact), relative_drop(intact, without)
-    return frame.assign(
-        prob_intact=intact,
-        prob_all_suppressed=suppressed,
-        prob_only_component=only,
-        prob_without_component=without,
-        recovery=recovered,
-        drop=drop,
-        kept=test.passes(recovered, drop),
-    )
 
 
 def main(
@@ -73,9 +48,9 @@ def main(
     chosen = study_facts(facts, known, "all").loc[list(groups)]
     results = []
     for group in progress(list(batches(list(encoded(language_model, chosen).values()), batch)), test, unit="batch"):
-        variants = [_variants(members[fact.fact_id], list(groups[fact.fact_id]["places"])) for fact in group]
-        for fact, log_probs in zip(group, answer_log_probs(language_model.adapter, group, variants), strict=True):
-            results.append(_test(groups[fact.fact_id], np.exp(log_probs.sum(1)), functional))
+        for frame in measure_components(language_model.adapter, group, members, groups):
+            kept = functional.passes(frame["recovery"].to_numpy(), frame["drop"].to_numpy())
+            results.append(frame.assign(kept=kept))
     tested = pd.concat(results) if results else table.reindex(columns=COMPONENTS.names)
     tested = tested.sort_values(["fact_id", "component"], ignore_index=True)
     record = provenance("components", vars(functional), [model, facts, known, neurons, candidates])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dkn.experiments.names import CONTROL
 from dkn.randomness import generator
-from dkn.statistics import estimate, holm, paired_contrast
+from dkn.statistics import Contrast, estimate, holm, paired_contrast
 
 # Per record: the paper's relative drop in Prob, the change in log Prob in nats, and the drop per suppressed neuron.
 METRICS = ("drop", "nats", "drop_per_neuron")
@@ -82,6 +82,14 @@ def _curves(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[st
     return rows
 
 
+def contrast(
+    name: str, method: pd.Series, control: pd.Series, subjects: pd.Series, settings: StatisticsSettings
+) -> Contrast:
+    """Method minus control, paired by fact; ``name`` (selection/grouping/column) keys the random draws."""
+    draw = generator(settings.seed, "contrast", name)
+    return paired_contrast(method, control, subjects, settings.resamples, settings.confidence, draw)
+
+
 def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
     """Method minus control, paired by fact, with Holm's adjustment over all contrasts of the setting."""
     rows: dict[str, dict[str, Any]] = {}
@@ -93,15 +101,7 @@ def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[s
                 for kind in ("partial", "full", "gap"):
                     column = f"{metric}_{kind}"
                     name = f"{selection}/{grouping}/{column}"
-                    draw = generator(settings.seed, "contrast", name)
-                    found = paired_contrast(
-                        method[column],
-                        control[column],
-                        method["subject"],
-                        settings.resamples,
-                        settings.confidence,
-                        draw,
-                    )
+                    found = contrast(name, method[column], control[column], method["subject"], settings)
                     rows[name] = {
                         "selection": selection,
                         "first": grouping,

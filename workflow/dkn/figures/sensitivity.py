@@ -1,0 +1,142 @@
+"""Figure ``sensitivity``: the degeneracy gap beyond the control, and coverage, over the grid of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import CenteredNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+
+from dkn.figures.style import panels
+from dkn.statistics import MIN_SUBJECTS
+
+OUTER = {"x": "quantile", "y": "fraction"}
+INNER = {"x": "tau2", "y": "tau1"}
+NO_TEST = -np.inf  # where tau2 is missing: all of NTC's components, left of the smallest tau2
+HATCH, MARK = "////", "●"
+
+
+def _axis(frame: pd.DataFrame, side: str) -> list[tuple[float, float]]:
+    """The rows or columns of a heat map: every pair of an outer and an inner setting, ascending."""
+    outer, inner = (sorted(frame[names[side]].unique()) for names in (OUTER, INNER))
+    return [(first, second) for first in outer for second in inner]
+
+
+def _cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """The grid points of one model with their column ``x`` and row ``y`` in the heat map."""
+    frame = frame.assign(tau2=frame["tau2"].fillna(NO_TEST))
+    for side in OUTER:
+        place = {pair: number for number, pair in enumerate(_axis(frame, side))}
+        frame[side] = [place[pair] for pair in zip(frame[OUTER[side]], frame[INNER[side]], strict=True)]
+    return frame
+
+
+def _image(cells: pd.DataFrame, column: str) -> np.ndarray:
+    """(rows, columns) of one quantity in per cent; NaN where there is none."""
+    image = np.full((cells["y"].max() + 1, cells["x"].max() + 1), np.nan)
+    image[cells["y"], cells["x"]] = 100 * cells[column]
+    return image
+
+
+def _label(value: float) -> str:
+    return "none" if value == NO_TEST else f"{value:g}"
+
+
+def _outer_labels(axes: Axes, cells: pd.DataFrame, side: str) -> None:
+    """Lines between the blocks of an outer setting and the block's value, above or to the right."""
+    inner = cells[INNER[side]].nunique()
+    across = side == "x"
+    line = axes.axvline if across else axes.axhline
+    for number, value in enumerate(sorted(cells[OUTER[side]].unique())):
+        middle = (number + 0.5) * inner - 0.5
+        if number:
+            line(number * inner - 0.5, color="black", linewidth=1.2)
+        axes.annotate(
+            f"{OUTER[side]} {value:g}",
+            (middle, 1) if across else (1, middle),
+            (0, 6) if across else (7, 0),
+            ("data", "axes fraction") if across else ("axes fraction", "data"),
+            "offset points",
+            rotation=0 if across else 270,
+            ha="center",
+            va="center",
+            size=7.5,
+            annotation_clip=False,
+        )
+
+
+def _settings(axes: Axes, cells: pd.DataFrame) -> None:
+    """Ticks and labels of the settings, and a frame around the study's own point."""
+    for side, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
+        values = [inner for _, inner in _axis(cells, side)]
+        axis.set_ticks(range(len(values)), [_label(value) for value in values])
+        axis.set_tick_params(length=0, labelsize=6.5)
+        _outer_labels(axes, cells, side)
+    axes.tick_params(axis="x", rotation=90)
+    axes.set_xlabel("tau2 (none: no functional test)", size=7.5)
+    axes.set_ylabel("tau1", size=7.5, labelpad=1)
+    axes.spines[["top", "right"]].set_visible(True)
+    for cell in cells[cells["own_settings"]].itertuples(index=False):
+        corner = cell.x - 0.5, cell.y - 0.5
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="black", linewidth=2, clip_on=False, zorder=5))
+
+
+def _panel(axes: Axes, cells: pd.DataFrame, column: str, norm: Normalize, colours: str, texts: Sequence[str]) -> Any:
+    """A heat map with a short text in every cell, black or white against the cell's colour."""
+    axes.patch.set(hatch=HATCH, edgecolor="0.7")
+    shown = np.ma.masked_invalid(_image(cells, column))
+    image = axes.imshow(shown, norm=norm, cmap=colours, aspect="auto", origin="lower")
+    values = shown[cells["y"], cells["x"]].filled(0)
+    dark = image.cmap(norm(values))[:, :3] @ [0.299, 0.587, 0.114] < 0.5
+    size = min(6, 70 / shown.shape[1])
+    for cell, text, on_dark in zip(cells.itertuples(index=False), texts, dark, strict=True):
+        axes.text(cell.x, cell.y, text, ha="center", va="center", size=size, color="white" if on_dark else "black")
+    _settings(axes, cells)
+    return image
+
+
+def _with_interval(table: pd.DataFrame) -> pd.DataFrame:
+    """Gaps of too few subjects for an interval are left out of the drawing; they stay in the table."""
+    return table.assign(drop_gap=table["drop_gap"].where(table["drop_gap_low"].notna()))
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """The gap above coverage, a column per model; ``table`` has the columns of ``sensitivity_summary.grid_table``."""
+    table = _with_interval(table)
+    models = list(dict.fromkeys(table["model"]))
+    figure, axes = panels(2, len(models), height=3.3)
+    largest = float(np.nanmax(np.abs(table["drop_gap"].to_numpy()), initial=0)) or 1
+    norms = CenteredNorm(halfrange=100 * largest), Normalize(0, 100)
+    for (above, below), model in zip(zip(*axes, strict=True), models, strict=True):
+        cells = _cells(table[table["model"] == model])
+        excludes = (cells["drop_gap_low"] > 0) | (cells["drop_gap_high"] < 0)
+        gap = _panel(above, cells, "drop_gap", norms[0], "PuOr", np.where(excludes, MARK, "").tolist())
+        above.set_title(f"{model}: gap beyond the control", pad=14)
+        share = _panel(below, cells, "coverage", norms[1], "cividis", cells["degenerate"].astype(str).tolist())
+        counts = ", ".join(map(str, cells["facts"].unique()))
+        below.set_title(f"{model}: degenerate facts of {counts}", pad=14)
+    figure.colorbar(gap, ax=axes[0], label="gap beyond the control (% of Prob)", fraction=0.05, aspect=25)
+    figure.colorbar(share, ax=axes[1], label="coverage (% of sampled facts)", fraction=0.05, aspect=25)
+    _legend(figure)
+    figure.suptitle(
+        "Full minus partial drop in Prob of a fact's components,\nminus the same for random groups of the same sizes"
+    )
+    return figure
+
+
+def _legend(figure: Figure) -> None:
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "", "color": "black", "markersize": 4}
+    handles = [
+        Line2D([], [], label="interval excludes 0 (not adjusted for the number of cells)", **dot),
+        Patch(fill=False, edgecolor="black", linewidth=2, label="the study's own settings"),
+        Patch(
+            facecolor="white", edgecolor="0.7", hatch=HATCH, label=f"fewer than {MIN_SUBJECTS} subjects: no interval"
+        ),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
