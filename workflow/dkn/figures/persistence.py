@@ -47,7 +47,7 @@ def choose_example(components: dict[str, pd.DataFrame]) -> str:
 
 def bars(example: Example) -> pd.DataFrame:
     """Every component of the dendrogram with birth, death, size and status: bdc, candidate or other."""
-    members = example.tree.members()
+    members = [example.tree.members(merge) for merge in range(len(example.tree.birth))]
     status = {
         tuple(row.places): "bdc" if row.kept else "candidate" for row in example.components.itertuples(index=False)
     }
