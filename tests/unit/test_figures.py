@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from dkn.figures import component_sizes, kn_graph, persistence
+from dkn.figures import component_sizes, funnel, kn_graph, persistence
 from dkn.figures.example import Example, choose_example
 
 
@@ -36,7 +36,7 @@ def test_the_example_has_most_components_where_it_has_fewest() -> None:
             [(fact, flag) for fact, flags in kept.items() for flag in flags], columns=["fact_id", "kept"]
         )
 
-    one = table(a=[True] * 5, b=[True] * 3, c=[True] * 3, d=[True] * 9)
+    one = table(a=[True] * 7, b=[True] * 3, c=[True] * 3, d=[True] * 9)
     two = table(a=[True, False], b=[True] * 2, c=[True] * 3)
     assert choose_example({"one": one, "two": two}) == "c"
     with pytest.raises(ValueError, match="no fact"):
@@ -71,6 +71,14 @@ def test_kn_graph_gives_pairs_of_adjacent_layers_to_the_components_they_merge() 
     table = kn_graph.table([example])
     assert table["what"].value_counts().to_dict() == {"neuron": 5, "pair": 4}
     drawn(kn_graph.draw([example, example]))
+
+
+def test_kn_graph_gives_a_component_only_the_pairs_it_is_born_with() -> None:
+    neurons = pd.DataFrame({"place": range(4), "layer": [0, 0, 1, 1], "neuron": range(4), "score": [1.0] * 4})
+    pairs = [(0, 2, 1.0), (1, 2, 2.0), (1, 3, 3.0), (0, 3, 5.0)]
+    components = pd.DataFrame({"places": [np.arange(4)], "birth": [3.0], "kept": [True]})
+    example = Example("m", "f", neurons, pd.DataFrame(pairs, columns=["first", "second", "distance"]), components, 1.0)
+    assert kn_graph.edges(example)["component"].tolist() == [0, 0, 0, -1]
 
 
 def test_kn_graph_draws_a_fact_without_components_or_distances() -> None:
@@ -111,3 +119,15 @@ def test_component_sizes_of_a_model_without_components() -> None:
     neurons = pd.DataFrame({"fact_id": ["f"], "place": [0], "layer": [0]})
     sizes = component_sizes.measured(empty, neurons, pd.Series({"f": "someone"}))
     assert component_sizes.shares("m", sizes, 100, 0.95, 0).empty
+
+
+def test_funnel_orders_its_steps_and_refuses_others() -> None:
+    steps = list(funnel.STEPS)
+    rows = [(m, g, s, 100 - 10 * steps.index(s)) for m in "ba" for g in ("ntc", "amig") for s in reversed(steps)]
+    frame = pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])
+    wide = funnel.counts(frame)
+    assert wide.index.tolist() == [("b", "ntc"), ("b", "amig"), ("a", "ntc"), ("a", "amig")]
+    assert wide.iloc[0].tolist() == [100, 90, 80, 70, 60, 50, 40, 30, 20]
+    with pytest.raises(ValueError, match="steps"):
+        funnel.counts(frame[frame["step"] != "known"])
+    drawn(funnel.draw(frame))

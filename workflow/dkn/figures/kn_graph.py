@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from dkn.figures.example import Example
-from dkn.figures.style import COLOURS, MARKERS, panels
+from dkn.figures.style import COLOURS, MARKERS, fitted, panels
 
 LARGEST = 90  # area in square points of the neuron with the largest score
 SMALLEST = 8
@@ -101,7 +101,7 @@ def _panel(axes: Axes, example: Example) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _legend(figure: Figure) -> None:
+def _legend(figure: Figure, columns: int) -> None:
     dot: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 6}
     handles: list[Any] = [
         Line2D(
@@ -118,7 +118,7 @@ def _legend(figure: Figure) -> None:
         ),
         Line2D([], [], color="0.7", linewidth=0.8, label="adjacent layers, within the filtration's limit"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def draw(examples: list[Example]) -> Figure:
@@ -126,6 +126,6 @@ def draw(examples: list[Example]) -> Figure:
     figure, axes = panels(1, len(examples), height=3.9)
     for place, example in zip(axes[0], examples, strict=True):
         _panel(place, example)
-    _legend(figure)
-    figure.suptitle(examples[0].fact)
+    _legend(figure, min(2, len(examples)))
+    figure.suptitle(fitted(examples[0].fact, len(examples)))
     return figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dkn.figures.example import KINDS, Example
-from dkn.figures.style import COLOURS, GREY, panels
+from dkn.figures.style import COLOURS, GREY, fitted, panels
 
 LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # bars drawn of each dimension
 LINE_WIDTHS = {"bdc": 2.6, "candidate": 2.0, "other": 1.0}
@@ -120,5 +120,5 @@ def draw(examples: list[Example], loops: list[pd.DataFrame]) -> Figure:
         _barcode(row[0], example, found)
         _diagram(row[1], example, found)
     _legend(figure)
-    figure.suptitle(examples[0].fact)
+    figure.suptitle(fitted(examples[0].fact, 2))
     return figure
