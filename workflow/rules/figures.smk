@@ -115,9 +115,31 @@ rule figure_component_sizes:
         " --output {output.pdf} 2>&1 | tee {log}"
 
 
+rule figure_funnel:
+    input:
+        funnel=f"{RESULTS}/tables/funnel.csv",
+        code=code("figure-funnel"),
+    output:
+        multiext(f"{RESULTS}/figures/funnel", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        f"{RESULTS}/logs/figure_funnel.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_funnel.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    message:
+        "Drawing figure funnel"
+    shell:
+        "python -m dkn figure-funnel --funnel {input.funnel} --output {output.pdf} 2>&1 | tee {log}"
+
+
 rule figures:
     input:
         rules.figure_degeneracy.output,
         rules.figure_persistence.output,
         rules.figure_kn_graph.output,
         rules.figure_component_sizes.output,
+        rules.figure_funnel.output,
