@@ -132,6 +132,8 @@ def test_facts_of_every_source(entry: dict[str, Any]) -> None:
         ("sensitivity.facts", None),
         ("sensitivity.tau2", [-0.5]),
         ("knowledge_neurons.fraction", 1.0),
+        ("clustering.tau1", 0),
+        ("clustering.tau1", {"quantile": 0}),
     ],
 )
 def test_values_at_the_edge_are_allowed(place: str, value: object) -> None:
@@ -229,6 +231,7 @@ def test_a_models_value_of_the_wrong_type_is_named_with_the_right_one(
         ("knowledge_neurons.cap", 0, "1"),
         ("distances.max_span", 0, "1"),
         ("clustering.tau1", -1, "0"),
+        ("clustering.tau1", float("inf"), "finite"),
         ("clustering.quantile", 0, "0"),
         ("clustering.quantile", 1.01, "1"),
         ("clustering.min_size", 1, "2"),
@@ -250,6 +253,21 @@ def test_a_value_out_of_range_is_named_with_its_bound(place: str, value: object,
     assert where == place
     assert bound in what.replace(f"(found {value!r})", "")
     assert repr(value) in what
+
+
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [
+        ({"quantile": 1}, ["clustering.tau1.quantile: Input should be less than 1 (found 1)"]),
+        ({}, ["clustering.tau1.quantile: missing"]),
+        ({"quantile": 0.5, "of": 1}, ["clustering.tau1.of: unknown key; allowed: quantile"]),
+        ("median", ["clustering.tau1: Input should be a valid number (found 'median')"]),
+    ],
+    ids=str,
+)
+def test_a_wrong_threshold_reads_like_any_other_mistake(value: object, lines: list[str]) -> None:
+    """The parser's own name of the variant, number or quantile, must not show."""
+    assert complaints(("clustering.tau1", value)) == lines
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
 
 from dkn.distances import connection_vectors, distance_matrix
 from dkn.interventions import NeuronSet
@@ -97,3 +99,52 @@ def test_vectors_are_the_models_rows_and_fold_norm_uses_the_gain(adapter: Adapte
         np.testing.assert_array_equal(reading[row], read.numpy())
         np.testing.assert_array_equal(writing[row], write.numpy())
         np.testing.assert_allclose(folded[row], (read * gain).numpy(), rtol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(layers=st.lists(st.integers(0, 4), min_size=2, max_size=30), seed=st.integers(0, 2**16))
+def test_the_order_of_the_neurons_does_not_matter(layers: list[int], seed: int) -> None:
+    array, (reading, writing) = np.array(layers), vectors(len(layers), seed, width=64)
+    order = np.random.default_rng(seed).permutation(len(layers))
+    matrix = distance_matrix(array, reading, writing)
+    shuffled = distance_matrix(array[order], reading[order], writing[order])
+    np.testing.assert_array_equal(shuffled, matrix[np.ix_(order, order)])
+
+
+def test_a_zero_weight_is_walked_around() -> None:
+    """0 -> 1 -> 3 is blocked by a zero vector, 0 -> 2 -> 3 is not; a neuron that writes nothing reaches nothing."""
+    layers = np.array([0, 1, 1, 2])
+    writing = np.array([[1, 1], [0, 0], [0.5, 0.5], [0, 0]], dtype=np.float32)
+    reading = np.array([[0, 0], [9, 9], [1, 1], [1, 1]], dtype=np.float32)
+    matrix = distance_matrix(layers, reading, writing)
+    assert matrix[0, 3] == pytest.approx(0.5 + 1)
+    assert np.isinf(matrix[1, 3])
+    assert matrix[0, 1] == pytest.approx(1 / 18)
+
+
+def test_a_product_too_small_for_a_number_is_infinitely_far() -> None:
+    tiny = np.full((2, 1), 1e-30, dtype=np.float32)
+    assert np.isinf(distance_matrix(np.array([0, 1]), tiny, tiny)[0, 1])
+
+
+def test_a_neuron_twice_is_two_points_with_the_same_distances_and_none_between() -> None:
+    layers = np.array([0, 0, 1, 2])
+    reading, writing = vectors(4, 0)
+    writing[1], reading[1] = writing[0], reading[0]
+    matrix = distance_matrix(layers, reading, writing)
+    np.testing.assert_array_equal(matrix[0, 2:], matrix[1, 2:])
+    assert np.isinf(matrix[0, 1])
+
+
+def test_thousands_of_neurons_against_shortest_paths_of_scipy() -> None:
+    """Dijkstra's algorithm on the directed graph of adjacent layers, from a few starts."""
+    draw = np.random.default_rng(0)
+    layers = np.sort(draw.integers(0, 24, 2000))
+    reading, writing = vectors(2000, 1, width=8)
+    matrix = distance_matrix(layers, reading, writing)
+    starts = [0, 700, 1999]
+    steps = np.where(layers[:, None] + 1 == layers, 1 / np.abs(writing.astype(float) @ reading.T.astype(float)), 0)
+    expected = dijkstra(csr_array(steps), indices=starts)
+    for start, row in zip(starts, expected, strict=True):
+        above = layers > layers[start]
+        np.testing.assert_allclose(matrix[start, above], row[above], rtol=1e-5)

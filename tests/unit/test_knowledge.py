@@ -188,3 +188,8 @@ def test_input_is_left_alone_and_may_be_empty() -> None:
     found, capped = knowledge_neurons(SCORES.iloc[:0], 0.3, 2)
     assert list(found.columns) == ["fact_id", "place", "layer", "neuron", "score"]
     assert (len(found), capped) == (0, [])
+
+
+def test_a_neuron_with_two_scores_is_one_line() -> None:
+    with pytest.raises(UserError, match="fact a: neuron 3 of layer 1 has two scores"):
+        knowledge_neurons(table(("a", 1, 3, 0.5), ("b", 1, 3, 0.5), ("a", 1, 3, 0.5)), 0.3, None)

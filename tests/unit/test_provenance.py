@@ -53,6 +53,12 @@ def test_a_closure_holds_no_other_stage(stage: str) -> None:
         ),
         ("figure-degeneracy", ["figures/degeneracy.py"], ["language_models.py", "attribution.py", "branches.py"]),
         ("figure-persistence", ["figures/persistence.py"], ["language_models.py", "attribution.py", "clustering.py"]),
+        (
+            "figure-kn-graph",
+            ["figures/kn_graph.py", "figures/example.py"],
+            ["language_models.py", "figures/persistence"],
+        ),
+        ("figure-component-sizes", ["statistics.py"], ["language_models.py", "dendrogram.py", "clustering.py"]),
         ("summary-degeneracy", ["statistics.py"], ["language_models.py", "attribution.py", "figures/"]),
         ("candidates", ["clustering.py", "dendrogram.py"], ["language_models.py", "attribution.py", "distances.py"]),
         ("facts", ["facts.py", "sources.py"], ["language_models.py", "config.py", "model_sources.py"]),
@@ -167,6 +173,8 @@ def test_sha256_of_file_and_folder(inputs: list[Path]) -> None:
             [
                 "dkn.commands.figure_degeneracy",
                 "dkn.commands.figure_persistence",
+                "dkn.commands.figure_kn_graph",
+                "dkn.commands.figure_component_sizes",
                 "dkn.commands.summary_degeneracy",
                 "dkn.commands.candidates",
             ],

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
-from dkn.dendrogram import dendrogram, filtration_limit, matrix_of_pairs
+from dkn.dendrogram import dendrogram, matrix_of_pairs
+from dkn.distances import distance_matrix
 from dkn.topology import persistence_diagrams
 
 
@@ -46,7 +47,7 @@ def test_a_limit_cuts_both_the_same(case: tuple[int, int, float, bool], quantile
     if np.isnan(tree.limit):
         assert not len(tree.birth)
         return
-    deaths = persistence_diagrams(matrix, limit=tree.limit)[0][:, 1]
+    deaths = persistence_diagrams(matrix, quantile=quantile)[0][:, 1]
     np.testing.assert_array_equal(np.sort(deaths[np.isfinite(deaths)]), np.sort(tree.birth))
     assert (tree.birth <= tree.limit).all()
     assert (tree.death <= tree.limit).all()
@@ -60,8 +61,7 @@ def test_equals_scipys_single_linkage_where_all_is_finite(points: int, seed: int
     tree = dendrogram(matrix)
     expected = linkage(squareform(matrix.astype(np.float64)), "single")
     np.testing.assert_allclose(tree.birth, expected[:, 2], rtol=1e-6)
-    sizes = [len(group) for group in tree.members()]
-    assert sizes == expected[:, 3].astype(int).tolist()
+    assert tree.sizes.tolist() == expected[:, 3].astype(int).tolist()
 
 
 def test_births_deaths_and_members_by_hand() -> None:
@@ -72,7 +72,7 @@ def test_births_deaths_and_members_by_hand() -> None:
     assert tree.limit == 9
     assert tree.birth.tolist() == [1, 2, 5]
     assert tree.death.tolist() == [5, 5, 9]
-    assert [group.tolist() for group in tree.members()] == [[0, 1], [2, 3], [0, 1, 2, 3]]
+    assert [tree.members(merge).tolist() for merge in range(3)] == [[0, 1], [2, 3], [0, 1, 2, 3]]
 
 
 @pytest.mark.parametrize("points", [0, 1, 4])
@@ -81,7 +81,7 @@ def test_nothing_finite_gives_no_component(points: int) -> None:
     np.fill_diagonal(matrix, 0)
     tree = dendrogram(matrix, 0.5)
     assert not len(tree.birth)
-    assert np.isnan(filtration_limit(matrix, 0.5))
+    assert np.isnan(tree.limit)
     diagrams = persistence_diagrams(matrix, dimension=1)
     assert len(diagrams[0]) == points
     assert np.isinf(diagrams[0][:, 1]).all()
@@ -93,3 +93,25 @@ def test_a_square_has_a_loop() -> None:
     pairs = [(0, 1, 1), (1, 2, 1), (2, 3, 1), (0, 3, 1), (0, 2, 3), (1, 3, 3)]
     matrix = matrix_of_pairs(4, *(np.array(part) for part in zip(*pairs, strict=True)))
     assert persistence_diagrams(matrix, dimension=1)[1].tolist() == [[1, 3]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(layers=st.lists(st.integers(0, 4), min_size=2, max_size=16), seed=st.integers(0, 2**16), rounded=st.booleans())
+def test_paths_over_several_layers_never_merge_components(layers: list[int], seed: int, rounded: bool) -> None:
+    """A path is longer than each of its steps, so components are those of steps between adjacent layers alone."""
+    draw = np.random.default_rng(seed)
+    reading, writing = draw.normal(size=(2, len(layers), 3)).astype(np.float32)
+    if rounded:
+        reading, writing = np.round(reading), np.round(writing)
+    array = np.array(layers)
+    everything, steps = (distance_matrix(array, reading, writing, span) for span in (None, 1))
+    np.testing.assert_array_equal(dendrogram(everything).birth, dendrogram(steps).birth)
+
+
+def test_thousands_of_points_in_a_chain() -> None:
+    """The deepest dendrogram there is: every merge adds one point. Nothing may recurse or list all components."""
+    points = 5000
+    row = np.arange(points - 1)
+    tree = dendrogram(matrix_of_pairs(points, row, row + 1, 1.0 + row))
+    assert tree.sizes.tolist() == list(range(2, points + 1))
+    assert tree.members(2998).tolist() == list(range(3000))

@@ -28,7 +28,7 @@ def append(path: Path, text: str) -> None:
     path.write_text(path.read_text() + text)
 
 
-@pytest.mark.parametrize("name", ["degeneracy", "persistence"])
+@pytest.mark.parametrize("name", ["degeneracy", "persistence", "kn_graph", "component_sizes", "funnel"])
 def test_every_figure_has_its_three_files_and_shows_something(study: Checkout, name: str) -> None:
     figures = study.path / "results" / "figures"
     assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF")

@@ -15,6 +15,7 @@ from dkn.dendrogram import Dendrogram, dendrogram
 from dkn.errors import UserError
 
 PERSISTENCES = ("difference", "ratio")
+ROUNDING = 1e-12  # relative; sums of persistence in another order differ by less
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,25 @@ class NTCSettings:
         tau1: components need more persistence than this.
         quantile: the filtration stops at this quantile of the fact's finite distances.
         min_size: the fewest neurons of a component.
+        tau1_is_quantile: tau1 is not a persistence but a quantile of the fact's own: of all components that live.
     """
 
     persistence: str
     tau1: float
     quantile: float
     min_size: int
+    tau1_is_quantile: bool = False
 
     def __post_init__(self) -> None:
         if self.persistence not in PERSISTENCES:
             raise UserError(f"unknown persistence {self.persistence!r}; allowed: {', '.join(PERSISTENCES)}")
+        if self.tau1_is_quantile and not 0 <= self.tau1 < 1:
+            raise UserError(f"tau1 as a quantile must be at least 0 and below 1, not {self.tau1}")
+
+    def threshold(self, lifetimes: np.ndarray) -> float:
+        """The persistence that a component of this fact must exceed, from those of all its merges: (merges,)."""
+        living = lifetimes[lifetimes > 0]
+        return float(np.quantile(living, self.tau1)) if self.tau1_is_quantile and len(living) else self.tau1
 
 
 @dataclass(frozen=True)
@@ -65,13 +75,13 @@ def best_antichain(tree: Dendrogram, lifetimes: np.ndarray, eligible: np.ndarray
         lifetimes: (merges,) persistence.
         eligible: (merges,) whether a component may be chosen.
     Returns:
-        Chosen merges, ascending. On a tie the larger component wins.
+        Chosen merges, ascending. On a tie, up to rounding, the larger component wins.
     """
     best = np.zeros(tree.points + len(lifetimes))
     whole = np.zeros(len(lifetimes), dtype=bool)
     for merge, (left, right) in enumerate(tree.children):
         below = best[left] + best[right]
-        whole[merge] = eligible[merge] and lifetimes[merge] >= below
+        whole[merge] = eligible[merge] and lifetimes[merge] >= below * (1 - ROUNDING)
         best[tree.points + merge] = lifetimes[merge] if whole[merge] else below
     covered = np.zeros(len(lifetimes), dtype=bool)
     chosen = []
@@ -90,11 +100,9 @@ def ntc(distances: np.ndarray, settings: NTCSettings) -> list[Component]:
     if not len(tree.birth):
         return []
     lifetimes = persistence(tree, settings.persistence)
-    members = tree.members()
-    sizes = np.array([len(group) for group in members])
-    eligible = (sizes >= settings.min_size) & (lifetimes > settings.tau1)
+    eligible = (tree.sizes >= settings.min_size) & (lifetimes > settings.threshold(lifetimes))
     return [
-        Component(members[merge], float(tree.birth[merge]), float(tree.death[merge]), float(lifetimes[merge]))
+        Component(tree.members(merge), float(tree.birth[merge]), float(tree.death[merge]), float(lifetimes[merge]))
         for merge in best_antichain(tree, lifetimes, eligible)
     ]
 

@@ -152,9 +152,24 @@ class Distances(Section):
     fold_norm: bool
 
 
+class PersistenceQuantile(Section):
+    quantile: Annotated[float, Field(ge=0, lt=1)]
+
+
+def _kind_of_tau1(value: Any) -> str:
+    return "(quantile)" if isinstance(value, dict | PersistenceQuantile) else "(number)"
+
+
+# A number, or a quantile of the fact's own persistences. The parser puts the tag into an error's location.
+Tau1 = Annotated[
+    Annotated[float, Field(ge=0), Tag("(number)")] | Annotated[PersistenceQuantile, Tag("(quantile)")],
+    Discriminator(_kind_of_tau1),
+]
+
+
 class Clustering(Section):
     persistence: Literal["difference", "ratio"]
-    tau1: Annotated[float, Field(ge=0)]
+    tau1: Tau1
     quantile: Annotated[float, Field(gt=0, le=1)]
     min_size: Annotated[int, Field(ge=2)]
 
@@ -253,6 +268,7 @@ _VARIANTS: dict[str, type[Section]] = {
     "folder": FolderModel,
     "wheel": WheelModel,
     "trained": TrainedModel,
+    "(quantile)": PersistenceQuantile,
 }
 
 
@@ -260,7 +276,7 @@ def _section(location: tuple[str | int, ...]) -> type[BaseModel] | None:
     """The section that a key lies in, from its location without the key itself."""
     section: Any = Study
     for at, part in enumerate(location):
-        if at and isinstance(location[at - 1], int):
+        if (at and isinstance(location[at - 1], int)) or part == "(quantile)":
             section = _VARIANTS[str(part)]
         elif isinstance(part, str):
             section = section.model_fields[part].annotation
@@ -270,7 +286,7 @@ def _section(location: tuple[str | int, ...]) -> type[BaseModel] | None:
 def _sentences(problem: Any) -> list[str]:
     """One complaint as ``config: where: what``; a check of the whole study may hold several."""
     location = problem["loc"]
-    where = place(location, _VARIANTS)
+    where = place(tuple(part for part in location if part not in ("(number)", "(quantile)")), _VARIANTS)
     if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return [f"config: {where}.source: must be one of hub, folder, wheel, trained"]
     owner = _section(location[:-1]) if problem["type"] == "extra_forbidden" else None

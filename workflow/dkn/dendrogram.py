@@ -2,6 +2,9 @@
 
 Dimension 0 of a Vietoris-Rips filtration and single linkage are the same thing seen twice: components merge at the
 edges of a minimum spanning tree. ``dkn.topology`` gives the persistence diagram, the dendrogram says who merged.
+
+Merges are binary, so k components that join at one distance make k - 1 merges of which only the last lives on. Which
+merges those without a lifetime are depends on the order of the points; all others, and how many there are, do not.
 """
 
 from __future__ import annotations
@@ -31,12 +34,24 @@ class Dendrogram:
     death: np.ndarray
     limit: float
 
-    def members(self) -> list[np.ndarray]:
-        """For every merge the points in its component, ascending."""
-        below: list[np.ndarray] = [np.array([point]) for point in range(self.points)]
-        for left, right in self.children:
-            below.append(np.union1d(below[left], below[right]))
-        return below[self.points :]
+    @property
+    def sizes(self) -> np.ndarray:
+        """(merges,) how many points each component has."""
+        sizes = [1] * self.points
+        for left, right in self.children.tolist():
+            sizes.append(sizes[left] + sizes[right])
+        return np.array(sizes[self.points :], dtype=int)
+
+    def members(self, merge: int) -> np.ndarray:
+        """The points in the component of one merge, ascending; the work is in proportion to their number."""
+        points, below = [], [self.points + merge]
+        while below:
+            node = below.pop()
+            if node < self.points:
+                points.append(node)
+            else:
+                below += self.children[node - self.points].tolist()
+        return np.sort(np.array(points, dtype=int))
 
 
 def matrix_of_pairs(size: int, first: np.ndarray, second: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -50,24 +65,28 @@ def matrix_of_pairs(size: int, first: np.ndarray, second: np.ndarray, distance: 
 
 def finite_distances(distances: np.ndarray) -> coo_array:
     """The finite distances above the diagonal of an (n, n) matrix; what is absent is infinitely far."""
-    row, column = np.nonzero(np.isfinite(np.triu(distances, 1)) & np.triu(np.ones_like(distances, dtype=bool), 1))
+    row, column = np.nonzero(np.triu(np.isfinite(distances), 1))
     return coo_array((distances[row, column].astype(np.float64), (row, column)), shape=distances.shape)
 
 
-def filtration_limit(distances: np.ndarray, quantile: float) -> float:
-    """The given quantile of the finite distances between different points; NaN if there is none."""
-    finite = finite_distances(distances).data
-    return float(np.quantile(finite, quantile)) if len(finite) else float("nan")
+def filtration(distances: np.ndarray, quantile: float) -> tuple[coo_array, float]:
+    """The edges of the filtration: finite distances up to their given quantile, and that limit (NaN without any)."""
+    finite = finite_distances(distances)
+    if not finite.nnz:
+        return finite, float("nan")
+    limit = float(np.quantile(finite.data, quantile))
+    near = finite.data <= limit
+    return coo_array((finite.data[near], tuple(index[near] for index in finite.coords)), shape=finite.shape), limit
 
 
 def dendrogram(distances: np.ndarray, quantile: float = 1.0) -> Dendrogram:
     """Single linkage of an (n, n) distance matrix with infinities, stopped at a quantile of its finite distances.
 
-    Points that no finite distance joins stay apart. Of equal distances, the one with the lower indices merges first.
+    Points that no finite distance joins stay apart.
     """
     points = len(distances)
-    limit = filtration_limit(distances, quantile)
-    tree = minimum_spanning_tree(finite_distances(distances)).tocoo()
+    edges, limit = filtration(distances, quantile)
+    tree = minimum_spanning_tree(edges).tocoo()
     order = np.lexsort((tree.col, tree.row, tree.data))
     root = list(range(points))  # union-find over points
     node = list(range(points))  # the node that a root's component is now
@@ -80,8 +99,6 @@ def dendrogram(distances: np.ndarray, quantile: float = 1.0) -> Dendrogram:
         return point
 
     for edge in order:
-        if tree.data[edge] > limit:
-            break
         left, right = find(int(tree.row[edge])), find(int(tree.col[edge]))
         children.append((node[left], node[right]))
         birth.append(tree.data[edge])

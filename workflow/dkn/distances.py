@@ -28,12 +28,21 @@ def connection_vectors(adapter: Adapter, neurons: NeuronSet, fold_norm: bool) ->
     return reading, writing
 
 
-def _min_plus(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(a, b) and (b, c) -> (a, c): the shortest way through b. One b at a time, so memory stays (a, c)."""
-    best = np.full((first.shape[0], second.shape[1]), np.inf, dtype=first.dtype)
-    for middle in range(first.shape[1]):
-        np.minimum(best, first[:, middle, None] + second[None, middle], out=best)
+def _min_plus(lengths: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """(b, a) ways from b to a, and (b, c) steps from b to c -> (c, a): the shortest way through b, one b at a time."""
+    best = np.full((steps.shape[1], lengths.shape[1]), np.inf, dtype=lengths.dtype)
+    longer = np.empty_like(best)
+    for through, step in zip(lengths, steps, strict=True):
+        np.minimum(best, np.add(step[:, None], through, out=longer), out=best)
     return best
+
+
+def _steps(writing: np.ndarray, reading: np.ndarray) -> np.ndarray:
+    """(a, b) distances between neurons of adjacent layers, float32; infinite where the product is zero."""
+    # In float64, so that a distance does not depend on where its neurons stand in the product.
+    products = np.abs(writing.astype(np.float64) @ reading.astype(np.float64).T)
+    with np.errstate(divide="ignore", over="ignore"):
+        return (1 / products).astype(np.float32)
 
 
 def distance_matrix(
@@ -43,27 +52,29 @@ def distance_matrix(
 
     For A in layer l and B in layer l + 1: 1 / |<writing_A, reading_B>|. Over several layers: the shortest path that
     visits one of the neurons in every layer between. Infinite within a layer, across a layer without a neuron,
-    through a zero product, and beyond ``max_span`` layers.
+    through a zero product, and beyond ``max_span`` layers. The ways from everything below to a layer are those to the
+    layer before it, one step longer: one min-plus product per layer.
 
     Args:
-        layers: (n,) the neurons' layers.
+        layers: (n,) the neurons' layers, in any order.
         reading, writing: (n, width) their vectors.
         max_span: the most layers a path may climb; None for no limit.
     """
-    matrix = np.full((len(layers), len(layers)), np.inf, dtype=np.float32)
-    members = {int(layer): np.flatnonzero(layers == layer) for layer in np.unique(layers)}
-    steps = {}
-    for layer, lower in members.items():
-        if layer + 1 in members:
-            products = np.abs(writing[lower] @ reading[members[layer + 1]].T)
-            with np.errstate(divide="ignore"):
-                steps[layer] = (1 / products.astype(np.float64)).astype(np.float32)
-    for layer, lower in members.items():
-        reach, top = None, layer
-        while top in steps and (max_span is None or top - layer < max_span):
-            reach = steps[top] if reach is None else _min_plus(reach, steps[top])
-            top += 1
-            matrix[np.ix_(lower, members[top])] = reach
-            matrix[np.ix_(members[top], lower)] = reach.T
+    order = np.argsort(layers, kind="stable")
+    levels, starts = np.unique(layers[order], return_index=True)
+    bounds = [*starts.tolist(), len(order)]
+    matrix = np.full((len(order), len(order)), np.inf, dtype=np.float32)  # rows: layers above, columns: below
+    for level in range(1, len(levels)):
+        if levels[level] != levels[level - 1] + 1:
+            continue
+        lower, upper = slice(*bounds[level - 1 : level + 1]), slice(*bounds[level : level + 2])
+        steps = _steps(writing[order[lower]], reading[order[upper]])
+        matrix[upper, lower] = steps.T
+        lowest = 0 if max_span is None else np.searchsorted(levels, levels[level] - max_span)
+        below = slice(bounds[lowest], lower.start)
+        if below.start < below.stop:
+            matrix[upper, below] = _min_plus(matrix[lower, below], steps)
+    matrix = np.minimum(matrix, matrix.T)
     np.fill_diagonal(matrix, 0)
-    return matrix
+    back = np.argsort(order)
+    return matrix[np.ix_(back, back)]

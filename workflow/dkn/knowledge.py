@@ -81,7 +81,13 @@ def knowledge_neurons(scores: pd.DataFrame, fraction: float, cap: int | None) ->
     Returns:
         Columns fact_id, place, layer, neuron, score, sorted by layer and neuron within a fact, and the ids of the
         facts whose neurons the cap cut.
+    Raises:
+        UserError: a fact's neuron has two scores, as when one shard is given twice.
     """
+    twice = scores[scores.duplicated(["fact_id", "layer", "neuron"])]
+    if not twice.empty:
+        fact_id, layer, neuron = twice.iloc[0][["fact_id", "layer", "neuron"]]
+        raise UserError(f"fact {fact_id}: neuron {neuron} of layer {layer} has two scores; is a shard given twice?")
     largest = scores.groupby("fact_id")["score"].transform("max")
     chosen = scores[scores["score"] > fraction * largest]
     rank = chosen.groupby("fact_id")["score"].rank(method="first", ascending=False)

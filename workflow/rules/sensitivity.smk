@@ -82,7 +82,7 @@ rule table_sensitivity:
         records=lambda wildcards, input: " ".join(f"--records {path}" for path in input.records),
         fraction=STUDY.knowledge_neurons.fraction,
         quantile=STUDY.clustering.quantile,
-        tau1=STUDY.clustering.tau1,
+        tau1="" if hasattr(STUDY.clustering.tau1, "quantile") else f"--tau1 {STUDY.clustering.tau1}",
         tau2=STUDY.functional_test.tau2,
         resamples=STUDY.statistics.resamples,
         confidence=STUDY.statistics.confidence,
@@ -91,7 +91,7 @@ rule table_sensitivity:
         "Gathering the grid of settings"
     shell:
         "python -m dkn table-sensitivity {params.records} --fraction {params.fraction} --quantile {params.quantile}"
-        " --tau1 {params.tau1} --tau2 {params.tau2} --resamples {params.resamples}"
+        " {params.tau1} --tau2 {params.tau2} --resamples {params.resamples}"
         " --confidence {params.confidence} --seed {params.seed} --output {output} 2>&1 | tee {log}"
 
 

@@ -48,14 +48,15 @@ rule candidates_ntc:
         runtime=60,
     params:
         persistence=STUDY.clustering.persistence,
-        tau1=STUDY.clustering.tau1,
+        tau1=getattr(STUDY.clustering.tau1, "quantile", STUDY.clustering.tau1),
+        tau1_is_quantile="--tau1-is-quantile" if hasattr(STUDY.clustering.tau1, "quantile") else "",
         quantile=STUDY.clustering.quantile,
         min_size=STUDY.clustering.min_size,
     message:
         "Clustering the knowledge neurons of {wildcards.model} by persistent homology"
     shell:
         "python -m dkn candidates --neurons {input.neurons} --distances {input.distances}"
-        " --persistence {params.persistence} --tau1 {params.tau1} --quantile {params.quantile}"
+        " --persistence {params.persistence} --tau1 {params.tau1} {params.tau1_is_quantile} --quantile {params.quantile}"
         " --min-size {params.min_size} --dimension 1 --output {output.candidates} --diagrams {output.diagrams}"
         " 2>&1 | tee {log}"
 

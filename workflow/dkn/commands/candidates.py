@@ -9,7 +9,7 @@ from typer import Option
 
 from dkn.clustering import NTCSettings, ntc
 from dkn.commands._flags import OutputFlag
-from dkn.dendrogram import filtration_limit, matrix_of_pairs
+from dkn.dendrogram import matrix_of_pairs
 from dkn.io import read_table, write_table
 from dkn.progress import progress
 from dkn.provenance import provenance
@@ -17,8 +17,8 @@ from dkn.tables import CANDIDATES, DIAGRAMS, DISTANCES, KNOWLEDGE_NEURONS
 from dkn.topology import persistence_diagrams
 
 
-def _diagram(fact_id: str, matrix: np.ndarray, dimension: int, limit: float) -> pd.DataFrame:
-    points = persistence_diagrams(matrix, dimension, limit)
+def _diagram(fact_id: str, matrix: np.ndarray, dimension: int, quantile: float) -> pd.DataFrame:
+    points = persistence_diagrams(matrix, dimension, quantile)
     frames = [pd.DataFrame(part, columns=["birth", "death"]).assign(dimension=d) for d, part in enumerate(points)]
     return pd.concat(frames, ignore_index=True).assign(fact_id=fact_id)
 
@@ -33,9 +33,10 @@ def main(
     quantile: Annotated[float, Option(help="Where the filtration stops, of the finite distances.")],
     min_size: Annotated[int, Option(help="The fewest neurons of a component.")],
     dimension: Annotated[int, Option(help="Highest dimension of the diagrams (1 for loops).")],
+    tau1_is_quantile: Annotated[bool, Option(help="Take tau1 as a quantile of each fact's own persistences.")] = False,
 ) -> None:
     """Cluster the knowledge neurons of every fact that has any."""
-    settings = NTCSettings(persistence, tau1, quantile, min_size)
+    settings = NTCSettings(persistence, tau1, quantile, min_size, tau1_is_quantile)
     sizes = read_table(neurons, KNOWLEDGE_NEURONS).groupby("fact_id").size()
     pairs = dict(list(read_table(distances, DISTANCES).groupby("fact_id")))
     none = pd.DataFrame({"first": [], "second": [], "distance": []}, dtype=int)
@@ -43,8 +44,7 @@ def main(
     for fact_id, size in progress(sizes.items(), "NTC", total=len(sizes)):
         found = pairs.get(fact_id, none)
         matrix = matrix_of_pairs(int(size), *(found[name].to_numpy() for name in ("first", "second", "distance")))
-        limit = filtration_limit(matrix, quantile)
-        points.append(_diagram(str(fact_id), matrix, dimension, limit))
+        points.append(_diagram(str(fact_id), matrix, dimension, quantile))
         for number, component in enumerate(ntc(matrix, settings)):
             rows.append(
                 {
@@ -58,5 +58,6 @@ def main(
             )
     record = provenance("candidates", {**vars(settings), "dimension": dimension}, [neurons, distances])
     write_table(output, pd.DataFrame(rows, columns=CANDIDATES.names), CANDIDATES, record)
-    write_table(diagrams, pd.concat(points, ignore_index=True), DIAGRAMS, record)
+    diagram = pd.concat(points, ignore_index=True) if points else pd.DataFrame(columns=DIAGRAMS.names)
+    write_table(diagrams, diagram, DIAGRAMS, record)
     print(f"{len(rows)} candidate components in {len({row['fact_id'] for row in rows})} of {len(sizes)} facts")

@@ -36,4 +36,5 @@ def main(
             pd.DataFrame({"fact_id": fact_id, "first": first, "second": second, "distance": matrix[first, second]})
         )
     record = provenance("distances", {"max_span": max_span, "fold_norm": fold_norm}, [model, neurons])
-    write_table(output, pd.concat(parts, ignore_index=True), DISTANCES, record)
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=DISTANCES.names)
+    write_table(output, found, DISTANCES, record)

@@ -17,12 +17,12 @@ def main(
     records: Annotated[list[Path], Option(help="Records of some grid points; repeatable.")],
     fraction: Annotated[float, Option(help="The study's own KN fraction.")],
     quantile: Annotated[float, Option(help="The study's own filtration limit.")],
-    tau1: Annotated[float, Option(help="The study's own tau1.")],
     tau2: Annotated[float, Option(help="The study's own tau2.")],
     resamples: Annotated[int, Option(help="Bootstrap resamples.")],
     confidence: Annotated[float, Option(help="Confidence of intervals.")],
     seed: SeedFlag,
     output: OutputFlag,
+    tau1: Annotated[float, Option(help="The study's own tau1, unless that is a quantile of lifetimes.")] = float("nan"),
 ) -> None:
     """Summarise all records in one table."""
     found = pd.concat([read_table(path, SENSITIVITY) for path in records], ignore_index=True)

@@ -1,8 +1,7 @@
-"""Figure ``persistence``: barcode of components and persistence diagram of one fact, per model."""
+"""Figure ``persistence``: barcode and persistence diagram of one fact, components and loops, per model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,43 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dkn.dendrogram import Dendrogram
-from dkn.figures.style import COLOURS, GREY, panels
+from dkn.figures.example import KINDS, Example
+from dkn.figures.style import COLOURS, GREY, fitted, panels
 
-LONGEST_BARCODE = 30  # bars drawn; the longest ones
-
-
-@dataclass(frozen=True)
-class Example:
-    """One fact in one model: its dendrogram, ripser's diagram and tested components."""
-
-    model: str
-    fact: str
-    neurons: int
-    tree: Dendrogram
-    diagram: pd.DataFrame
-    components: pd.DataFrame
-
-
-def choose_example(components: dict[str, pd.DataFrame]) -> str:
-    """The fact with the most base degenerate components in the model where it has fewest; ties by total, then id.
-
-    Args:
-        components: per model the table of tested components.
-    Raises:
-        ValueError: no fact has a component in every model.
-    """
-    kept = {model: frame.groupby("fact_id")["kept"].sum() for model, frame in components.items()}
-    counts = pd.DataFrame(kept).dropna()
-    if counts.empty:
-        raise ValueError("no fact has a component in every model")
-    order = pd.DataFrame({"least": counts.min(axis=1), "total": counts.sum(axis=1)})
-    return str(order.sort_index().sort_values(["least", "total"], ascending=False, kind="stable").index[0])
+LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # bars drawn of each dimension
+LINE_WIDTHS = {"bdc": 2.6, "candidate": 2.0, "other": 1.0}
+LOOP = COLOURS[2]
 
 
 def bars(example: Example) -> pd.DataFrame:
     """Every component of the dendrogram with birth, death, size and status: bdc, candidate or other."""
-    members = example.tree.members()
+    tree = example.tree
+    members = [tree.members(merge) for merge in range(len(tree.birth))]
     status = {
         tuple(row.places): "bdc" if row.kept else "candidate" for row in example.components.itertuples(index=False)
     }
@@ -57,79 +31,94 @@ def bars(example: Example) -> pd.DataFrame:
             "kind": [status.get(tuple(group), "other") for group in members],
             "dimension": 0,
             "neurons": [len(group) for group in members],
-            "birth": example.tree.birth,
-            "death": example.tree.death,
+            "birth": tree.birth,
+            "death": tree.death,
         }
     )
 
 
-def table(examples: list[Example]) -> pd.DataFrame:
-    """Bars of all models, and the diagram's points of dimension 1."""
+def table(examples: list[Example], loops: list[pd.DataFrame]) -> pd.DataFrame:
+    """Components and loops of all models. A loop that is not filled where the filtration stops dies at infinity."""
     parts = [bars(example) for example in examples]
-    for example in examples:
-        loops = example.diagram[example.diagram["dimension"] == 1]
-        parts.append(loops[["birth", "death"]].assign(model=example.model, kind="loop", dimension=1, neurons=0))
+    for example, found in zip(examples, loops, strict=True):
+        parts.append(found[["birth", "death"]].assign(model=example.model, kind="loop", dimension=1, neurons=0))
     return pd.concat(parts, ignore_index=True)
 
 
-STYLES = {
-    "bdc": ("base degenerate component", COLOURS[1], 2.6),
-    "candidate": ("component, failed the functional test", COLOURS[0], 2.0),
-    "other": ("component, not chosen", "0.7", 1.0),
-}
+def _longest(frame: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The longest bars, chosen components before others, in the order in which they are drawn: last born first."""
+    frame = frame.assign(length=frame["death"] - frame["birth"], last=frame["kind"] == "other")
+    frame = frame[(frame["length"] > 0) | ~frame["last"]]
+    shown = frame.sort_values(["last", "length"], ascending=[True, False], kind="stable").head(count)
+    return shown.sort_values(["birth", "death"], ascending=False)
 
 
-def _barcode(axes: Axes, example: Example) -> None:
-    frame = bars(example)
-    frame = frame.assign(length=frame["death"] - frame["birth"])
-    frame = frame[(frame["length"] > 0) | (frame["kind"] != "other")]
-    rank = frame.assign(first=frame["kind"] == "other").sort_values(["first", "length"], ascending=[True, False])
-    shown = rank.head(LONGEST_BARCODE).sort_values(["birth", "death"], ascending=False)
+def _barcode(axes: Axes, example: Example, loops: pd.DataFrame) -> None:
+    """Loops at the bottom, components above them."""
+    limit, components = example.tree.limit, bars(example)
+    long_loops = _longest(loops.assign(kind="loop", death=loops["death"].clip(upper=limit)), LONGEST_LOOPS)
+    axes.hlines(range(len(long_loops)), long_loops["birth"], long_loops["death"], color=LOOP, linewidth=1.2)
+    base = len(long_loops) + 1.5 if len(long_loops) else 0
+    shown = _longest(components, LONGEST_COMPONENTS)
     for level, row in enumerate(shown.itertuples(index=False)):
-        _, colour, width = STYLES[row.kind]
-        axes.hlines(level, row.birth, row.death, color=colour, linewidth=width)
+        place = base + level
+        axes.hlines(place, row.birth, row.death, color=KINDS[row.kind][1], linewidth=LINE_WIDTHS[row.kind])
         if row.kind != "other":
-            axes.annotate(f"{row.neurons}", (row.death, level), (3, 0), textcoords="offset points", va="center", size=7)
-    axes.axvline(example.tree.limit, color="0.3", linestyle="--", linewidth=0.8)
-    axes.set_yticks([])
-    axes.set_ylabel(f"components ({len(shown)} of {len(frame)} shown)")
+            axes.annotate(f"{row.neurons}", (row.death, place), (3, 0), textcoords="offset points", va="center", size=7)
+    axes.axvline(limit, color="0.3", linestyle="--", linewidth=0.8)
+    living = int((components["death"] > components["birth"]).sum())
+    labels = {base + (len(shown) - 1) / 2: f"components\n({len(shown)} of {living})"}
+    if len(long_loops):
+        labels[(len(long_loops) - 1) / 2] = f"loops\n({len(long_loops)} of {len(loops)})"
+    axes.set_yticks(list(labels), list(labels.values()), rotation=90, va="center", ha="center")
+    axes.tick_params(axis="y", length=0, pad=12)
     axes.set_xlabel("distance (dashed: the filtration stops)")
-    axes.set_title(f"{example.model}: {example.neurons} knowledge neurons\nbarcode (numbers: neurons of a component)")
+    axes.set_title(
+        f"{example.model}: {len(example.neurons)} knowledge neurons\nbarcode (numbers: neurons of a component)"
+    )
 
 
-def _diagram(axes: Axes, example: Example) -> None:
+def _diagram(axes: Axes, example: Example, loops: pd.DataFrame) -> None:
     frame, limit = bars(example), example.tree.limit
-    for kind, (_, colour, width) in reversed(STYLES.items()):
+    for kind, (_, colour) in reversed(KINDS.items()):
         part = frame[frame["kind"] == kind]
-        axes.scatter(part["birth"], part["death"], s=10 * width, color=colour, linewidths=0, zorder=3)
-    loops = example.diagram[(example.diagram["dimension"] == 1) & (example.diagram["birth"] <= limit)]
+        axes.scatter(part["birth"], part["death"], s=10 * LINE_WIDTHS[kind], color=colour, linewidths=0, zorder=3)
     death = loops["death"].clip(upper=limit)
-    axes.scatter(loops["birth"], death, s=22, marker="^", facecolors="none", edgecolors=COLOURS[2], zorder=2)
-    low = float(np.nanmin([frame["birth"].min(), limit])) * 0.95
+    axes.scatter(loops["birth"], death, s=22, marker="^", facecolors="none", edgecolors=LOOP, zorder=2)
+    low = min([float(frame["birth"].min()), *loops["birth"]]) * 0.95
     axes.plot([low, limit], [low, limit], color="0.8", linewidth=0.8)
     axes.axhline(limit, color="0.3", linestyle="--", linewidth=0.8)
     axes.set_xlabel("birth")
-    axes.set_ylabel("death")
-    axes.set_title(f"persistence diagram ({len(loops)} loops)")
+    axes.set_ylabel("death (dashed: still alive)")
+    unfilled = int(np.isinf(loops["death"]).sum())
+    axes.set_title(f"persistence diagram\n{len(loops)} loops, {unfilled} not filled where the filtration stops")
 
 
 def _legend(figure: Figure) -> None:
-    handles = [Line2D([], [], color=colour, linewidth=width, label=name) for name, colour, width in STYLES.values()]
-    triangle: dict[str, Any] = {"linestyle": "", "marker": "^", "markerfacecolor": "none", "markersize": 5}
-    handles.append(Line2D([], [], markeredgecolor=COLOURS[2], label="loop (dimension 1)", **triangle))
+    handles = [
+        Line2D([], [], color=colour, linewidth=LINE_WIDTHS[kind], label=name) for kind, (name, colour) in KINDS.items()
+    ]
+    triangle: dict[str, Any] = {"marker": "^", "markerfacecolor": "none", "markersize": 5, "linewidth": 1.2}
+    handles.append(Line2D([], [], color=LOOP, label="loop (dimension 1)", **triangle))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
 
 
-def draw(examples: list[Example]) -> Figure:
-    """A row per model: barcode left, diagram right."""
-    figure, axes = panels(len(examples), 2, height=3.1)
-    for row, example in enumerate(examples):
+def draw(examples: list[Example], loops: list[pd.DataFrame]) -> Figure:
+    """A row per model: barcode left, diagram right.
+
+    Args:
+        examples: one fact in each model.
+        loops: for each model the fact's diagram of dimension 1: birth and death, infinite where it is not filled.
+    """
+    figure, axes = panels(len(examples), 2, height=3.6)
+    for row, example, found in zip(axes, examples, loops, strict=True):
         if not len(example.tree.birth):
-            for place in axes[row]:
+            for place in row:
                 place.text(0.5, 0.5, "no component", ha="center", color=GREY, transform=place.transAxes)
+                place.set_title(f"{example.model}: {len(example.neurons)} knowledge neurons")
             continue
-        _barcode(axes[row][0], example)
-        _diagram(axes[row][1], example)
+        _barcode(row[0], example, found)
+        _diagram(row[1], example, found)
     _legend(figure)
-    figure.suptitle(examples[0].fact)
+    figure.suptitle(fitted(examples[0].fact, 2))
     return figure

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib as mpl
 
 mpl.use("Agg")
@@ -13,6 +15,7 @@ GREY = "0.45"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 WIDTH = 3.4  # inches of one panel
+TITLE_LETTERS = 40  # of a figure's title that a panel's width holds
 
 
 def use_style() -> None:
@@ -43,3 +46,8 @@ def panels(rows: int, columns: int, height: float = 2.5) -> tuple[Figure, list[l
     figure = Figure(figsize=(WIDTH * columns, height * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     return figure, [list(row) for row in axes]
+
+
+def fitted(text: str, columns: int) -> str:
+    """A title in lines that a figure of so many panels side by side holds."""
+    return textwrap.fill(text, width=TITLE_LETTERS * columns)

@@ -1,0 +1,131 @@
+"""Figure ``kn_graph``: one fact's knowledge neurons across the layers, the distances that the filtration reaches, and
+the components it finds, per model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from dkn.figures.example import Example
+from dkn.figures.style import COLOURS, MARKERS, fitted, panels
+
+LARGEST = 90  # area in square points of the neuron with the largest score
+SMALLEST = 8
+FAILED = {"facecolors": "0.85", "edgecolors": "0.35", "hatch": "//////", "linewidths": 0.7}
+ALONE = {"facecolors": "white", "edgecolors": "0.6", "linewidths": 0.7}
+
+
+def _ordered(example: Example) -> pd.DataFrame:
+    """The components, base degenerate ones first, then by birth; their row numbers are what the figure calls them."""
+    return example.components.sort_values(["kept", "birth"], ascending=[False, True], ignore_index=True)
+
+
+def neurons(example: Example) -> pd.DataFrame:
+    """The fact's neurons with layer, score relative to the largest, component (-1: none), kind and height.
+
+    Within a layer the neurons of a component stand together, and the layer is centred on zero.
+    """
+    frame = example.neurons[["place", "layer", "neuron", "score"]].assign(component=-1, kind="other")
+    for number, row in enumerate(_ordered(example).itertuples(index=False)):
+        frame.loc[frame["place"].isin(row.places), ["component", "kind"]] = [number, "bdc" if row.kept else "candidate"]
+    frame = frame.sort_values(["layer", "component", "place"], ignore_index=True)
+    layers = frame.groupby("layer")["place"]
+    height = layers.cumcount() - (layers.transform("size") - 1) / 2
+    return frame.assign(model=example.model, score=frame["score"] / frame["score"].max(), height=height)
+
+
+def edges(example: Example) -> pd.DataFrame:
+    """The pairs in adjacent layers that the filtration reaches: first, second, distance, component.
+
+    A component holds the pairs of its neurons that are there at its birth; all others have -1.
+    """
+    nodes = neurons(example).set_index("place")
+    pairs = example.distances[example.distances["distance"] <= example.tree.limit]
+    first, second = (nodes.loc[pairs[end]].reset_index() for end in ("first", "second"))
+    adjacent = (first["layer"] - second["layer"]).abs() == 1
+    births = pd.Series(dict(_ordered(example)["birth"].items()), dtype=float)
+    inside = first["component"] == second["component"]
+    born = pairs["distance"].to_numpy() <= first["component"].map(births).to_numpy() * (1 + 1e-6)
+    component = first["component"].where(inside & born, -1)
+    found = pairs[["first", "second", "distance"]].reset_index(drop=True).assign(component=component)
+    return found[adjacent].assign(model=example.model)
+
+
+def table(examples: list[Example]) -> pd.DataFrame:
+    """The neurons of all models, then the pairs."""
+    nodes = [neurons(example).assign(what="neuron").drop(columns="height") for example in examples]
+    pairs = [edges(example).assign(what="pair") for example in examples]
+    frame = pd.concat([*nodes, *pairs], ignore_index=True)
+    columns = ["model", "what", "component", "kind", "place", "layer", "neuron", "score", "first", "second", "distance"]
+    whole = ["place", "layer", "neuron", "first", "second"]
+    return frame[columns].astype(dict.fromkeys(whole, "Int64"))
+
+
+def _lines(nodes: pd.DataFrame, pairs: pd.DataFrame, **style: Any) -> LineCollection:
+    ends = [nodes.loc[pairs[end], ["layer", "height"]].to_numpy() for end in ("first", "second")]
+    return LineCollection(list(np.stack(ends, axis=1)), **style)
+
+
+def _panel(axes: Axes, example: Example) -> None:
+    nodes, pairs = neurons(example).set_index("place"), edges(example)
+    axes.add_collection(_lines(nodes, pairs[pairs["component"] < 0], colors="0.82", linewidths=0.5, zorder=1))
+    for component, frame in nodes.groupby("component"):
+        kind = frame["kind"].iloc[0]
+        style: dict[str, Any] = {"other": ALONE, "candidate": FAILED}.get(kind, {})
+        marker, colour = "o", "0.35"
+        if kind == "bdc":
+            colour, marker = COLOURS[component % len(COLOURS)], MARKERS[component % len(MARKERS)]
+            style = {"facecolors": colour, "edgecolors": "white", "linewidths": 0.4}
+        own = _lines(nodes, pairs[(pairs["component"] == component) & (component >= 0)], colors=colour, linewidths=1.6)
+        axes.add_collection(own)
+        area = SMALLEST + (LARGEST - SMALLEST) * frame["score"]
+        axes.scatter(frame["layer"], frame["height"], s=area, marker=marker, zorder=3, **style)
+    kept = int(example.components["kept"].sum())
+    failed = len(example.components) - kept
+    axes.set_title(
+        f"{example.model}: {len(nodes)} knowledge neurons\n{kept} base degenerate components, {failed} that failed"
+    )
+    axes.set_xlabel("layer")
+    axes.set_xlim(nodes["layer"].min() - 0.6, nodes["layer"].max() + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.margins(y=0.06)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+
+
+def _legend(figure: Figure, columns: int) -> None:
+    dot: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 6}
+    handles: list[Any] = [
+        Line2D(
+            [],
+            [],
+            **dot,
+            markerfacecolor=COLOURS[0],
+            markeredgecolor="white",
+            label="base degenerate component (each its own)",
+        ),
+        Patch(facecolor="0.85", edgecolor="0.35", hatch="//////", label="component, failed the functional test"),
+        Line2D(
+            [], [], **dot, markerfacecolor="white", markeredgecolor="0.6", label="in no chosen component (area: score)"
+        ),
+        Line2D([], [], color="0.7", linewidth=0.8, label="adjacent layers, within the filtration's limit"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def draw(examples: list[Example]) -> Figure:
+    """A panel per model; areas grow with the score, each base degenerate component has a colour and a marker."""
+    figure, axes = panels(1, len(examples), height=3.9)
+    for place, example in zip(axes[0], examples, strict=True):
+        _panel(place, example)
+    _legend(figure, min(2, len(examples)))
+    figure.suptitle(fitted(examples[0].fact, len(examples)))
+    return figure
