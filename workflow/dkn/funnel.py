@@ -53,5 +53,5 @@ def markdown(table: pd.DataFrame) -> str:
     wide = table.pivot_table(index=["model", "grouping"], columns="step", values="facts", sort=False)[list(STEPS)]
     lines = [["model", "grouping", *(step.replace("_", " ") for step in STEPS)]]
     lines.append(["---"] * 2 + ["---:"] * len(STEPS))
-    lines += [[*index, *(str(int(count)) for count in counts)] for index, counts in zip(wide.index, wide.to_numpy())]
+    lines += [[*index, *(str(int(count)) for count in counts)] for index, counts in wide.iterrows()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.commands._flags import OutputsFlag, SeedFlag, one_output_each
 from dkn.commands._candidates import candidates_table, distance_matrices
+from dkn.commands._flags import OutputsFlag, SeedFlag, one_output_each
 from dkn.groupings import GroupingSettings, grouped
 from dkn.io import read_table, write_table
 from dkn.progress import progress

@@ -20,12 +20,12 @@ def main(
     """Write the CSV, a row per model, grouping and step, and beside it the same in Markdown, a row per grouping."""
     rows = []
     for folder in model:
-        tables = [
-            read_table(folder / f"{name}.parquet", schema)
-            for name, schema in (("known", KNOWN), ("knowledge_neurons", KNOWLEDGE_NEURONS), ("distances", DISTANCES))
-        ]
+        known = read_table(folder / "known.parquet", KNOWN)
+        neurons = read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS)
+        distances = read_table(folder / "distances.parquet", DISTANCES)
         for name in grouping:
-            counts = funnel(*tables, read_table(folder / "components" / f"{name}.parquet", COMPONENTS))
+            components = read_table(folder / "components" / f"{name}.parquet", COMPONENTS)
+            counts = funnel(known, neurons, distances, components)
             rows += [(folder.name, name, step, counts[step]) for step in STEPS]
     table = pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])
     with atomic_file(output) as path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -28,7 +28,7 @@ def _holm_by(rows: list[dict[str, Any]], *keys: str) -> list[dict[str, Any]]:
 
 def _measured(
     frames: Mapping[str, pd.DataFrame],
-    columns: Iterator[tuple[str, dict[str, str]]] | list,
+    columns: Sequence[tuple[str, dict[str, str]]],
     settings: StatisticsSettings,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Estimates of every grouping, and contrasts of NTC with every other one, for each (column, its labels).
@@ -40,7 +40,7 @@ def _measured(
     for column, labels in columns:
         for grouping, frame in frames.items():
             if column not in frame:
-                continue
+                continue  # the tested control has no control of its own
             name = "/".join(labels.values())
             draw = generator(settings.seed, "bootstrap/comparison", f"{grouping}/{name}/{column}")
             found = estimate(frame[column], frame["subject"], settings.resamples, settings.confidence, draw)
@@ -74,7 +74,8 @@ def compare_gaps(records: Mapping[str, pd.DataFrame], settings: StatisticsSettin
     for grouping, table in records.items():
         for selection, frame in _gaps(table, grouping):
             frames.setdefault(selection, {})[grouping] = frame
-    estimates, contrasts = [], []
+    estimates: list[dict[str, Any]] = []
+    contrasts: list[dict[str, Any]] = []
     for selection in sorted(frames):
         columns = [
             (f"{metric}_{kind}", {"selection": selection, "metric": metric, "kind": kind})

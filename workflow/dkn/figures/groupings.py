@@ -88,7 +88,7 @@ def _drops(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
     axes.set_yticks(range(len(lines)), [label for label, _, _ in lines])
     for tick, (_, grouping, _) in zip(axes.get_yticklabels(), lines, strict=True):
         tick.set_color(colours.get(grouping, GREY))
-        tick.set_size(7)
+        tick.set_fontsize(7)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlim(left=min(0, axes.get_xlim()[0]))
     axes.set_xlabel("mean drop in Prob (%)")
