@@ -229,6 +229,14 @@ def test_a_models_value_of_the_wrong_type_is_named_with_the_right_one(
         ("clustering.quantile", 0, "0"),
         ("clustering.quantile", 1.01, "1"),
         ("clustering.min_size", 1, "2"),
+        ("groupings.max_groups", 1, "2"),
+        ("groupings.dbscan.min_samples", 1, "2"),
+        ("groupings.hdbscan.min_samples", 0, "1"),
+        ("groupings.kmeans.variance", 1, "1"),
+        ("groupings.kmeans.restarts", 0, "1"),
+        ("groupings.amig.neurons", 1, "2"),
+        ("groupings.amig.matters", 0, "0"),
+        ("groupings.random.repeats", 0, "1"),
         ("experiments.degeneracy.max_subsets", 1, "2"),
         ("statistics.resamples", 99, "100"),
         ("statistics.confidence", 0.5, "0.5"),
@@ -244,6 +252,25 @@ def test_a_value_out_of_range_is_named_with_its_bound(place: str, value: object,
     assert where == place
     assert bound in what.replace(f"(found {value!r})", "")
     assert repr(value) in what
+
+
+@pytest.mark.parametrize(
+    ("methods", "what"),
+    [
+        (["dbscan"], "must hold ntc"),
+        (["ntc", "amig", "amig"], "given twice: amig"),
+    ],
+)
+def test_groupings_hold_ntc_and_each_method_once(methods: list[str], what: str) -> None:
+    line = complaint(("groupings.methods", methods))
+    assert line.startswith(f"groupings.methods: {what}")
+
+
+def test_an_unknown_grouping_is_named_with_the_allowed_ones() -> None:
+    line = complaint(("groupings.methods", ["ntc", "ward"]))
+    assert line.startswith("groupings.methods.2: ")
+    assert "'hdbscan'" in line
+    assert "'ward'" in line
 
 
 @pytest.mark.parametrize(

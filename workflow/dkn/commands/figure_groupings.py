@@ -15,5 +15,5 @@ def main(
     output: Annotated[Path, Option(help="The PDF; PNG and CSV go beside it.")],
 ) -> None:
     """Draw from stored summaries."""
-    frame = table([read_json(path) for path in summary])
-    save(draw(frame), frame, output)
+    summaries = [read_json(path) for path in summary]
+    save(draw(summaries), table(summaries), output)

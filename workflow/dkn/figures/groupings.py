@@ -127,17 +127,27 @@ def _legend(figure: Figure, colours: dict[str, str]) -> None:
     figure.legend(handles=[*drops, *methods], loc="outside lower center", ncols=3)
 
 
-def draw(frame: pd.DataFrame) -> Figure:
+def _empty(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "no fact with two or more", ha="center", va="center", color=GREY, transform=axes.transAxes)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def draw(summaries: list[dict[str, Any]]) -> Figure:
     """A column per model; tested components, untested ones, and the curves of the untested (more facts)."""
-    models = list(frame["model"].unique())
-    experiments = list(frame["experiment"].unique())
+    frame = table(summaries)
+    models = list(dict.fromkeys(summary["model"] for summary in summaries))
+    experiments = dict.fromkeys(summary["grouping"] for summary in summaries if summary["grouping"] != TESTED_CONTROL)
     colours = dict(zip(experiments, COLOURS, strict=False))
     figure, axes = panels(len(ROWS) + 1, len(models), height=2.7)
     for column, model in enumerate(models):
         own = frame[frame["model"] == model]
         for row, (selection, title) in enumerate(ROWS.items()):
             chosen = own[(own["selection"] == selection) & (own["kind"] != "by_neurons")]
-            _drops(axes[row][column], chosen, colours)
+            if chosen.empty:
+                _empty(axes[row][column])
+            else:
+                _drops(axes[row][column], chosen, colours)
             axes[row][column].set_title(f"{model}:\n{title}")
         curves = own[(own["selection"] == "candidate") & (own["kind"] == "by_neurons")]
         _by_neurons(axes[-1][column], curves, colours)
