@@ -15,12 +15,15 @@ include: "workflow/rules/structure.smk"
 include: "workflow/rules/experiments.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/sensitivity.smk"
+include: "workflow/rules/tables.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.figures.input,
+        rules.tables.input,
+        rules.degeneracy.input,
 
 
 rule facts:

@@ -235,6 +235,14 @@ def test_a_models_value_of_the_wrong_type_is_named_with_the_right_one(
         ("clustering.quantile", 0, "0"),
         ("clustering.quantile", 1.01, "1"),
         ("clustering.min_size", 1, "2"),
+        ("groupings.max_groups", 1, "2"),
+        ("groupings.dbscan.min_samples", 1, "2"),
+        ("groupings.hdbscan.min_samples", 0, "1"),
+        ("groupings.kmeans.variance", 1, "1"),
+        ("groupings.kmeans.restarts", 0, "1"),
+        ("groupings.amig.neurons", 1, "2"),
+        ("groupings.amig.matters", 0, "0"),
+        ("groupings.random.repeats", 0, "1"),
         ("experiments.degeneracy.max_subsets", 1, "2"),
         ("sensitivity.fractions", [], "1"),
         ("sensitivity.tau1", [], "1"),
@@ -268,6 +276,25 @@ def test_a_value_out_of_range_is_named_with_its_bound(place: str, value: object,
 def test_a_wrong_threshold_reads_like_any_other_mistake(value: object, lines: list[str]) -> None:
     """The parser's own name of the variant, number or quantile, must not show."""
     assert complaints(("clustering.tau1", value)) == lines
+
+
+@pytest.mark.parametrize(
+    ("methods", "what"),
+    [
+        (["dbscan"], "must hold ntc"),
+        (["ntc", "amig", "amig"], "given twice: amig"),
+    ],
+)
+def test_groupings_hold_ntc_and_each_method_once(methods: list[str], what: str) -> None:
+    line = complaint(("groupings.methods", methods))
+    assert line.startswith(f"groupings.methods: {what}")
+
+
+def test_an_unknown_grouping_is_named_with_the_allowed_ones() -> None:
+    line = complaint(("groupings.methods", ["ntc", "ward"]))
+    assert line.startswith("groupings.methods.2: ")
+    assert "'hdbscan'" in line
+    assert "'ward'" in line
 
 
 @pytest.mark.parametrize(

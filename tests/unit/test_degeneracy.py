@@ -105,4 +105,5 @@ def test_a_planted_effect_is_found_and_a_null_is_not() -> None:
 
 def test_no_records_give_an_empty_summary() -> None:
     empty = made_records({("ntc", "f"): [(1, 0.9)]}).iloc[:0]
-    assert summarise(empty, StatisticsSettings(500, 0.95, 0)) == {"estimates": [], "curves": [], "contrasts": []}
+    summary = summarise(empty, StatisticsSettings(500, 0.95, 0))
+    assert summary == {"estimates": [], "curves": [], "by_neurons": [], "contrasts": []}

@@ -17,7 +17,7 @@ import pytest
 from matplotlib.image import imread
 
 from dkn.io import read_table
-from dkn.tables import COMPLETENESS, COMPONENTS, DEGENERACY, FACTS, KNOWLEDGE_NEURONS, KNOWN, SCORES
+from dkn.tables import CANDIDATES, COMPLETENESS, COMPONENTS, DEGENERACY, FACTS, KNOWLEDGE_NEURONS, KNOWN, SCORES
 
 from .conftest import Checkout, rules_in, short_config
 
@@ -28,7 +28,7 @@ def append(path: Path, text: str) -> None:
     path.write_text(path.read_text() + text)
 
 
-@pytest.mark.parametrize("name", ["degeneracy", "persistence", "kn_graph", "component_sizes", "funnel"])
+@pytest.mark.parametrize("name", ["degeneracy", "groupings", "persistence", "kn_graph", "component_sizes", "funnel"])
 def test_every_figure_has_its_three_files_and_shows_something(study: Checkout, name: str) -> None:
     figures = study.path / "results" / "figures"
     assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF")
@@ -55,6 +55,36 @@ def test_tables_keep_their_schemas_and_fit_together(study: Checkout, model: str)
     assert (records["log_prob_before"] <= 0).all()
     assert set(records["grouping"]) == {"ntc", "random-partition"}
     assert "test" in set(facts["split"])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_grouping_and_the_tested_control_have_the_same_records(study: Checkout, model: str) -> None:
+    folder = study.path / "results" / model
+    groupings = ("ntc", "dbscan", "hierarchical", "kmeans", "hdbscan", "amig", "random")
+    for grouping in groupings:
+        candidates = read_table(folder / "candidates" / f"{grouping}.parquet", CANDIDATES)
+        components = read_table(folder / "components" / f"{grouping}.parquet", COMPONENTS)
+        keys = ["fact_id", "repeat", "component"]
+        assert set(candidates[keys].itertuples(index=False)) == set(components[keys].itertuples(index=False))
+        for _, group in components.groupby(["fact_id", "repeat"]):
+            places = np.concatenate(list(group["places"]))
+            assert len(set(places)) == len(places)
+        records = read_table(folder / "experiments" / f"degeneracy-{grouping}" / "records.parquet", DEGENERACY)
+        assert set(records["grouping"]) <= {grouping, "random-partition"}
+        assert grouping != "random" or set(records["selection"]) <= {"bdc"}
+    comparison = json.loads((folder / "experiments" / "degeneracy" / "comparison.json").read_text())
+    assert comparison["groupings"] == list(groupings)
+    assert {row["second"] for row in comparison["functional_test"]["contrasts"]} == set(groupings[1:])
+
+
+def test_the_funnel_agrees_with_the_summaries(study: Checkout) -> None:
+    table = pd.read_csv(study.path / "results" / "tables" / "funnel.csv")
+    assert list(table.columns) == ["model", "grouping", "step", "facts"]
+    assert set(table["model"]) == set(MODELS)
+    for (model, grouping), frame in table.groupby(["model", "grouping"]):
+        path = study.path / "results" / model / "experiments" / f"degeneracy-{grouping}" / "summary.json"
+        assert dict(zip(frame["step"], frame["facts"], strict=True)) == json.loads(path.read_text())["funnel"]
+    assert (study.path / "results" / "tables" / "funnel.md").read_text().count("\n") == 2 + 2 * 7
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -174,6 +174,47 @@ class Clustering(Section):
     min_size: Annotated[int, Field(ge=2)]
 
 
+class Dbscan(Section):
+    min_samples: Annotated[int, Field(ge=2)]
+
+
+class Hdbscan(Section):
+    min_samples: Positive
+
+
+class Kmeans(Section):
+    variance: Annotated[float, Field(gt=0, lt=1)]
+    restarts: Positive
+
+
+class Amig(Section):
+    neurons: Annotated[int, Field(ge=2)]
+    matters: Annotated[float, Field(gt=0, lt=1)]
+
+
+class RandomGroups(Section):
+    repeats: Positive
+
+
+class Groupings(Section):
+    methods: list[Literal["ntc", "dbscan", "hierarchical", "kmeans", "hdbscan", "amig"]]
+    max_groups: Annotated[int, Field(ge=2)]
+    dbscan: Dbscan
+    hdbscan: Hdbscan
+    kmeans: Kmeans
+    amig: Amig
+    random: RandomGroups
+
+    @field_validator("methods")
+    @classmethod
+    def _ntc_and_others(cls, methods: list[str]) -> list[str]:
+        if "ntc" not in methods:
+            raise ValueError("must hold ntc: the others are compared with it")
+        if twice := sorted({method for method in methods if methods.count(method) > 1}):
+            raise ValueError(f"given twice: {', '.join(twice)}")
+        return methods
+
+
 class FunctionalTest(Section):
     test: Literal["sufficiency", "compensation"]
     tau2: float
@@ -234,6 +275,7 @@ class Study(Section):
     knowledge_neurons: KnowledgeNeurons
     distances: Distances
     clustering: Clustering
+    groupings: Groupings
     functional_test: FunctionalTest
     experiments: Experiments
     sensitivity: Sensitivity

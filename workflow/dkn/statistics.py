@@ -45,11 +45,11 @@ class Contrast:
 
 def _by_subject(values: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sums and counts of values per subject, in the subjects' sorted order."""
-    frame = pd.DataFrame({"value": np.asarray(values, dtype=float), "subject": np.asarray(subjects)})
-    if frame["value"].isna().any():
+    values = np.asarray(values, dtype=float)
+    if np.isnan(values).any():
         raise ValueError("a value is missing: facts without the metric must be counted and left out before")
-    groups = frame.groupby("subject", sort=True)["value"]
-    return groups.sum().to_numpy(), groups.count().to_numpy().astype(float)
+    whose, names = pd.factorize(np.asarray(subjects), sort=True)
+    return np.bincount(whose, values, len(names)), np.bincount(whose, minlength=len(names)).astype(float)
 
 
 def _interval(

@@ -61,17 +61,27 @@ DISTANCES = _schema(fact_id=TEXT, first=INT, second=INT, distance=pa.float32())
 # One row per point of a fact's persistence diagram; death is infinite where the class never dies.
 DIAGRAMS = _schema(fact_id=TEXT, dimension=INT, birth=FLOAT, death=FLOAT)
 
-# One row per candidate component of a fact, before the functional test.
-CANDIDATES = _schema(fact_id=TEXT, component=INT, places=pa.list_(INT), birth=FLOAT, death=FLOAT, persistence=FLOAT)
+# One row per candidate component of a fact, before the functional test. repeat counts a control's random partitions and
+# is 0 for every other grouping; only NTC's components have a birth, a death and a persistence.
+CANDIDATES = _schema(
+    fact_id=TEXT,
+    repeat=INT,
+    component=INT,
+    places=pa.list_(INT),
+    birth__optional=FLOAT,
+    death__optional=FLOAT,
+    persistence__optional=FLOAT,
+)
 
 # The same with the functional test. recovery is null where suppressing all KNs does not lower Prob.
 COMPONENTS = _schema(
     fact_id=TEXT,
+    repeat=INT,
     component=INT,
     places=pa.list_(INT),
-    birth=FLOAT,
-    death=FLOAT,
-    persistence=FLOAT,
+    birth__optional=FLOAT,
+    death__optional=FLOAT,
+    persistence__optional=FLOAT,
     prob_intact=FLOAT,
     prob_all_suppressed=FLOAT,
     prob_only_component=FLOAT,

@@ -9,6 +9,7 @@ if str(WORKFLOW) not in sys.path:
 
 from dkn.config import parse_config
 from dkn.errors import UserError
+from dkn.experiments.names import CLUSTERINGS, TESTED_CONTROL
 from dkn.preflight import check_facts, check_models, facts_locations, put_interpreter_first, template_files
 from dkn.provenance import code_files
 
@@ -31,6 +32,7 @@ STUDY = or_stop(parse_config, config)
 RESULTS = STUDY.results
 MODEL_FOLDER = f"{RESULTS}/{{model}}/model"
 MODELS = {model.name: model for model in STUDY.models}
+GROUPINGS = [*STUDY.groupings.methods, TESTED_CONTROL]
 RESOURCES = Path(workflow.basedir) / "resources" / "facts"
 TEMPLATES = template_files(STUDY, RESOURCES)
 FACTS_SOURCES = facts_locations(STUDY, RESOURCES)
@@ -73,6 +75,16 @@ def compute(wildcards):
 def of_models(flag, path):
     """A flag per model with a file below the model's folder, for a command line."""
     return " ".join(f"{flag} {Path(RESULTS) / model / path}" for model in MODELS)
+
+
+def of_groupings(path, groupings=GROUPINGS):
+    """A file per grouping; the model stays a wildcard."""
+    return [f"{RESULTS}/{{model}}/{path}".replace("GROUPING", grouping) for grouping in groupings]
+
+
+def repeated(flag, values):
+    """A flag with each of several values, for a command line."""
+    return " ".join(f"{flag} {value}" for value in values)
 
 
 def optional(flag, value):

@@ -10,11 +10,11 @@ rule experiment_degeneracy:
         components=rules.components.output,
         code=code("experiment-degeneracy"),
     output:
-        f"{RESULTS}/{{model}}/experiments/degeneracy-{{grouping}}/records.parquet",
+        of_groupings("experiments/degeneracy-GROUPING/records.parquet"),
     log:
-        f"{RESULTS}/logs/{{model}}/degeneracy_{{grouping}}.log",
+        f"{RESULTS}/logs/{{model}}/degeneracy.log",
     benchmark:
-        f"{RESULTS}/benchmarks/{{model}}/degeneracy_{{grouping}}.tsv"
+        f"{RESULTS}/benchmarks/{{model}}/degeneracy.tsv"
     conda:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
@@ -22,22 +22,26 @@ rule experiment_degeneracy:
         mem_mb=8000,
         runtime=240,
     params:
+        groupings=repeated("--grouping", GROUPINGS),
+        components=lambda wildcards, input: repeated("--components", input.components),
+        output=lambda wildcards, output: repeated("--output", output),
         max_subsets=STUDY.experiments.degeneracy.max_subsets,
         partitions=STUDY.experiments.degeneracy.partitions,
         seed=STUDY.seed,
         batch=STUDY.compute.batch,
         compute=compute,
     message:
-        "Suppressing subsets of {wildcards.grouping} components in {wildcards.model}"
+        "Suppressing subsets of components in {wildcards.model}"
     shell:
         "python -m dkn experiment-degeneracy --model {input.model} --facts {input.facts} --known {input.known}"
-        " --neurons {input.neurons} --components {input.components} --grouping {wildcards.grouping}"
+        " --neurons {input.neurons} {params.groupings} {params.components} {params.output}"
         " --max-subsets {params.max_subsets} --partitions {params.partitions} --seed {params.seed}"
-        " --batch {params.batch} --output {output} {params.compute} 2>&1 | tee {log}"
+        " --batch {params.batch} {params.compute} 2>&1 | tee {log}"
 
 
 rule summary_degeneracy:
     input:
+        facts=rules.make_facts.output,
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
         distances=rules.distances.output,
@@ -45,30 +49,34 @@ rule summary_degeneracy:
         records=rules.experiment_degeneracy.output,
         code=code("summary-degeneracy"),
     output:
-        f"{RESULTS}/{{model}}/experiments/degeneracy-{{grouping}}/summary.json",
+        summaries=of_groupings("experiments/degeneracy-GROUPING/summary.json"),
+        comparison=f"{RESULTS}/{{model}}/experiments/degeneracy/comparison.json",
     log:
-        f"{RESULTS}/logs/{{model}}/summary_degeneracy_{{grouping}}.log",
+        f"{RESULTS}/logs/{{model}}/summary_degeneracy.log",
     benchmark:
-        f"{RESULTS}/benchmarks/{{model}}/summary_degeneracy_{{grouping}}.tsv"
+        f"{RESULTS}/benchmarks/{{model}}/summary_degeneracy.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
+        groupings=repeated("--grouping", GROUPINGS),
+        components=lambda wildcards, input: repeated("--components", input.components),
+        records=lambda wildcards, input: repeated("--records", input.records),
+        output=lambda wildcards, output: repeated("--output", output.summaries),
         resamples=STUDY.statistics.resamples,
         confidence=STUDY.statistics.confidence,
         seed=STUDY.seed,
     message:
-        "Summarising degeneracy-{wildcards.grouping} of {wildcards.model}"
+        "Summarising degeneracy of {wildcards.model}"
     shell:
-        "python -m dkn summary-degeneracy --known {input.known} --neurons {input.neurons}"
-        " --distances {input.distances} --components {input.components} --records {input.records}"
-        " --model-name {wildcards.model} --experiment degeneracy-{wildcards.grouping}"
-        " --resamples {params.resamples} --confidence {params.confidence} --seed {params.seed}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m dkn summary-degeneracy --facts {input.facts} --known {input.known} --neurons {input.neurons}"
+        " --distances {input.distances} {params.groupings} {params.components} {params.records} {params.output}"
+        " --comparison {output.comparison} --model-name {wildcards.model} --resamples {params.resamples}"
+        " --confidence {params.confidence} --seed {params.seed} 2>&1 | tee {log}"
 
 
 rule degeneracy:
     input:
-        expand(f"{RESULTS}/{{model}}/experiments/degeneracy-ntc/summary.json", model=MODELS),
+        expand(rules.summary_degeneracy.output, model=MODELS),

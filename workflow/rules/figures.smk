@@ -24,6 +24,29 @@ rule figure_degeneracy:
         "python -m dkn figure-degeneracy {params.summaries} --output {output.pdf} 2>&1 | tee {log}"
 
 
+rule figure_groupings:
+    input:
+        summaries=expand(rules.summary_degeneracy.output.summaries, model=MODELS),
+        code=code("figure-groupings"),
+    output:
+        multiext(f"{RESULTS}/figures/groupings", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        f"{RESULTS}/logs/figure_groupings.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_groupings.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        summaries=lambda wildcards, input: repeated("--summary", input.summaries),
+    message:
+        "Drawing figure groupings"
+    shell:
+        "python -m dkn figure-groupings {params.summaries} --output {output.pdf} 2>&1 | tee {log}"
+
+
 rule figure_persistence:
     input:
         facts=rules.make_facts.output,
@@ -139,6 +162,7 @@ rule figure_funnel:
 rule figures:
     input:
         rules.figure_degeneracy.output,
+        rules.figure_groupings.output,
         rules.figure_persistence.output,
         rules.figure_kn_graph.output,
         rules.figure_component_sizes.output,

@@ -61,20 +61,113 @@ rule candidates_ntc:
         " 2>&1 | tee {log}"
 
 
+rule candidates_groupings:
+    input:
+        neurons=rules.knowledge_neurons.output,
+        distances=rules.distances.output,
+        code=code("candidates-groupings"),
+    output:
+        of_groupings("candidates/GROUPING.parquet", CLUSTERINGS),
+    log:
+        f"{RESULTS}/logs/{{model}}/candidates_groupings.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/candidates_groupings.tsv"
+    conda:
+        "../../envs/topology.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        methods=repeated("--method", CLUSTERINGS),
+        output=lambda wildcards, output: repeated("--output", output),
+        min_size=STUDY.clustering.min_size,
+        dbscan=STUDY.groupings.dbscan.min_samples,
+        hdbscan=STUDY.groupings.hdbscan.min_samples,
+        max_groups=STUDY.groupings.max_groups,
+        variance=STUDY.groupings.kmeans.variance,
+        restarts=STUDY.groupings.kmeans.restarts,
+        seed=STUDY.seed,
+    message:
+        "Clustering the knowledge neurons of {wildcards.model} by other algorithms"
+    shell:
+        "python -m dkn candidates-groupings --neurons {input.neurons} --distances {input.distances}"
+        " {params.methods} {params.output} --min-size {params.min_size} --dbscan-min-samples {params.dbscan}"
+        " --hdbscan-min-samples {params.hdbscan} --max-groups {params.max_groups} --variance {params.variance}"
+        " --restarts {params.restarts} --seed {params.seed} 2>&1 | tee {log}"
+
+
+rule candidates_amig:
+    input:
+        model=MODEL_FOLDER,
+        facts=rules.make_facts.output,
+        known=rules.known.output,
+        neurons=rules.knowledge_neurons.output,
+        code=code("candidates-amig"),
+    output:
+        f"{RESULTS}/{{model}}/candidates/amig.parquet",
+    log:
+        f"{RESULTS}/logs/{{model}}/candidates_amig.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/candidates_amig.tsv"
+    conda:
+        "../../envs/lm.yaml"
+    threads: STUDY.compute.threads
+    resources:
+        mem_mb=6000,
+        runtime=120,
+    params:
+        tried=STUDY.groupings.amig.neurons,
+        matters=STUDY.groupings.amig.matters,
+        batch=STUDY.compute.batch,
+        compute=compute,
+    message:
+        "Trying pairs of knowledge neurons of {wildcards.model}"
+    shell:
+        "python -m dkn candidates-amig --model {input.model} --facts {input.facts} --known {input.known}"
+        " --neurons {input.neurons} --tried {params.tried} --matters {params.matters} --batch {params.batch}"
+        " --output {output} {params.compute} 2>&1 | tee {log}"
+
+
+rule candidates_random:
+    input:
+        neurons=rules.knowledge_neurons.output,
+        candidates=rules.candidates_ntc.output.candidates,
+        code=code("candidates-random"),
+    output:
+        f"{RESULTS}/{{model}}/candidates/random.parquet",
+    log:
+        f"{RESULTS}/logs/{{model}}/candidates_random.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/candidates_random.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        repeats=STUDY.groupings.random.repeats,
+        seed=STUDY.seed,
+    message:
+        "Drawing random groups of the sizes of NTC's components in {wildcards.model}"
+    shell:
+        "python -m dkn candidates-random --neurons {input.neurons} --candidates {input.candidates}"
+        " --repeats {params.repeats} --seed {params.seed} --output {output} 2>&1 | tee {log}"
+
+
 rule components:
     input:
         model=MODEL_FOLDER,
         facts=rules.make_facts.output,
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
-        candidates=f"{RESULTS}/{{model}}/candidates/{{grouping}}.parquet",
+        candidates=of_groupings("candidates/GROUPING.parquet"),
         code=code("components"),
     output:
-        f"{RESULTS}/{{model}}/components/{{grouping}}.parquet",
+        of_groupings("components/GROUPING.parquet"),
     log:
-        f"{RESULTS}/logs/{{model}}/components_{{grouping}}.log",
+        f"{RESULTS}/logs/{{model}}/components.log",
     benchmark:
-        f"{RESULTS}/benchmarks/{{model}}/components_{{grouping}}.tsv"
+        f"{RESULTS}/benchmarks/{{model}}/components.tsv"
     conda:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
@@ -84,11 +177,13 @@ rule components:
     params:
         test=STUDY.functional_test.test,
         tau2=STUDY.functional_test.tau2,
+        candidates=lambda wildcards, input: repeated("--candidates", input.candidates),
+        output=lambda wildcards, output: repeated("--output", output),
         batch=STUDY.compute.batch,
         compute=compute,
     message:
-        "Testing which {wildcards.grouping} components of {wildcards.model} can express their fact"
+        "Testing which components of {wildcards.model} can express their fact"
     shell:
         "python -m dkn components --model {input.model} --facts {input.facts} --known {input.known}"
-        " --neurons {input.neurons} --candidates {input.candidates} --test {params.test} --tau2 {params.tau2}"
-        " --batch {params.batch} --output {output} {params.compute} 2>&1 | tee {log}"
+        " --neurons {input.neurons} {params.candidates} {params.output} --test {params.test} --tau2 {params.tau2}"
+        " --batch {params.batch} {params.compute} 2>&1 | tee {log}"

@@ -1,9 +1,12 @@
 """Flags that several stages share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
+
+from dkn.errors import UserError
 
 ModelFlag = Annotated[Path, Option(help="Prepared model folder.")]
 FactsFlag = Annotated[Path, Option(help="facts.parquet")]
@@ -16,3 +19,11 @@ DeviceFlag = Annotated[str, Option(help="cpu, cuda, or auto for a GPU where ther
 DtypeFlag = Annotated[str, Option(help="Type of the weights: float32, bfloat16 or float16.")]
 ThreadsFlag = Annotated[int, Option(help="CPU threads.")]
 BatchFlag = Annotated[int, Option(help="Facts computed at once.")]
+OutputsFlag = Annotated[list[Path], Option(help="File to write for each, in the same order; repeatable.")]
+
+
+def one_output_each(outputs: Sequence[Path], **given: Sequence[object]) -> None:
+    """Raise unless repeatable flags were given as often as ``--output``."""
+    for flag, values in given.items():
+        if len(values) != len(outputs):
+            raise UserError(f"--{flag} is given {len(values)} times, --output {len(outputs)} times; each needs its own")

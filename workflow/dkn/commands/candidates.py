@@ -49,6 +49,7 @@ def main(
             rows.append(
                 {
                     "fact_id": fact_id,
+                    "repeat": 0,
                     "component": number,
                     "places": component.members,
                     "birth": component.birth,

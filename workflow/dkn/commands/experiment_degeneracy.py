@@ -1,5 +1,6 @@
 """Experiment degeneracy: suppress subsets of a fact's components, and random groups of the same sizes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,15 @@ from dkn.commands._flags import (
     FactsFlag,
     KnownFlag,
     ModelFlag,
-    OutputFlag,
+    OutputsFlag,
     SeedFlag,
     ThreadsFlag,
+    one_output_each,
 )
 from dkn.commands._shared import encoded, neuron_sets, open_model, study_facts
 from dkn.encoding import batches
 from dkn.experiments.degeneracy import DegeneracySettings, Groups, degeneracy_records, with_controls
+from dkn.experiments.names import TESTED_CONTROL
 from dkn.interventions import NeuronSet
 from dkn.io import read_table, write_table
 from dkn.progress import progress
@@ -29,18 +32,21 @@ from dkn.tables import COMPONENTS, DEGENERACY, KNOWLEDGE_NEURONS
 
 def _all_groups(
     components: pd.DataFrame, members: dict[str, NeuronSet], grouping: str, settings: DegeneracySettings
-) -> dict[str, list[Groups]]:
-    """Per fact its groups and controls, for both selections, where the fact has at least two components."""
-    found: dict[str, list[Groups]] = {}
-    for selection, chosen in (("bdc", components[components["kept"]]), ("candidate", components)):
-        for fact_id, frame in chosen.groupby("fact_id"):
-            if len(frame) >= 2:
-                neurons = len(members[fact_id])
-                places = list(frame["places"])
-                found.setdefault(fact_id, []).extend(
-                    with_controls(fact_id, selection, places, neurons, settings, grouping)
-                )
-    return found
+) -> Iterator[tuple[str, list[Groups]]]:
+    """For every fact with at least two components its groups and controls, for both selections.
+
+    The tested control needs no control of its own, and its untested groups are what the other control is.
+    """
+    for (fact_id, repeat), frame in components.groupby(["fact_id", "repeat"]):
+        kept = frame[frame["kept"]]
+        for selection, chosen in (("bdc", kept), ("candidate", frame)):
+            places = list(chosen["places"])
+            if len(places) < 2:
+                continue
+            if grouping != TESTED_CONTROL:
+                yield fact_id, with_controls(fact_id, selection, places, len(members[fact_id]), settings, grouping)
+            elif selection == "bdc":
+                yield fact_id, [Groups(selection, grouping, int(repeat), places, grouping)]
 
 
 def main(
@@ -48,10 +54,10 @@ def main(
     facts: FactsFlag,
     known: KnownFlag,
     neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
-    components: Annotated[Path, Option(help="Tested components of one grouping.")],
-    grouping: Annotated[str, Option(help="Name of the grouping, for the records.")],
+    components: Annotated[list[Path], Option(help="Tested components of a grouping; repeatable.")],
+    grouping: Annotated[list[str], Option(help="Name of each grouping, for the records; repeatable.")],
     seed: SeedFlag,
-    output: OutputFlag,
+    output: OutputsFlag,
     max_subsets: Annotated[int, Option(help="The most proper subsets of a fact.")],
     partitions: Annotated[int, Option(help="Random partitions of the control.")],
     batch: BatchFlag = 8,
@@ -59,24 +65,29 @@ def main(
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
 ) -> None:
-    """One record per fact, grouping and suppressed subset, for facts with at least two components."""
+    """One record per fact, grouping and suppressed subset; all groupings of a fact are computed at once."""
+    one_output_each(output, components=components, grouping=grouping)
     settings = DegeneracySettings(max_subsets, partitions, seed)
     language_model = open_model(model, device, dtype, threads)
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
-    groups = _all_groups(read_table(components, COMPONENTS), members, grouping, settings)
+    groups: dict[str, list[Groups]] = {}
+    for path, name in zip(components, grouping, strict=True):
+        for fact_id, found in _all_groups(read_table(path, COMPONENTS), members, name, settings):
+            groups.setdefault(fact_id, []).extend(found)
     chosen = study_facts(facts, known, "all").loc[list(groups)]
-    parts = [
-        degeneracy_records(language_model.adapter, group, members, groups, settings)
-        for group in progress(
-            list(batches(list(encoded(language_model, chosen).values()), batch)), "degeneracy", unit="batch"
-        )
-    ]
-    records = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=DEGENERACY.names)
+    parts = [pd.DataFrame(columns=[*DEGENERACY.names, "experiment"])]
+    for group in progress(
+        list(batches(list(encoded(language_model, chosen).values()), batch)), "degeneracy", unit="batch"
+    ):
+        parts.append(degeneracy_records(language_model.adapter, group, members, groups, settings))
+    records = pd.concat(parts[1:] or parts, ignore_index=True)
     about = chosen[["subject", "relation"]]
     records = records.drop(columns=about.columns, errors="ignore").join(about, on="fact_id")
     records = records.sort_values(
         ["fact_id", "selection", "grouping", "repeat", "suppressed_components"], ignore_index=True, kind="stable"
     )
-    record = provenance("experiment-degeneracy", vars(settings), [model, facts, known, neurons, components])
-    write_table(output, records, DEGENERACY, record)
-    print(f"{len(records)} interventions on {len(groups)} facts with at least two components")
+    for source, name, target in zip(components, grouping, output, strict=True):
+        own = records[records["experiment"] == name].drop(columns="experiment")
+        record = provenance("experiment-degeneracy", vars(settings), [model, facts, known, neurons, source])
+        write_table(target, own, DEGENERACY, record)
+        print(f"{name}: {len(own)} interventions on {own['fact_id'].nunique()} facts with at least two components")

@@ -34,12 +34,16 @@ class DegeneracySettings:
 
 @dataclass(frozen=True)
 class Groups:
-    """A fact's components, or a control's, as places in its list of knowledge neurons."""
+    """A fact's components, or a control's, as places in its list of knowledge neurons.
+
+    ``experiment`` is the method that they belong to: a method's own groups, or those of its control.
+    """
 
     selection: str
     grouping: str
     repeat: int
     places: list[np.ndarray]
+    experiment: str
 
 
 def proper_subsets(components: int, limit: int, draw: np.random.Generator) -> list[tuple[int, ...]]:
@@ -69,8 +73,8 @@ def with_controls(
     draw = generator(settings.seed, f"{CONTROL}/{grouping}/{selection}", fact_id)
     controls = [random_partition(sizes, neurons, draw) for _ in range(settings.partitions)]
     return [
-        Groups(selection, grouping, 0, places),
-        *(Groups(selection, CONTROL, repeat, parts) for repeat, parts in enumerate(controls)),
+        Groups(selection, grouping, 0, places, grouping),
+        *(Groups(selection, CONTROL, repeat, parts, grouping) for repeat, parts in enumerate(controls)),
     ]
 
 
@@ -93,7 +97,7 @@ def degeneracy_records(
     settings: DegeneracySettings,
 ) -> pd.DataFrame:
     """Records of a batch of facts whose answers have the same number of tokens; columns as in ``tables.DEGENERACY``
-    without subject and relation.
+    without subject and relation, and ``experiment``.
     """
     plans = [list(_plan(fact.fact_id, members[fact.fact_id], groups[fact.fact_id], settings)) for fact in facts]
     variants = [[NO_NEURONS, *(edit for _, _, edit in plan)] for plan in plans]
@@ -104,6 +108,7 @@ def degeneracy_records(
             rows.append(
                 {
                     "fact_id": fact.fact_id,
+                    "experiment": group.experiment,
                     "selection": group.selection,
                     "grouping": group.grouping,
                     "repeat": group.repeat,

@@ -1,4 +1,4 @@
-"""What the degeneracy records say: partial against full drop, by number of components, against the control."""
+"""What the degeneracy records say: partial against full drop, by components and by neurons, against the controls."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dkn.experiments.names import CONTROL
+from dkn.experiments.names import CONTROLS
 from dkn.randomness import generator
 from dkn.statistics import Contrast, estimate, holm, paired_contrast
 
 # Per record: the paper's relative drop in Prob, the change in log Prob in nats, and the drop per suppressed neuron.
 METRICS = ("drop", "nats", "drop_per_neuron")
+CURVE_METRICS = ("drop", "nats")  # drops per neuron are compared at matched numbers of neurons
 
 
 @dataclass(frozen=True)
@@ -71,41 +72,69 @@ def _estimates(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[s
 def _curves(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
     """Mean drop by number of components and number suppressed; one value per fact and number suppressed."""
     keys = ["selection", "grouping", "components", "suppressed_components"]
-    means = records.groupby([*keys, "fact_id", "subject"])[list(METRICS)].mean().reset_index()
+    means = records.groupby([*keys, "fact_id", "subject"])[list(CURVE_METRICS)].mean().reset_index()
     rows = []
     for values, frame in means.groupby(keys):
         where = dict(zip(keys, values, strict=True))
-        for metric in METRICS:
+        for metric in CURVE_METRICS:
             draw = generator(settings.seed, "bootstrap/curve", f"{values}/{metric}")
             found = estimate(frame[metric], frame["subject"], settings.resamples, settings.confidence, draw)
             rows.append({**where, "metric": metric, **found.as_dict()})
     return rows
 
 
+def _by_neurons(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """Mean drop by number of suppressed neurons, in bins that double: 1, 2, 3-4, 5-8, …; one value per fact and bin.
+
+    A method and its control have the same numbers of neurons, so they can be compared bin by bin.
+    """
+    most = 2 ** np.ceil(np.log2(records["suppressed_neurons"])).astype(int)
+    keys = ["selection", "grouping", "most_neurons"]
+    columns = ["suppressed_neurons", *METRICS]
+    means = records.assign(most_neurons=most).groupby([*keys, "fact_id", "subject"])[columns].mean().reset_index()
+    rows = []
+    for values, frame in means.groupby(keys):
+        where = {**dict(zip(keys, values, strict=True)), "mean_neurons": float(frame["suppressed_neurons"].mean())}
+        for metric in METRICS:
+            draw = generator(settings.seed, "bootstrap/neurons", f"{values}/{metric}")
+            found = estimate(frame[metric], frame["subject"], settings.resamples, settings.confidence, draw)
+            rows.append({**where, "metric": metric, **found.as_dict()})
+    return rows
+
+
 def contrast(
-    name: str, method: pd.Series, control: pd.Series, subjects: pd.Series, settings: StatisticsSettings
+    name: str, first: pd.DataFrame, second: pd.DataFrame, column: str, settings: StatisticsSettings
 ) -> Contrast:
-    """Method minus control, paired by fact; ``name`` (selection/grouping/column) keys the random draws."""
-    draw = generator(settings.seed, "contrast", name)
-    return paired_contrast(method, control, subjects, settings.resamples, settings.confidence, draw)
+    """First minus second over the facts that both have, paired; frames are indexed by fact, ``name`` keys the draws."""
+    facts = first.index.intersection(second.index, sort=True)
+    draw = generator(settings.seed, "contrast", f"{name}/{column}")
+    return paired_contrast(
+        first.loc[facts, column],
+        second.loc[facts, column],
+        first.loc[facts, "subject"],
+        settings.resamples,
+        settings.confidence,
+        draw,
+    )
 
 
 def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """Method minus control, paired by fact, with Holm's adjustment over all contrasts of the setting."""
+    """Method minus each control, paired by fact, with Holm's adjustment over all contrasts of the summary."""
     rows: dict[str, dict[str, Any]] = {}
-    for selection, frame in facts.groupby("selection"):
-        for grouping in sorted(set(frame["grouping"]) - {CONTROL}):
-            method = frame[frame["grouping"] == grouping].set_index("fact_id")
-            control = frame[frame["grouping"] == CONTROL].set_index("fact_id").loc[method.index]
+    frames = {key: frame.set_index("fact_id") for key, frame in facts.groupby(["selection", "grouping"])}
+    for selection, grouping in frames:
+        for control in CONTROLS:
+            if grouping in CONTROLS or (selection, control) not in frames:
+                continue
             for metric in METRICS:
                 for kind in ("partial", "full", "gap"):
-                    column = f"{metric}_{kind}"
-                    name = f"{selection}/{grouping}/{column}"
-                    found = contrast(name, method[column], control[column], method["subject"], settings)
-                    rows[name] = {
+                    name = f"{selection}/{grouping}/{control}"
+                    pair = frames[selection, grouping], frames[selection, control]
+                    found = contrast(name, *pair, f"{metric}_{kind}", settings)
+                    rows[f"{name}/{metric}_{kind}"] = {
                         "selection": selection,
                         "first": grouping,
-                        "second": CONTROL,
+                        "second": control,
                         "metric": metric,
                         "kind": kind,
                         **found.as_dict(),
@@ -118,10 +147,11 @@ def summarise(records: pd.DataFrame, settings: StatisticsSettings) -> dict[str, 
     """Estimates, curves and contrasts from records with columns as in ``tables.DEGENERACY``."""
     measured = with_metrics(records)
     if measured.empty:
-        return {"estimates": [], "curves": [], "contrasts": []}
+        return {"estimates": [], "curves": [], "by_neurons": [], "contrasts": []}
     facts = per_fact(measured)
     return {
         "estimates": _estimates(facts, settings),
         "curves": _curves(measured, settings),
+        "by_neurons": _by_neurons(measured, settings),
         "contrasts": _contrasts(facts, settings),
     }

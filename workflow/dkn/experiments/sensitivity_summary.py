@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dkn.experiments.degeneracy_summary import StatisticsSettings, contrast
+from dkn.experiments.names import CONTROL, NTC
 from dkn.randomness import generator
 from dkn.statistics import estimate
 
@@ -16,7 +17,7 @@ POINT = ["model", "fraction", "quantile", "tau1", "selection", "tau2"]
 
 def _point(frame: pd.DataFrame, selection: str, settings: StatisticsSettings) -> dict[str, Any]:
     """Counts, coverage and gaps of one grid point; the gap's draws are those of the degeneracy experiment's summary."""
-    degenerate = frame[frame["components"] >= 2]
+    degenerate = frame[frame["components"] >= 2].set_index("fact_id")
     draw = generator(settings.seed, "bootstrap/coverage", selection)
     share = estimate(frame["components"] >= 2, frame["subject"], settings.resamples, settings.confidence, draw)
     row: dict[str, Any] = {
@@ -29,8 +30,9 @@ def _point(frame: pd.DataFrame, selection: str, settings: StatisticsSettings) ->
         "coverage_high": share.high,
     }
     for gap in ("drop_gap", "nats_gap"):
-        name = f"{selection}/ntc/{gap}"
-        found = contrast(name, degenerate[gap], degenerate[f"control_{gap}"], degenerate["subject"], settings)
+        name = f"{selection}/{NTC}/{CONTROL}"
+        control = degenerate.assign(**{gap: degenerate[f"control_{gap}"]})
+        found = contrast(name, degenerate, control, gap, settings)
         row |= {gap: found.difference, f"{gap}_low": found.low, f"{gap}_high": found.high}
     return row
 

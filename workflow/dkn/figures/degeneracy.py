@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dkn.experiments.names import CONTROL, SELECTIONS
+from dkn.experiments.names import CONTROL, SELECTIONS, TESTED_CONTROL
 from dkn.figures.style import COLOURS, GREY, MARKERS, panels
 
 SHOWN = (2, 3, 4, 5)  # facts with more components are few; they are in the CSV
@@ -32,7 +32,8 @@ def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
     ]
     rows = [{"model": summary["model"], **row} for summary in summaries for row in summary["curves"]]
     frame = pd.DataFrame(rows, columns=[*columns, "metric"])
-    return frame.loc[frame["metric"] == "drop", columns].reset_index(drop=True)
+    shown = (frame["metric"] == "drop") & (frame["grouping"] != TESTED_CONTROL)
+    return frame.loc[shown, columns].reset_index(drop=True)
 
 
 def _curve(axes: Axes, frame: pd.DataFrame, shift: float, **style: Any) -> None:

@@ -1,0 +1,35 @@
+"""The control's candidates: random groups of the sizes of NTC's, to go through the same functional test."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from dkn.clustering import random_partition
+from dkn.commands._candidates import candidates_table
+from dkn.commands._flags import OutputFlag, SeedFlag
+from dkn.experiments.names import TESTED_CONTROL
+from dkn.io import read_table, write_table
+from dkn.provenance import provenance
+from dkn.randomness import generator
+from dkn.tables import CANDIDATES, KNOWLEDGE_NEURONS
+
+
+def main(
+    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
+    candidates: Annotated[Path, Option(help="NTC's candidate components.")],
+    repeats: Annotated[int, Option(help="Random partitions of a fact.")],
+    seed: SeedFlag,
+    output: OutputFlag,
+) -> None:
+    """Draw partitions for every fact in which NTC has candidates."""
+    counts = read_table(neurons, KNOWLEDGE_NEURONS).groupby("fact_id").size()
+    groups = {}
+    for fact_id, frame in read_table(candidates, CANDIDATES).groupby("fact_id"):
+        sizes = [len(places) for places in frame["places"]]
+        draw = generator(seed, TESTED_CONTROL, str(fact_id))
+        groups[str(fact_id)] = [random_partition(sizes, int(counts[fact_id]), draw) for _ in range(repeats)]
+    table = candidates_table(groups)
+    record = provenance("candidates-random", {"repeats": repeats, "seed": seed}, [neurons, candidates])
+    write_table(output, table, CANDIDATES, record)
+    print(f"{len(table)} random groups for {len(groups)} facts")

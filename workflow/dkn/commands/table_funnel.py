@@ -1,0 +1,34 @@
+"""Table funnel: how many facts are left at each step, by model and grouping."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+from typer import Option
+
+from dkn.commands._flags import OutputFlag
+from dkn.funnel import STEPS, funnel, markdown
+from dkn.io import atomic_file, read_table
+from dkn.tables import COMPONENTS, DISTANCES, KNOWLEDGE_NEURONS, KNOWN
+
+
+def main(
+    model: Annotated[list[Path], Option(help="A model's folder of results; repeatable.")],
+    grouping: Annotated[list[str], Option(help="Name of a grouping; repeatable.")],
+    output: OutputFlag,
+) -> None:
+    """Write the CSV, a row per model, grouping and step, and beside it the same in Markdown, a row per grouping."""
+    rows = []
+    for folder in model:
+        known = read_table(folder / "known.parquet", KNOWN)
+        neurons = read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS)
+        distances = read_table(folder / "distances.parquet", DISTANCES)
+        for name in grouping:
+            components = read_table(folder / "components" / f"{name}.parquet", COMPONENTS)
+            counts = funnel(known, neurons, distances, components)
+            rows += [(folder.name, name, step, counts[step]) for step in STEPS]
+    table = pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])
+    with atomic_file(output) as path:
+        table.to_csv(path, index=False)
+    with atomic_file(output.with_suffix(".md")) as path:
+        path.write_text(markdown(table))

@@ -1,0 +1,116 @@
+"""NTC against every other grouping and the tested control: degeneracy gaps, and who passes the functional test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from dkn.experiments.degeneracy_summary import METRICS, StatisticsSettings, contrast, per_fact, with_metrics
+from dkn.experiments.names import CONTROL, NTC
+from dkn.randomness import generator
+from dkn.statistics import estimate, holm
+
+# The gap between full and mean partial drop, and how far it exceeds that of random groups of the same sizes.
+KINDS = ("gap", "gap_beyond_control")
+PASSING = ("share_passing", "two_or_more")
+
+
+def _holm_by(rows: list[dict[str, Any]], *keys: str) -> list[dict[str, Any]]:
+    """Rows with Holm's adjustment over those that agree in ``keys``: one family per measure."""
+    families: dict[tuple[Any, ...], dict[str, float]] = {}
+    for at, row in enumerate(rows):
+        families.setdefault(tuple(row[key] for key in keys), {})[str(at)] = row["p"]
+    adjusted = {at: p for family in families.values() for at, p in holm(family).items()}
+    return [{**row, "p_holm": adjusted[str(at)]} for at, row in enumerate(rows)]
+
+
+def _measured(
+    frames: Mapping[str, pd.DataFrame],
+    columns: Sequence[tuple[str, dict[str, str]]],
+    settings: StatisticsSettings,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Estimates of every grouping, and contrasts of NTC with every other one, for each (column, its labels).
+
+    Args:
+        frames: per grouping one row per fact, indexed by fact, with a column ``subject``.
+    """
+    estimates, contrasts = [], []
+    for column, labels in columns:
+        for grouping, frame in frames.items():
+            if column not in frame:
+                continue  # the tested control has no control of its own
+            name = "/".join(labels.values())
+            draw = generator(settings.seed, "bootstrap/comparison", f"{grouping}/{name}/{column}")
+            found = estimate(frame[column], frame["subject"], settings.resamples, settings.confidence, draw)
+            estimates.append({"grouping": grouping, **labels, **found.as_dict()})
+            if grouping != NTC and NTC in frames:
+                difference = contrast(f"{NTC}/{grouping}/{name}", frames[NTC], frame, column, settings)
+                contrasts.append({"first": NTC, "second": grouping, **labels, **difference.as_dict()})
+    return estimates, contrasts
+
+
+def _gaps(records: pd.DataFrame, grouping: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """(selection, one row per fact) with every metric's gap and, where there is a control, the gap beyond it."""
+    if records.empty:
+        return
+    for selection, frame in per_fact(with_metrics(records)).groupby("selection"):
+        method, control = (frame[frame["grouping"] == name].set_index("fact_id") for name in (grouping, CONTROL))
+        if not control.empty:
+            for metric in METRICS:
+                beyond = method[f"{metric}_gap"] - control[f"{metric}_gap"]
+                method[f"{metric}_gap_beyond_control"] = beyond
+        yield str(selection), method
+
+
+def compare_gaps(records: Mapping[str, pd.DataFrame], settings: StatisticsSettings) -> dict[str, Any]:
+    """Estimates and contrasts of the gaps, from each grouping's records (columns as in ``tables.DEGENERACY``).
+
+    Contrasts are paired over the facts in which both groupings have two components, and adjusted over the other
+    groupings, for each selection, metric and kind.
+    """
+    frames: dict[str, dict[str, pd.DataFrame]] = {}
+    for grouping, table in records.items():
+        for selection, frame in _gaps(table, grouping):
+            frames.setdefault(selection, {})[grouping] = frame
+    estimates: list[dict[str, Any]] = []
+    contrasts: list[dict[str, Any]] = []
+    for selection in sorted(frames):
+        columns = [
+            (f"{metric}_{kind}", {"selection": selection, "metric": metric, "kind": kind})
+            for metric in METRICS
+            for kind in KINDS
+        ]
+        for found, total in zip(_measured(frames[selection], columns, settings), (estimates, contrasts), strict=True):
+            total.extend(found)
+    return {"estimates": estimates, "contrasts": _holm_by(contrasts, "selection", "metric", "kind")}
+
+
+def _passing(components: pd.DataFrame, subjects: pd.Series) -> pd.DataFrame:
+    """One row per fact with candidates: share of them that pass, and whether two pass; repeats averaged."""
+    partitions = components.groupby(["fact_id", "repeat"])["kept"].agg(["mean", "sum"])
+    measures = pd.DataFrame(
+        {"share_passing": partitions["mean"], "two_or_more": (partitions["sum"] >= 2).astype(float)}
+    )
+    facts = measures.groupby("fact_id").mean()
+    return facts.assign(subject=subjects.loc[facts.index])
+
+
+def compare_passing(
+    components: Mapping[str, pd.DataFrame], subjects: pd.Series, settings: StatisticsSettings
+) -> dict[str, Any]:
+    """How many candidates pass the functional test, by grouping, over the facts that have candidates.
+
+    Args:
+        components: each grouping's tested components.
+        subjects: the subject of every fact, indexed by fact.
+    """
+    tables = {grouping: table.astype({"kept": bool}) for grouping, table in components.items() if len(table)}
+    frames = {grouping: _passing(table, subjects) for grouping, table in tables.items()}
+    columns = [(measure, {"measure": measure}) for measure in PASSING]
+    estimates, contrasts = _measured(frames, columns, settings)
+    counts = {
+        grouping: {"candidates": len(table), "kept": int(table["kept"].sum())} for grouping, table in tables.items()
+    }
+    return {"counts": counts, "estimates": estimates, "contrasts": _holm_by(contrasts, "measure")}

@@ -1,0 +1,160 @@
+"""Figure ``groupings``: do NTC's components stand in for each other more than those of other groupings, or of chance?
+
+Above, the drop in Prob when some and when all of a fact's components are suppressed, each grouping beside its random
+groups of the same sizes. Below, the drop against the number of suppressed neurons, whatever they are called.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from dkn.experiments.names import CONTROL, NTC, TESTED_CONTROL
+from dkn.figures.style import COLOURS, GREY, MARKERS, panels
+
+ROWS = {"bdc": "components that pass the functional test", "candidate": "all components, before the test"}
+COLUMNS = ["mean", "low", "high", "facts", "subjects"]
+FEWEST_FACTS = 10  # a bin of fewer is in the CSV only
+
+
+def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
+    """What the figure shows and more: one row per model, experiment, selection, grouping and kind or bin.
+
+    ``experiment`` is the method, ``grouping`` the method or its control. NTC's experiment holds the tested control.
+    """
+    rows = []
+    for summary in summaries:
+        where = {"model": summary["model"], "experiment": summary["grouping"]}
+        rows += [{**where, **row} for row in summary["estimates"]]
+        rows += [{**where, "kind": "by_neurons", **row} for row in summary["by_neurons"]]
+    keys = ["model", "experiment", "selection", "grouping", "kind", "most_neurons", "mean_neurons"]
+    frame = pd.DataFrame(rows, columns=[*keys, *COLUMNS, "metric"])
+    shown = (frame["metric"] == "drop") & (frame["experiment"] != TESTED_CONTROL)
+    return frame.loc[shown, [*keys, *COLUMNS]].reset_index(drop=True)
+
+
+def _spread(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Means and (2, n) error bars in per cent; an interval that is undefined (too few subjects) is not drawn."""
+    mean = 100 * frame["mean"].to_numpy(dtype=float)
+    return mean, np.nan_to_num(np.abs(100 * frame[["low", "high"]].to_numpy(dtype=float).T - mean))
+
+
+def _lines(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """(label, grouping, rows) from top to bottom: each method, then its control, the tested control after NTC's."""
+    found = []
+    for experiment in frame["experiment"].unique():
+        own = frame[frame["experiment"] == experiment]
+        for grouping, label in ((experiment, experiment), (CONTROL, "same sizes"), (TESTED_CONTROL, "tested random")):
+            rows = own[own["grouping"] == grouping].set_index("kind")
+            if len(rows):
+                found.append((label, grouping, rows))
+    return found
+
+
+def _drops(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
+    """Partial drop (open) and full drop (filled) of every grouping, joined by a line."""
+    lines = _lines(frame)
+    for at, (_, grouping, rows) in enumerate(lines):
+        control = grouping in (CONTROL, TESTED_CONTROL)
+        colour = GREY if control else colours[grouping]
+        mean, spread = _spread(rows.loc[["partial", "full"]])
+        axes.plot(mean, [at, at], color=colour, linewidth=1, linestyle=":" if control else "-", zorder=1)
+        for part, face in enumerate(("white", colour)):
+            axes.errorbar(
+                mean[part],
+                at,
+                xerr=spread[:, [part]],
+                color=colour,
+                marker="D" if grouping == TESTED_CONTROL else "s" if control else "o",
+                markersize=4,
+                markerfacecolor=face,
+                capsize=2,
+                linewidth=1,
+            )
+        axes.annotate(
+            f"n = {rows['facts'].iloc[0]}",
+            (1.0, at),
+            xycoords=("axes fraction", "data"),
+            size=6.5,
+            va="center",
+            ha="left",
+            color=colour,
+        )
+    axes.set_yticks(range(len(lines)), [label for label, _, _ in lines])
+    for tick, (_, grouping, _) in zip(axes.get_yticklabels(), lines, strict=True):
+        tick.set_color(colours.get(grouping, GREY))
+        tick.set_fontsize(7)
+    axes.set_ylim(len(lines) - 0.4, -0.6)
+    axes.set_xlim(left=min(0, axes.get_xlim()[0]))
+    axes.set_xlabel("mean drop in Prob (%)")
+
+
+def _by_neurons(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
+    """Mean drop against the mean number of suppressed neurons in bins that double, NTC's control among them."""
+    frame = frame[frame["facts"] >= FEWEST_FACTS]
+    for place, (grouping, colour) in enumerate(colours.items()):
+        rows = frame[frame["grouping"] == grouping].sort_values("most_neurons")
+        mean, spread = _spread(rows)
+        axes.errorbar(
+            rows["mean_neurons"], mean, yerr=spread, color=colour, marker=MARKERS[place], markersize=3.5, linewidth=1.1
+        )
+    control = frame[(frame["experiment"] == NTC) & (frame["grouping"] == CONTROL)].sort_values("most_neurons")
+    mean, spread = _spread(control)
+    axes.errorbar(
+        control["mean_neurons"], mean, yerr=spread, color=GREY, marker="s", markersize=3.5, linestyle=":", linewidth=1.1
+    )
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(f"neurons suppressed (bins with ≥ {FEWEST_FACTS} facts)")
+
+
+def _legend(figure: Figure, colours: dict[str, str]) -> None:
+    drops = [
+        Line2D([], [], color="0.2", marker="o", markersize=4, markerfacecolor="white", label="some (proper subsets)"),
+        Line2D([], [], color="0.2", marker="o", markersize=4, label="all components"),
+        Line2D([], [], color=GREY, marker="s", markersize=4, linestyle=":", label="random groups of the same sizes"),
+        Line2D([], [], color=GREY, marker="D", markersize=4, linestyle=":", label="random groups that pass the test"),
+    ]
+    methods = [
+        Line2D([], [], color=colour, marker=marker, markersize=4, label=grouping)
+        for (grouping, colour), marker in zip(colours.items(), MARKERS, strict=False)
+    ]
+    figure.legend(handles=[*drops, *methods], loc="outside lower center", ncols=3)
+
+
+def _empty(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "no fact with two or more", ha="center", va="center", color=GREY, transform=axes.transAxes)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def draw(summaries: list[dict[str, Any]]) -> Figure:
+    """A column per model; tested components, untested ones, and the curves of the untested (more facts)."""
+    frame = table(summaries)
+    models = list(dict.fromkeys(summary["model"] for summary in summaries))
+    experiments = dict.fromkeys(summary["grouping"] for summary in summaries if summary["grouping"] != TESTED_CONTROL)
+    colours = dict(zip(experiments, COLOURS, strict=False))
+    figure, axes = panels(len(ROWS) + 1, len(models), height=2.7)
+    for column, model in enumerate(models):
+        own = frame[frame["model"] == model]
+        for row, (selection, title) in enumerate(ROWS.items()):
+            chosen = own[(own["selection"] == selection) & (own["kind"] != "by_neurons")]
+            if chosen.empty:
+                _empty(axes[row][column])
+            else:
+                _drops(axes[row][column], chosen, colours)
+            axes[row][column].set_title(f"{model}:\n{title}")
+        curves = own[(own["selection"] == "candidate") & (own["kind"] == "by_neurons")]
+        _by_neurons(axes[-1][column], curves, colours)
+        axes[-1][column].set_title(f"{model}: components before the test,\nby number of neurons")
+        axes[-1][column].set_ylabel("mean drop in Prob (%)" if column == 0 else "")
+    _legend(figure, colours)
+    figure.suptitle(
+        "Suppressing some or all components of a fact, by grouping\n(mean over facts, 95 % bootstrap over subjects)"
+    )
+    return figure
