@@ -166,8 +166,24 @@ class Degeneracy(Section):
     partitions: Positive
 
 
+class FineTuning(Section):
+    new_facts: Positive
+    old_facts: Positive
+    development: Annotated[float, Field(gt=0, lt=1)]
+    minimum: Annotated[int, Field(ge=4)]
+    epochs: Positive
+    batch: Positive
+    learning_rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+
+
+class Overlap(Section):
+    draws: Positive
+
+
 class Experiments(Section):
     degeneracy: Degeneracy
+    fine_tuning: FineTuning
+    overlap: Overlap
 
 
 class Statistics(Section):

@@ -2,3 +2,22 @@
 
 CONTROL = "random-partition"
 SELECTIONS = {"bdc": "base degenerate components", "candidate": "NTC components (no functional test)"}
+
+# Neuron sets, and which of them each fine-tuning experiment trains.
+DKN, KN, RANDOM, RANDOM_KN, ALL = "dkn", "kn", "random", "random-kn", "all"
+NEURON_SETS = {
+    DKN: "degenerate knowledge neurons",
+    KN: "knowledge neurons",
+    RANDOM: "random neurons, as many per layer as DKNs",
+    RANDOM_KN: "random neurons, as many per layer as KNs",
+    ALL: "all parameters",
+}
+TUNED_SETS = {DKN: (DKN,), KN: (KN,), RANDOM: (RANDOM, RANDOM_KN), ALL: (ALL,)}
+
+# Fine-tuning: what is asked, and which facts choose learning rates and epochs.
+NEW, AUGMENTED, OLD = "new", "augmented", "old"
+SPLITS = {NEW: "new facts", AUGMENTED: "new facts, unseen paraphrases", OLD: "old facts"}
+DEVELOPMENT, TEST = "development", "test"
+
+# Overlap: random neurons matched by layer, or by layer and activation too.
+MATCHED = "random-matched"
