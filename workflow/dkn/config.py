@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -172,8 +173,17 @@ class FineTuning(Section):
     development: Annotated[float, Field(gt=0, lt=1)]
     minimum: Annotated[int, Field(ge=4)]
     epochs: Positive
+    ask_every: Positive
     batch: Positive
+    draws: Annotated[int, Field(ge=2)]
     learning_rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+
+    @field_validator("ask_every")
+    @classmethod
+    def _divides(cls, ask_every: int, info: ValidationInfo) -> int:
+        if info.data.get("epochs", 0) % ask_every:
+            raise ValueError("must divide epochs, so that the last one is asked too")
+        return ask_every
 
 
 class Overlap(Section):

@@ -145,9 +145,13 @@ class FullTuning:
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """``epochs`` passes over the sentences, ``batch`` of them a step; the order of the sentences is drawn by seed."""
+    """``epochs`` passes over the sentences, ``batch`` of them a step; the order of the sentences is drawn by seed.
+
+    Questions are asked after every ``ask_every`` epochs.
+    """
 
     epochs: int
+    ask_every: int
     batch: int
     seed: int
 
@@ -164,14 +168,16 @@ def train(
     """Train by AdamW without weight decay, at a constant rate, without dropout; to be used within the context.
 
     Yields:
-        After every epoch the seconds it took, and the optimiser's state in bytes.
+        After every ``ask_every`` epochs the seconds they took, and the optimiser's state in bytes.
     """
     optimiser = torch.optim.AdamW(tuning.parameters, lr=rate, weight_decay=0.0)
+    start = time.perf_counter()
     for epoch in range(settings.epochs):
-        start = time.perf_counter()
         order = generator(settings.seed, "fine-tuning/epoch", str(epoch)).permutation(len(sentences))
         for first in range(0, len(order), settings.batch):
             optimiser.zero_grad()
             answer_loss(adapter.model, [sentences[place] for place in order[first : first + settings.batch]]).backward()
             optimiser.step()
-        yield time.perf_counter() - start, state_bytes(optimiser)
+        if (epoch + 1) % settings.ask_every == 0:
+            yield time.perf_counter() - start, state_bytes(optimiser)
+            start = time.perf_counter()

@@ -39,4 +39,6 @@ def answer_loss(model: PreTrainedModel, sentences: Sequence[Sentence]) -> Tensor
     hidden = model.base_model(tokens, use_cache=False).last_hidden_state[:, :-1]
     answered = labels[:, 1:] != IGNORED
     logits = model.get_output_embeddings()(hidden[answered])
-    return nn.functional.cross_entropy(logits.to(torch.promote_types(logits.dtype, torch.float32)), labels[:, 1:][answered])
+    return nn.functional.cross_entropy(
+        logits.to(torch.promote_types(logits.dtype, torch.float32)), labels[:, 1:][answered]
+    )

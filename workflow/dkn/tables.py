@@ -98,8 +98,9 @@ DEGENERACY = _schema(
     log_prob_after=FLOAT,
 )
 
-# One row per neuron set, epoch (0: before training) and question. chosen: the epoch that the facts of development
-# chose, as they did the learning rate; correct: greedy decoding gives exactly the answer; wording: of the prompts.
+# One row per neuron set, draw (of random sets), asked epoch (0: before training) and question. chosen: the epoch that
+# the facts of development chose, as they did the learning rate; correct: greedy decoding gives exactly the answer;
+# wording: which of the split's prompts.
 FINE_TUNING = _schema(
     fact_id=TEXT,
     subject=TEXT,
@@ -109,6 +110,7 @@ FINE_TUNING = _schema(
     wording=INT,
     answer=TEXT,
     neuron_set=TEXT,
+    draw=INT,
     learning_rate=FLOAT,
     epoch=INT,
     chosen=BOOL,
@@ -116,9 +118,11 @@ FINE_TUNING = _schema(
     log_prob=FLOAT,
 )
 
-# One row per neuron set and trained neuron, at the chosen epoch. activation: mean absolute value on the new facts;
-# reading, writing, both: norm of the change relative to the norm of the vector.
-CHANGES = _schema(neuron_set=TEXT, layer=INT, neuron=INT, activation=FLOAT, reading=FLOAT, writing=FLOAT, both=FLOAT)
+# One row per neuron set, draw and trained neuron, at the chosen epoch. activation: mean absolute value on the new
+# facts; reading, writing, both: norm of the change relative to the norm of the vector.
+CHANGES = _schema(
+    neuron_set=TEXT, draw=INT, layer=INT, neuron=INT, activation=FLOAT, reading=FLOAT, writing=FLOAT, both=FLOAT
+)
 
 # One row per new fact, neuron set, draw and part of the neuron. auroc: of the relative change as a detector of the
 # fact's set among all neurons; share: of the set among the most changed neurons, as many as the union of all DKNs.

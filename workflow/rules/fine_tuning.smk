@@ -34,7 +34,9 @@ rule experiment_fine_tuning:
         development=STUDY.experiments.fine_tuning.development,
         minimum=STUDY.experiments.fine_tuning.minimum,
         epochs=STUDY.experiments.fine_tuning.epochs,
+        ask_every=STUDY.experiments.fine_tuning.ask_every,
         batch=STUDY.experiments.fine_tuning.batch,
+        draws=STUDY.experiments.fine_tuning.draws,
         rates=" ".join(f"--rate {rate}" for rate in STUDY.experiments.fine_tuning.learning_rates),
         seed=STUDY.seed,
         compute=compute,
@@ -44,7 +46,8 @@ rule experiment_fine_tuning:
         "python -m dkn experiment-fine-tuning --model {input.model} --facts {input.facts} --known {input.known}"
         " --neurons {input.neurons} --components {input.components} --subset {wildcards.subset}"
         " --new-facts {params.new_facts} --old-facts {params.old_facts} --development {params.development}"
-        " --minimum {params.minimum} --epochs {params.epochs} --batch {params.batch} {params.rates}"
+        " --minimum {params.minimum} --epochs {params.epochs} --ask-every {params.ask_every}"
+        " --batch {params.batch} --draws {params.draws} {params.rates}"
         " --seed {params.seed} --output {output.records} --changes {output.changes} --training {output.training}"
         " {params.compute} 2>&1 | tee {log}"
 

@@ -19,7 +19,7 @@ from dkn.commands._flags import (
 from dkn.commands._shared import dkn_sets, neuron_sets, open_model, study_facts
 from dkn.errors import UserError
 from dkn.experiments.fine_tuning import Exam, mean_activation, neuron_set, records, report, tune_at_all_rates
-from dkn.experiments.names import ALL, NEW, TUNED_SETS
+from dkn.experiments.names import ALL, DRAWN, NEW, TUNED_SETS
 from dkn.experiments.tuning_facts import TuningFactsSettings, choose_questions
 from dkn.interventions import NeuronSet
 from dkn.io import read_table, write_json, write_table
@@ -32,18 +32,27 @@ QUESTIONS_AT_ONCE = 64
 
 
 def _train(
-    exam: Exam, names: tuple[str, ...], dkn: NeuronSet, kn: NeuronSet, rates: list[float], settings: TuningSettings
+    exam: Exam,
+    names: tuple[str, ...],
+    draws: int,
+    dkn: NeuronSet,
+    kn: NeuronSet,
+    rates: list[float],
+    settings: TuningSettings,
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
-    """Records, changes and reports of the neuron sets of one experiment."""
+    """Records, changes and reports of one experiment's sets; a random set's first draw chooses the rate of all."""
     answered, changed, reports = [], [], []
     activation = mean_activation(exam)
     for name in names:
-        neurons = neuron_set(name, exam.model, dkn, kn, settings.seed)
-        runs = tune_at_all_rates(exam, name, neurons, rates, settings)
-        answered.append(records(exam, name, runs[0]))
-        changes = runs[0].changes.assign(neuron_set=name)
-        changed.append(changes.assign(activation=activation[changes["layer"], changes["neuron"]]))
-        reports.append(report(name, neurons, runs))
+        tried = rates
+        for draw in range(draws if name in DRAWN else 1):
+            neurons = neuron_set(name, draw, exam.model, dkn, kn, settings.seed)
+            runs = tune_at_all_rates(exam, name, neurons, tried, settings)
+            tried = [runs[0].rate]
+            answered.append(records(exam, name, draw, runs[0]))
+            changes = runs[0].changes.assign(neuron_set=name, draw=draw)
+            changed.append(changes.assign(activation=activation[changes["layer"], changes["neuron"]]))
+            reports.append(report(name, draw, neurons, runs))
     return pd.concat(answered, ignore_index=True), pd.concat(changed, ignore_index=True), reports
 
 
@@ -59,7 +68,9 @@ def main(
     development: Annotated[float, Option(help="Share of both that chooses learning rates and epochs.")],
     minimum: Annotated[int, Option(help="With fewer new facts nothing is trained.")],
     epochs: Annotated[int, Option(help="Passes over the new facts.")],
+    ask_every: Annotated[int, Option(help="Epochs between two times the model is asked.")],
     batch: Annotated[int, Option(help="New facts per step.")],
+    draws: Annotated[int, Option(help="Draws of each random set.")],
     rate: Annotated[list[float], Option(help="A learning rate to try; may be repeated.")],
     seed: SeedFlag,
     output: OutputFlag,
@@ -87,10 +98,11 @@ def main(
         answered, changed, stated["sets"] = _train(
             Exam(language_model, questions, QUESTIONS_AT_ONCE),
             TUNED_SETS[subset],
+            draws,
             union(dkn[fact_id] for fact_id in new),
             union(members[fact_id] for fact_id in new),
             rate,
-            TuningSettings(epochs, batch, seed),
+            TuningSettings(epochs, ask_every, batch, seed),
         )
     made = provenance(
         "experiment-fine-tuning",
@@ -101,6 +113,8 @@ def main(
             "development": development,
             "minimum": minimum,
             "epochs": epochs,
+            "ask_every": ask_every,
+            "draws": draws,
             "batch": batch,
             "learning_rates": sorted(rate),
             "seed": seed,

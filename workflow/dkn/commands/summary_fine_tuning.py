@@ -16,6 +16,7 @@ from dkn.tables import FINE_TUNING
 # Of a set's report, what is the same in every run on one machine; seconds and memory stay in training.json.
 STATED = (
     "neuron_set",
+    "draw",
     "neurons",
     "trained_parameters",
     "optimiser_state_bytes",

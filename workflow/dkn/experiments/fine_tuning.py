@@ -18,7 +18,7 @@ import torch
 
 from dkn.branches import read_prompts
 from dkn.encoding import EncodedFact, batches, encode
-from dkn.experiments.names import ALL, DEVELOPMENT, DKN, KN, NEW, RANDOM, RANDOM_KN
+from dkn.experiments.names import ALL, DEVELOPMENT, DKN, DRAWN, KN, NEW, RANDOM
 from dkn.experiments.tuning_facts import Question
 from dkn.interventions import NeuronSet
 from dkn.knowledge import recall
@@ -84,10 +84,11 @@ class Run:
 
     Attributes:
         rate: its learning rate.
-        answers: before training and after every epoch.
-        scores: the development score of the same.
-        stop: the epoch with the highest, the first of equals, and not 0.
-        changes: ``Tuning.relative_changes`` at that epoch.
+        epochs: when it was asked: 0, before training, and after every ``ask_every`` epochs.
+        answers: those it gave, and
+        scores: their development scores.
+        stop: which of them has the highest score, the first of equals, and not the one before training.
+        changes: ``Tuning.relative_changes`` then.
         parameters: trained numbers.
         state_bytes: the optimiser's state.
         seconds: spent on training alone.
@@ -95,6 +96,7 @@ class Run:
     """
 
     rate: float
+    epochs: list[int]
     answers: list[Answers]
     scores: list[float]
     stop: int
@@ -105,16 +107,15 @@ class Run:
     peak_bytes: int
 
 
-def neuron_set(name: str, model: LanguageModel, dkn: NeuronSet, kn: NeuronSet, seed: int) -> NeuronSet | None:
-    """The neurons that a named set trains; None stands for all parameters."""
-    strata = layer_strata(model.adapter.n_layers, model.adapter.n_neurons)
-    return {
-        ALL: lambda: None,
-        DKN: lambda: dkn,
-        KN: lambda: kn,
-        RANDOM: lambda: matching_draw(dkn, strata, generator(seed, "fine-tuning/random")),
-        RANDOM_KN: lambda: matching_draw(kn, strata, generator(seed, "fine-tuning/random-kn")),
-    }[name]()
+def neuron_set(
+    name: str, draw: int, model: LanguageModel, dkn: NeuronSet, kn: NeuronSet, seed: int
+) -> NeuronSet | None:
+    """The neurons that a named set trains, in its draw where it is random; None stands for all parameters."""
+    if name in DRAWN:
+        strata = layer_strata(model.adapter.n_layers, model.adapter.n_neurons)
+        like = dkn if name == RANDOM else kn
+        return matching_draw(like, strata, generator(seed, f"fine-tuning/{name}", str(draw)))
+    return {DKN: dkn, KN: kn, ALL: None}[name]
 
 
 def _peak_bytes(device: torch.device) -> int:
@@ -141,7 +142,8 @@ def tune(exam: Exam, neurons: NeuronSet | None, rate: float, before: Answers, se
     stop = 1 + int(np.argmax(scores[1:]))
     count = sum(parameter.numel() for parameter in tuning.parameters)
     seconds, (_, state) = sum(spent for spent, _ in costs), costs[-1]
-    return Run(rate, answers, scores, stop, changes, count, state, seconds, _peak_bytes(adapter.device))
+    epochs = [settings.ask_every * place for place in range(len(answers))]
+    return Run(rate, epochs, answers, scores, stop, changes, count, state, seconds, _peak_bytes(adapter.device))
 
 
 def tune_at_all_rates(
@@ -154,34 +156,37 @@ def tune_at_all_rates(
     return sorted(runs, key=lambda run: -run.scores[run.stop])
 
 
-def records(exam: Exam, name: str, run: Run) -> pd.DataFrame:
-    """One row per question and epoch; columns as in ``tables.FINE_TUNING``."""
+def records(exam: Exam, name: str, draw: int, run: Run) -> pd.DataFrame:
+    """One row per question and asked epoch; columns as in ``tables.FINE_TUNING``."""
     asked = pd.DataFrame([vars(question) for question in exam.questions]).drop(columns="prompt")
     parts = [
         asked.assign(
             neuron_set=name,
+            draw=draw,
             learning_rate=run.rate,
             epoch=epoch,
-            chosen=epoch == run.stop,
+            chosen=epoch == run.epochs[run.stop],
             correct=found.correct,
             log_prob=found.log_prob,
         )
-        for epoch, found in enumerate(run.answers)
+        for epoch, found in zip(run.epochs, run.answers, strict=True)
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def report(name: str, neurons: NeuronSet | None, runs: Sequence[Run]) -> dict[str, Any]:
+def report(name: str, draw: int, neurons: NeuronSet | None, runs: Sequence[Run]) -> dict[str, Any]:
     """What a set's runs cost and how its learning rate was chosen, ready for JSON."""
     best = runs[0]
     return {
         "neuron_set": name,
+        "draw": draw,
         "neurons": None if neurons is None else len(neurons),
         "trained_parameters": best.parameters,
         "optimiser_state_bytes": best.state_bytes,
         "learning_rate": best.rate,
         "learning_rate_at_edge": len(runs) > 1 and best.rate in (min(r.rate for r in runs), max(r.rate for r in runs)),
-        "epoch": best.stop,
+        "epoch": best.epochs[best.stop],
+        "asked_epochs": best.epochs,
         "development_scores": {str(run.rate): run.scores for run in sorted(runs, key=lambda run: run.rate)},
         "training_seconds": best.seconds,
         "peak_memory_bytes": best.peak_bytes,

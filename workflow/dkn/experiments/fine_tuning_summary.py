@@ -8,20 +8,26 @@ import numpy as np
 import pandas as pd
 
 from dkn.experiments.degeneracy_summary import StatisticsSettings
-from dkn.experiments.names import TEST
+from dkn.experiments.names import DRAWN, TEST
 from dkn.randomness import generator
-from dkn.statistics import estimate, holm, paired_contrast
+from dkn.statistics import beyond_draws, estimate, holm, paired_contrast
 
 # Per question: greedy exact match, Prob of the answer, and its logarithm in nats (a mean that small Prob count in).
 METRICS = ("accuracy", "prob", "log_prob")
-KEYS = ["neuron_set", "split", "epoch", "chosen", "fact_id", "subject"]
+KEYS = ["neuron_set", "draw", "split", "epoch", "chosen", "fact_id", "subject"]
 
 
 def per_fact(records: pd.DataFrame) -> pd.DataFrame:
-    """One row per (neuron set, split, epoch, fact) of the facts that chose nothing; wordings are averaged."""
+    """One row per (neuron set, draw, split, epoch, fact) of the facts that chose nothing; wordings are averaged."""
     reported = records[records["role"] == TEST]
     reported = reported.assign(accuracy=reported["correct"].astype(float), prob=np.exp(reported["log_prob"]))
     return reported.groupby(KEYS)[list(METRICS)].mean().reset_index()
+
+
+def over_draws(facts: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """Random draws of one set averaged, so that every fact counts once: one row per set, split, ``keys`` and fact."""
+    groups = ["neuron_set", "split", *keys, "fact_id", "subject"]
+    return facts.groupby(groups)[list(METRICS)].mean().reset_index()
 
 
 def _estimates(facts: pd.DataFrame, keys: list[str], settings: StatisticsSettings) -> list[dict[str, Any]]:
@@ -34,11 +40,30 @@ def _estimates(facts: pd.DataFrame, keys: list[str], settings: StatisticsSetting
     return rows
 
 
+def _draw_means(final: pd.DataFrame, name: str, split: str, metric: str) -> np.ndarray:
+    """(draws,) the mean over facts of every random draw of a set; of a set that is not random, its one mean."""
+    chosen = final[(final["neuron_set"] == name) & (final["split"] == split)]
+    return chosen.groupby("draw")[metric].mean().to_numpy()
+
+
+def _p_draws(first: tuple[str, np.ndarray], second: tuple[str, np.ndarray]) -> float:
+    """Whether the set that is not random lies beyond the draws of the one that is; NaN where neither is."""
+    for (name, draws), (_, other) in ((first, second), (second, first)):
+        if name in DRAWN:
+            return beyond_draws(float(other.mean()), draws)
+    return float("nan")
+
+
 def _contrasts(own: pd.DataFrame, others: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """Every set of the experiment minus every other set, paired by fact; Holm's adjustment over all of them."""
+    """Every set of the experiment minus every other set, paired by fact, at the chosen epochs.
+
+    Against random sets a difference must hold over facts (``p_facts``) and exceed what draws differ by (``p_draws``);
+    ``p`` is the larger of the two. Holm's adjustment runs over all contrasts.
+    """
     rows: dict[str, dict[str, Any]] = {}
-    for (first, split), mine in own.groupby(["neuron_set", "split"]):
-        for second, theirs in others[others["split"] == split].groupby("neuron_set"):
+    averaged = over_draws(others)
+    for (first, split), mine in over_draws(own).groupby(["neuron_set", "split"]):
+        for second, theirs in averaged[averaged["split"] == split].groupby("neuron_set"):
             paired = mine.merge(theirs, on=["fact_id", "subject"], suffixes=("", "_other"), validate="one_to_one")
             for metric in METRICS:
                 name = f"{first}/{second}/{split}/{metric}"
@@ -50,7 +75,17 @@ def _contrasts(own: pd.DataFrame, others: pd.DataFrame, settings: StatisticsSett
                     settings.confidence,
                     generator(settings.seed, "contrast/fine-tuning", name),
                 )
-                rows[name] = {"first": first, "second": second, "split": split, "metric": metric, **found.as_dict()}
+                p_draws = _p_draws(
+                    (first, _draw_means(own, first, split, metric)),
+                    (second, _draw_means(others, second, split, metric)),
+                )
+                rows[name] = {
+                    **{"first": first, "second": second, "split": split, "metric": metric},
+                    **found.as_dict(),
+                    "p": float(np.nanmax([found.p, p_draws])) if np.isfinite(found.p) else found.p,
+                    "p_facts": found.p,
+                    "p_draws": p_draws,
+                }
     adjusted = holm({name: row["p"] for name, row in rows.items()})
     return [{**row, "p_holm": adjusted[name]} for name, row in rows.items()]
 
@@ -66,7 +101,8 @@ def summarise(records: pd.DataFrame, others: pd.DataFrame, settings: StatisticsS
     facts, rest = per_fact(records), per_fact(others)
     final = facts[facts["chosen"]]
     return {
-        "estimates": _estimates(final, ["neuron_set", "split"], settings),
-        "curves": _estimates(facts, ["neuron_set", "split", "epoch"], settings),
+        "estimates": _estimates(over_draws(final), ["neuron_set", "split"], settings),
+        "draws": final.groupby(["neuron_set", "draw", "split"])[list(METRICS)].mean().reset_index().to_dict("records"),
+        "curves": _estimates(over_draws(facts, "epoch"), ["neuron_set", "split", "epoch"], settings),
         "contrasts": _contrasts(final, rest[rest["chosen"]], settings),
     }

@@ -12,6 +12,7 @@ NEURON_SETS = {
     RANDOM_KN: "random neurons, as many per layer as KNs",
     ALL: "all parameters",
 }
+DRAWN = (RANDOM, RANDOM_KN)
 TUNED_SETS = {DKN: (DKN,), KN: (KN,), RANDOM: (RANDOM, RANDOM_KN), ALL: (ALL,)}
 
 # Fine-tuning: what is asked, and which facts choose learning rates and epochs.
