@@ -17,7 +17,7 @@ import pytest
 from matplotlib.image import imread
 
 from dkn.io import read_table
-from dkn.tables import COMPLETENESS, COMPONENTS, DEGENERACY, FACTS, KNOWLEDGE_NEURONS, KNOWN, SCORES
+from dkn.tables import COMPLETENESS, COMPONENTS, DEGENERACY, FACTS, FINE_TUNING, KNOWLEDGE_NEURONS, KNOWN, SCORES
 
 from .conftest import Checkout, rules_in, short_config
 
@@ -87,6 +87,25 @@ def test_the_summary_counts_every_step_and_says_what_made_it(study: Checkout, mo
     assert provenance["settings"]["seed"] == 0
     assert len(provenance["code_sha256"]) == 64
     assert any(name.endswith("records.parquet") for name in provenance["inputs"])
+
+
+def test_fine_tuning_and_overlap_run_or_say_why_not(study: Checkout) -> None:
+    """On the short study's few facts; then with a minimum that it does not reach."""
+    targets = ("fine_tuning", "overlap")
+    for minimum in (4, 999):
+        result = study.run(*targets, "--config", f"experiments={{'fine_tuning': {{'minimum': {minimum}}}}}")
+        assert result.returncode == 0, result.stdout[-4000:]
+        for model in MODELS:
+            folder = study.path / "results" / model / "experiments"
+            summaries = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*-*/summary.json")}
+            for name in ("fine-tuning-dkn", "fine-tuning-random", "fine-tuning-all", "overlap-fine-tuning"):
+                summary = summaries[name]
+                ran = summary["new_facts"] >= minimum
+                assert ran is ("not_run" not in summary)
+                assert ran is bool(summary["estimates"]) is bool(summary["contrasts"])
+            records = read_table(folder / "fine-tuning-dkn" / "records.parquet", FINE_TUNING)
+            assert (records.loc[records["epoch"] == 0, "correct"] == (records["split"] == "old")).all() or not ran
+            assert minimum == 999 or summaries["fine-tuning-dkn"]["new_facts"] >= minimum, "the test shows nothing"
 
 
 def test_a_second_run_does_nothing(study: Checkout) -> None:

@@ -40,7 +40,7 @@ class Tuning(Protocol):
 
     def relative_changes(self) -> pd.DataFrame:
         """One row per trained neuron: layer, neuron, and the norm of the change relative to what changed, of the
-        ``reading`` vector, of the ``writing`` vector, and of ``both`` in one.
+        ``reading`` vector, of the ``writing`` vector, and of ``both`` in one; ``absolute`` is that of both as it is.
         """
 
 
@@ -55,7 +55,14 @@ def _relative(layer: int, neurons: Tensor, changes: Vectors, vectors: Vectors) -
     )
     reading, writing, both = ((above / below).sqrt().numpy() for above, below in zip(change, norm, strict=True))
     return pd.DataFrame(
-        {"layer": layer, "neuron": neurons.cpu().numpy(), "reading": reading, "writing": writing, "both": both}
+        {
+            "layer": layer,
+            "neuron": neurons.cpu().numpy(),
+            "reading": reading,
+            "writing": writing,
+            "both": both,
+            "absolute": change[2].sqrt().numpy(),
+        }
     )
 
 

@@ -127,10 +127,10 @@ def beyond_draws(value: float, draws: np.ndarray) -> float:
     """
     if len(draws) < 2:
         return float("nan")
-    distance, spread = abs(value - float(np.mean(draws))), float(np.std(draws, ddof=1))
-    if not spread:
-        return float(not distance)
-    return float(2 * stats.t.sf(distance / (spread * np.sqrt(1 + 1 / len(draws))), len(draws) - 1))
+    if np.allclose(draws, draws[0]):
+        return float(np.isclose(value, draws[0]))
+    error = np.std(draws, ddof=1) * np.sqrt(1 + 1 / len(draws))
+    return float(2 * stats.t.sf(abs(value - np.mean(draws)) / error, len(draws) - 1))
 
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:

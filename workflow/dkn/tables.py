@@ -119,12 +119,20 @@ FINE_TUNING = _schema(
 )
 
 # One row per neuron set, draw and trained neuron, at the chosen epoch. activation: mean absolute value on the new
-# facts; reading, writing, both: norm of the change relative to the norm of the vector.
+# facts; reading, writing, both: norm of the change relative to the norm of the vector; absolute: norm of both's change.
 CHANGES = _schema(
-    neuron_set=TEXT, draw=INT, layer=INT, neuron=INT, activation=FLOAT, reading=FLOAT, writing=FLOAT, both=FLOAT
+    neuron_set=TEXT,
+    draw=INT,
+    layer=INT,
+    neuron=INT,
+    activation=FLOAT,
+    reading=FLOAT,
+    writing=FLOAT,
+    both=FLOAT,
+    absolute=FLOAT,
 )
 
-# One row per new fact, neuron set, draw and part of the neuron. auroc: of the relative change as a detector of the
+# One row per new fact, neuron set, draw and part (a column of CHANGES). auroc: of the change as a detector of the
 # fact's set among all neurons; share: of the set among the most changed neurons, as many as the union of all DKNs.
 OVERLAP = _schema(
     fact_id=TEXT,

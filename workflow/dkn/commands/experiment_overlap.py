@@ -1,4 +1,4 @@
-"""Experiment overlap: do the neurons that full fine-tuning changes most carry the facts it taught?"""
+"""Experiment overlap: compare the neurons that full fine-tuning changes with those that carry the facts it taught."""
 
 from pathlib import Path
 from typing import Annotated

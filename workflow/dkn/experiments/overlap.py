@@ -2,7 +2,9 @@
 
 The relative change of every neuron, from the run that trained all parameters, is read as a detector of a fact's
 degenerate knowledge neurons; beside them stand its knowledge neurons and random neurons, matched by layer alone or by
-layer and activation (a neuron that is active on the new facts has a large gradient, whatever it carries).
+layer and activation (a neuron that is active on the new facts has a large gradient, whatever it carries). Adam's steps
+are of one size whatever the gradient's, so a relative change is large where the vector is short: the absolute change
+is ranked too.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dkn.interventions import NeuronSet
 from dkn.neuron_sets import activation_strata, layer_strata, matching_draw, union
 from dkn.randomness import generator
 
-PARTS = ("reading", "writing", "both")
+PARTS = ("reading", "writing", "both", "absolute")
 CURVE_POINTS = 20
 
 
@@ -33,7 +35,7 @@ class OverlapSettings:
 
 @dataclass(frozen=True)
 class Changes:
-    """(layers, neurons) ranks of each part's relative change, 1 the least changed, and mean absolute activations."""
+    """(layers, neurons) ranks of each part's change, 1 the least changed, and mean absolute activations."""
 
     ranks: dict[str, np.ndarray]
     activation: np.ndarray
