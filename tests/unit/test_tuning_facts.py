@@ -48,11 +48,15 @@ def of_split(split: str) -> list[Question]:
 def test_new_answers_are_false_for_the_subject_at_all_times_and_of_the_same_relation() -> None:
     by_relation = {name: {row[0] for row in rows["answers"]} for name, rows in FACTS.groupby("relation")}
     true = {name: {a for row in rows["answers"] for a in row} for name, rows in FACTS.groupby("subject")}
+    for _, fact in FACTS.iterrows():
+        answer = counterfactual(fact, FACTS, 0)
+        assert answer in by_relation[fact["relation"]]
+        assert answer not in true[fact["subject"]]
     assert len(of_split(NEW)) == 8
+    by_fact = FACTS.set_index("fact_id", drop=False)
     for question in of_split(NEW):
         assert question.fact_id in DEGENERATE
-        assert question.answer in by_relation[question.relation]
-        assert question.answer not in true[question.subject]
+        assert question.answer == counterfactual(by_fact.loc[question.fact_id], FACTS, SETTINGS.seed)
 
 
 def test_a_relation_with_one_answer_has_no_false_one() -> None:

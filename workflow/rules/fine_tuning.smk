@@ -1,6 +1,7 @@
 # Fine-tuning of some neurons or of all parameters, and where the latter changes the model.
 TUNED = ("dkn", "kn", "random", "all")
 FINE_TUNING = f"{RESULTS}/{{model}}/experiments/fine-tuning-{{subset}}"
+FULL_TUNING = f"{RESULTS}/{{model}}/experiments/fine-tuning-all"
 OVERLAP = f"{RESULTS}/{{model}}/experiments/overlap-fine-tuning"
 
 
@@ -56,7 +57,7 @@ rule summary_fine_tuning:
     input:
         records=f"{FINE_TUNING}/records.parquet",
         others=lambda wildcards: [
-            FINE_TUNING.format(model=wildcards.model, subset=other) + "/records.parquet"
+            f"{RESULTS}/{wildcards.model}/experiments/fine-tuning-{other}/records.parquet"
             for other in TUNED
             if other != wildcards.subset
         ],
@@ -91,8 +92,8 @@ rule summary_fine_tuning:
 
 rule experiment_overlap:
     input:
-        changes=FINE_TUNING.replace("{subset}", "all") + "/changes.parquet",
-        learnt=FINE_TUNING.replace("{subset}", "all") + "/records.parquet",
+        changes=f"{FULL_TUNING}/changes.parquet",
+        learnt=f"{FULL_TUNING}/records.parquet",
         neurons=rules.knowledge_neurons.output,
         components=f"{RESULTS}/{{model}}/components/ntc.parquet",
         code=code("experiment-overlap"),
@@ -123,7 +124,7 @@ rule summary_overlap:
     input:
         records=rules.experiment_overlap.output.records,
         curves=rules.experiment_overlap.output.curves,
-        training=FINE_TUNING.replace("{subset}", "all") + "/training.json",
+        training=f"{FULL_TUNING}/training.json",
         code=code("summary-overlap"),
     output:
         f"{OVERLAP}/summary.json",
