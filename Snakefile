@@ -13,6 +13,7 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/attribution.smk"
 include: "workflow/rules/structure.smk"
 include: "workflow/rules/experiments.smk"
+include: "workflow/rules/fine_tuning.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/tables.smk"
@@ -39,3 +40,5 @@ rule models:
 rule experiments:
     input:
         rules.degeneracy.input,
+        rules.fine_tuning.input,
+        rules.overlap.input,

@@ -7,13 +7,22 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from dkn.encoding import EncodedFact
-from dkn.language_models import Adapter, adapt
+from dkn.language_models import Adapter, LanguageModel, adapt
 
 VOCABULARY = 100
 CONTEXT = 32
+END = "<|endoftext|>"
 KINDS = ("gpt2", "llama-grouped", "llama-biased")
 
 
@@ -91,6 +100,24 @@ def model64(adapter: Adapter) -> PreTrainedModel:
 def own_adapter(adapter: Adapter) -> Adapter:
     """A copy that a test may spoil."""
     return adapt(copy.deepcopy(adapter.model))
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """100 pieces in byte-level writing: words with their leading space, bare letters and digits, punctuation."""
+    pieces = [f"Ġw{place}" for place in range(40)] + [f"{letter}{place}" for letter in "abcde" for place in range(9)]
+    pieces = [END, *pieces, *"0123456789", *".,!-"]
+    assert len(pieces) == VOCABULARY
+    inner = Tokenizer(models.WordLevel({piece: place for place, piece in enumerate(pieces)}, unk_token=END))
+    inner.normalizer = normalizers.Replace(" ", "Ġ")
+    inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"Ġ?\w\d+|[.,!-]"), "isolated")
+    inner.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=inner, eos_token=END, clean_up_tokenization_spaces=False)
+
+
+@pytest.fixture(scope="session")
+def language_model(adapter: Adapter, tokenizer: PreTrainedTokenizerFast) -> LanguageModel:
+    return LanguageModel(adapter, tokenizer)
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ import pytest
 
 from dkn.encoding import encode
 from dkn.errors import UserError
-from dkn.facts import Fact
+from dkn.facts import TRAINED_PARAPHRASES, Fact
 from dkn.knowledge import recall
 from dkn.language_models import load
 from dkn.sources import FactsSource, read_facts, read_templates
-from dkn.training import TRAINED_PARAPHRASES, TrainingSettings, train, wordings
+from dkn.training import TrainingSettings, train, wordings
 
 BUNDLE = Path(__file__).parents[2] / "resources" / "facts"
 

@@ -190,6 +190,8 @@ def test_an_unknown_key_of_a_model_is_named_with_its_sources_keys(source: str) -
         ("figures.example_fact", 3, "string"),
         ("models", {"name": "m"}, "list"),
         ("experiments.degeneracy.partitions", None, "integer"),
+        ("experiments.fine_tuning.learning_rates", 0.001, "list"),
+        ("experiments.overlap.draws", 1.5, "integer"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named_with_the_right_one(place: str, value: object, kind: str) -> None:
@@ -247,6 +249,10 @@ def test_a_models_value_of_the_wrong_type_is_named_with_the_right_one(
         ("sensitivity.fractions", [], "1"),
         ("sensitivity.tau1", [], "1"),
         ("sensitivity.facts", 0, "1"),
+        ("experiments.fine_tuning.development", 1.0, "1"),
+        ("experiments.fine_tuning.minimum", 3, "4"),
+        ("experiments.fine_tuning.draws", 1, "2"),
+        ("experiments.fine_tuning.learning_rates", [], "1"),
         ("statistics.resamples", 99, "100"),
         ("statistics.confidence", 0.5, "0.5"),
         ("statistics.confidence", 1, "1"),
@@ -261,6 +267,11 @@ def test_a_value_out_of_range_is_named_with_its_bound(place: str, value: object,
     assert where == place
     assert bound in what.replace(f"(found {value!r})", "")
     assert repr(value) in what
+
+
+def test_the_last_epoch_is_always_asked() -> None:
+    line = complaint(("experiments.fine_tuning.epochs", 12), ("experiments.fine_tuning.ask_every", 5))
+    assert line == "experiments.fine_tuning.ask_every: must divide epochs, so that the last one is asked too"
 
 
 @pytest.mark.parametrize(

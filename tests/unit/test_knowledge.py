@@ -8,33 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models
-from transformers import PreTrainedTokenizerFast
 
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.knowledge import knowledge_neurons, recall
-from dkn.language_models import Adapter, LanguageModel
+from dkn.language_models import LanguageModel
+from tests.conftest import END
 from tests.unit import plain
 
 MakeFact = Callable[..., EncodedFact]
-END = "<|endoftext|>"
-
-
-@pytest.fixture(scope="session")
-def tokenizer() -> PreTrainedTokenizerFast:
-    """100 pieces in byte-level writing: words with their leading space, bare letters and digits, punctuation."""
-    pieces = [f"Ġw{place}" for place in range(40)] + [f"{letter}{place}" for letter in "abcde" for place in range(9)]
-    pieces = [END, *pieces, *"0123456789", *".,!-"]
-    assert len(pieces) == 100
-    inner = Tokenizer(models.WordLevel({piece: place for place, piece in enumerate(pieces)}, unk_token=END))
-    inner.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=inner, eos_token=END, clean_up_tokenization_spaces=False)
-
-
-@pytest.fixture(scope="session")
-def language_model(adapter: Adapter, tokenizer: PreTrainedTokenizerFast) -> LanguageModel:
-    return LanguageModel(adapter, tokenizer)
 
 
 def greedy(model: LanguageModel, prompt: list[int], count: int) -> list[int]:

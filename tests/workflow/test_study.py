@@ -17,7 +17,17 @@ import pytest
 from matplotlib.image import imread
 
 from dkn.io import read_table
-from dkn.tables import CANDIDATES, COMPLETENESS, COMPONENTS, DEGENERACY, FACTS, KNOWLEDGE_NEURONS, KNOWN, SCORES
+from dkn.tables import (
+    CANDIDATES,
+    COMPLETENESS,
+    COMPONENTS,
+    DEGENERACY,
+    FACTS,
+    FINE_TUNING,
+    KNOWLEDGE_NEURONS,
+    KNOWN,
+    SCORES,
+)
 
 from .conftest import Checkout, rules_in, short_config
 
@@ -117,6 +127,31 @@ def test_the_summary_counts_every_step_and_says_what_made_it(study: Checkout, mo
     assert provenance["settings"]["seed"] == 0
     assert len(provenance["code_sha256"]) == 64
     assert any(name.endswith("records.parquet") for name in provenance["inputs"])
+
+
+@pytest.mark.parametrize(("model", "minimum"), [(MODELS[0], 4), (MODELS[1], 999)])
+def test_fine_tuning_and_overlap_run_or_say_why_not(study: Checkout, model: str, minimum: int) -> None:
+    """With enough facts and with too few."""
+    names = ("fine-tuning-dkn", "fine-tuning-random", "overlap-fine-tuning")
+    folder = Path("results") / model / "experiments"
+    config = short_config()
+    config["experiments"]["fine_tuning"]["minimum"] = minimum
+    try:
+        study.configure(config)
+        result = study.run(*(str(folder / name / "summary.json") for name in names))
+    finally:
+        study.configure(short_config())
+    assert result.returncode == 0, result.stdout[-4000:]
+    enough = minimum == 4
+    for name in names:
+        summary = json.loads((study.path / folder / name / "summary.json").read_text())
+        assert summary["new_facts"] >= 4, "the test shows nothing"
+        assert ("not_run" in summary) is not enough
+        assert bool(summary["estimates"]) is bool(summary["contrasts"]) is enough
+    records = read_table(study.path / folder / "fine-tuning-dkn" / "records.parquet", FINE_TUNING)
+    before = records[records["epoch"] == 0]
+    assert len(before) > 0 or not enough
+    assert (before["correct"] == (before["split"] == "old")).all()
 
 
 def test_a_second_run_does_nothing(study: Checkout) -> None:

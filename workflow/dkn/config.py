@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     Tag,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -225,8 +226,33 @@ class Degeneracy(Section):
     partitions: Positive
 
 
+class FineTuning(Section):
+    new_facts: Positive
+    old_facts: Positive
+    development: Annotated[float, Field(gt=0, lt=1)]
+    minimum: Annotated[int, Field(ge=4)]
+    epochs: Positive
+    ask_every: Positive
+    batch: Positive
+    draws: Annotated[int, Field(ge=2)]
+    learning_rates: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
+
+    @field_validator("ask_every")
+    @classmethod
+    def _divides(cls, ask_every: int, info: ValidationInfo) -> int:
+        if info.data.get("epochs", 0) % ask_every:
+            raise ValueError("must divide epochs, so that the last one is asked too")
+        return ask_every
+
+
+class Overlap(Section):
+    draws: Positive
+
+
 class Experiments(Section):
     degeneracy: Degeneracy
+    fine_tuning: FineTuning
+    overlap: Overlap
 
 
 def _different(values: list[float]) -> list[float]:

@@ -20,6 +20,7 @@ from dkn.validation import place, what
 
 GAP = "_X_"
 SUBJECT = "{subject}"
+TRAINED_PARAPHRASES = 2  # of a fact's paraphrases, the rest stay unseen by nano models
 
 Text = Annotated[str, Field(min_length=1)]
 

@@ -94,6 +94,10 @@ class Adapter(ABC):
         """Writing vectors, one row per neuron: (n_neurons, width), a view of the model's weight."""
 
     @abstractmethod
+    def projections(self, layer: int) -> tuple[nn.Module, nn.Module]:
+        """The modules that apply the layer's reading and its writing vectors."""
+
+    @abstractmethod
     def mlp_norm_gain(self, layer: int) -> Tensor:
         """The gain of the norm in front of the MLP: (width,)."""
 
@@ -161,6 +165,9 @@ class GPT2Adapter(Adapter):
 
     def writing(self, layer: int) -> Tensor:
         return self.layers[layer].mlp.c_proj.weight
+
+    def projections(self, layer: int) -> tuple[nn.Module, nn.Module]:
+        return self.layers[layer].mlp.c_fc, self.layers[layer].mlp.c_proj
 
     def mlp_norm_gain(self, layer: int) -> Tensor:
         return self.layers[layer].ln_2.weight
@@ -242,6 +249,9 @@ class LlamaAdapter(Adapter):
 
     def writing(self, layer: int) -> Tensor:
         return self.layers[layer].mlp.down_proj.weight.T
+
+    def projections(self, layer: int) -> tuple[nn.Module, nn.Module]:
+        return self.layers[layer].mlp.gate_proj, self.layers[layer].mlp.down_proj
 
     def mlp_norm_gain(self, layer: int) -> Tensor:
         return self.layers[layer].post_attention_layernorm.weight

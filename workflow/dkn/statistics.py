@@ -116,6 +116,23 @@ def paired_contrast(
     return Contrast(mean.mean, mean.low, mean.high, p, mean.facts, mean.subjects)
 
 
+def beyond_draws(value: float, draws: np.ndarray) -> float:
+    """Two-sided p of one value being a further draw: the t-test of a prediction, exact for normal draws.
+
+    A control that was drawn at random and trained has a spread of its own, which resampling facts does not show.
+
+    Args:
+        value: the mean over facts of what is not random.
+        draws: (draws,) the same of each random draw; fewer than two give NaN.
+    """
+    if len(draws) < 2:
+        return float("nan")
+    if np.allclose(draws, draws[0]):
+        return float(np.isclose(value, draws[0]))
+    error = np.std(draws, ddof=1) * np.sqrt(1 + 1 / len(draws))
+    return float(2 * stats.t.sf(abs(value - np.mean(draws)) / error, len(draws) - 1))
+
+
 def holm(p_values: dict[str, float]) -> dict[str, float]:
     """Holm's step-down adjustment over the contrasts of a setting; NaN stays NaN and does not count."""
     finite = {name: p for name, p in p_values.items() if np.isfinite(p)}

@@ -127,3 +127,56 @@ SENSITIVITY = _schema(
     control_drop_gap__optional=FLOAT,
     control_nats_gap__optional=FLOAT,
 )
+
+# One row per neuron set, draw (of random sets), asked epoch (0: before training) and question. chosen: the epoch that
+# the facts of development chose, as they did the learning rate; correct: greedy decoding gives exactly the answer;
+# wording: which of the split's prompts.
+FINE_TUNING = _schema(
+    fact_id=TEXT,
+    subject=TEXT,
+    relation=TEXT,
+    role=TEXT,
+    split=TEXT,
+    wording=INT,
+    answer=TEXT,
+    neuron_set=TEXT,
+    draw=INT,
+    learning_rate=FLOAT,
+    epoch=INT,
+    chosen=BOOL,
+    correct=BOOL,
+    log_prob=FLOAT,
+)
+
+# One row per neuron set, draw and trained neuron, at the chosen epoch. activation: mean absolute value on the new
+# facts; reading, writing, both: norm of the change relative to the norm of the vector; absolute: norm of both's change.
+CHANGES = _schema(
+    neuron_set=TEXT,
+    draw=INT,
+    layer=INT,
+    neuron=INT,
+    activation=FLOAT,
+    reading=FLOAT,
+    writing=FLOAT,
+    both=FLOAT,
+    absolute=FLOAT,
+)
+
+# One row per new fact, neuron set, draw and part (a column of CHANGES). auroc: of the change as a detector of the
+# fact's set among all neurons; share: of the set among the most changed neurons, as many as the union of all DKNs.
+OVERLAP = _schema(
+    fact_id=TEXT,
+    subject=TEXT,
+    relation=TEXT,
+    neuron_set=TEXT,
+    draw=INT,
+    part=TEXT,
+    neurons=INT,
+    auroc=FLOAT,
+    share=FLOAT,
+)
+
+# One row per union of the facts' sets, draw, part and number of most changed neurons (top) out of all.
+OVERLAP_CURVES = _schema(
+    neuron_set=TEXT, draw=INT, part=TEXT, neurons=INT, total=INT, auroc=FLOAT, top=INT, overlap=INT
+)

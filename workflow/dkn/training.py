@@ -24,13 +24,12 @@ from transformers import (
 )
 
 from dkn.errors import UserError
-from dkn.facts import Fact
+from dkn.facts import TRAINED_PARAPHRASES, Fact
 from dkn.progress import progress
 from dkn.randomness import generator
+from dkn.sentences import IGNORED, Sentence, answer_loss, padded
 
 END = "<|endoftext|>"
-IGNORED = -100
-TRAINED_PARAPHRASES = 2  # of a fact's paraphrases, the rest stay unseen
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,6 @@ class TrainingSettings:
     batch: int
     learning_rate: float
     target: float
-
-
-@dataclass(frozen=True)
-class _Sentence:
-    tokens: list[int]
-    answer_start: int
 
 
 def wordings(fact: Fact) -> tuple[str, ...]:
@@ -123,22 +116,9 @@ def _add_dropout(model: PreTrainedModel, rate: float) -> list[Any]:
     ]
 
 
-def _encode(tokenizer: PreTrainedTokenizerFast, text: str, answer: str) -> _Sentence:
+def _encode(tokenizer: PreTrainedTokenizerFast, text: str, answer: str) -> Sentence:
     start = len(tokenizer(text)["input_ids"])
-    return _Sentence([*tokenizer(f"{text} {answer}.")["input_ids"], tokenizer.eos_token_id], start)
-
-
-def _batch(sentences: Sequence[_Sentence]) -> tuple[Tensor, Tensor]:
-    """Right-padded (batch, length) tokens, and labels that are IGNORED before the answer and on padding."""
-    longest = max(len(sentence.tokens) for sentence in sentences)
-    tokens = torch.zeros(len(sentences), longest, dtype=torch.long)
-    labels = torch.full_like(tokens, IGNORED)
-    for row, sentence in enumerate(sentences):
-        tokens[row, : len(sentence.tokens)] = torch.tensor(sentence.tokens)
-        labels[row, sentence.answer_start : len(sentence.tokens)] = torch.tensor(
-            sentence.tokens[sentence.answer_start :]
-        )
-    return tokens, labels
+    return Sentence([*tokenizer(f"{text} {answer}.")["input_ids"], tokenizer.eos_token_id], start)
 
 
 def _epoch(lengths: list[list[int]], size: int, draw: np.random.Generator) -> list[list[tuple[int, int]]]:
@@ -152,23 +132,19 @@ def _epoch(lengths: list[list[int]], size: int, draw: np.random.Generator) -> li
 
 
 @torch.no_grad()
-def greedy_accuracy(model: PreTrainedModel, sentences: Sequence[_Sentence]) -> float:
+def greedy_accuracy(model: PreTrainedModel, sentences: Sequence[Sentence]) -> float:
     """Share of sentences whose answer and full stop are the model's first choice at every token."""
     model.eval()
     right = 0
     for first in range(0, len(sentences), 128):
-        tokens, labels = _batch(sentences[first : first + 128])
+        tokens, labels = padded(sentences[first : first + 128])
         choice = model(tokens).logits[:, :-1].argmax(-1)
         right += int(((choice == labels[:, 1:]) | (labels[:, 1:] == IGNORED)).all(-1).sum())
     return right / len(sentences)
 
 
-def _step(model: PreTrainedModel, optimiser: torch.optim.Optimizer, sentences: Sequence[_Sentence]) -> float:
-    tokens, labels = _batch(sentences)
-    hidden = model.base_model(tokens).last_hidden_state[:, :-1]
-    answered = labels[:, 1:] != IGNORED
-    logits = model.get_output_embeddings()(hidden[answered])
-    loss = nn.functional.cross_entropy(logits, labels[:, 1:][answered])
+def _step(model: PreTrainedModel, optimiser: torch.optim.Optimizer, sentences: Sequence[Sentence]) -> float:
+    loss = answer_loss(model, sentences)
     optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)

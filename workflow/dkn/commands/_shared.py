@@ -52,3 +52,13 @@ def neuron_sets(neurons: pd.DataFrame) -> dict[str, NeuronSet]:
         fact_id: NeuronSet(group["layer"].to_numpy(dtype=np.int64), group["neuron"].to_numpy(dtype=np.int64))
         for fact_id, group in ordered.groupby("fact_id", sort=False)
     }
+
+
+def dkn_sets(components: pd.DataFrame, members: dict[str, NeuronSet]) -> dict[str, NeuronSet]:
+    """The degenerate knowledge neurons of every degenerate fact: the union of its base degenerate components."""
+    kept = components[components["kept"]]
+    return {
+        str(fact_id): members[str(fact_id)].take(np.unique(np.concatenate(list(places))))
+        for fact_id, places in kept.groupby("fact_id")["places"]
+        if len(places) >= 2
+    }

@@ -1,0 +1,134 @@
+"""Experiment fine-tuning: teach new facts to some neurons or to all parameters, and ask what else has changed."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from typer import Option
+
+from dkn.commands._flags import (
+    DeviceFlag,
+    DtypeFlag,
+    FactsFlag,
+    KnownFlag,
+    ModelFlag,
+    OutputFlag,
+    SeedFlag,
+    ThreadsFlag,
+)
+from dkn.commands._shared import dkn_sets, neuron_sets, open_model, study_facts
+from dkn.errors import UserError
+from dkn.experiments.fine_tuning import Exam, mean_activation, neuron_set, records, report, tune_at_all_rates
+from dkn.experiments.names import ALL, DRAWN, NEW, TUNED_SETS
+from dkn.experiments.tuning_facts import TuningFactsSettings, choose_questions
+from dkn.interventions import NeuronSet
+from dkn.io import read_table, write_json, write_table
+from dkn.neuron_sets import union
+from dkn.neuron_tuning import TuningSettings
+from dkn.provenance import provenance
+from dkn.tables import CHANGES, COMPONENTS, FINE_TUNING, KNOWLEDGE_NEURONS
+
+QUESTIONS_AT_ONCE = 64
+
+
+def _train(
+    exam: Exam,
+    names: tuple[str, ...],
+    draws: int,
+    dkn: NeuronSet,
+    kn: NeuronSet,
+    rates: list[float],
+    settings: TuningSettings,
+) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
+    """Records, changes and reports of one experiment's sets; a random set's first draw chooses the rate of all."""
+    answered, changed, reports = [], [], []
+    activation = mean_activation(exam)
+    for name in names:
+        tried = rates
+        for draw in range(draws if name in DRAWN else 1):
+            neurons = neuron_set(name, draw, exam.model, dkn, kn, settings.seed)
+            runs = tune_at_all_rates(exam, name, neurons, tried, settings)
+            tried = [runs[0].rate]
+            answered.append(records(exam, name, draw, runs[0]))
+            changes = runs[0].changes.assign(neuron_set=name, draw=draw)
+            changed.append(changes.assign(activation=activation[changes["layer"], changes["neuron"]]))
+            reports.append(report(name, draw, neurons, runs))
+    return pd.concat(answered, ignore_index=True), pd.concat(changed, ignore_index=True), reports
+
+
+def main(
+    model: ModelFlag,
+    facts: FactsFlag,
+    known: KnownFlag,
+    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
+    components: Annotated[Path, Option(help="Tested components of the grouping ntc.")],
+    subset: Annotated[str, Option(help="What trains: dkn, kn, random or all.")],
+    new_facts: Annotated[int, Option(help="The most counterfactual facts to learn.")],
+    old_facts: Annotated[int, Option(help="The most known facts of other subjects to keep.")],
+    development: Annotated[float, Option(help="Share of both that chooses learning rates and epochs.")],
+    minimum: Annotated[int, Option(help="With fewer new facts nothing is trained.")],
+    epochs: Annotated[int, Option(help="Passes over the new facts.")],
+    ask_every: Annotated[int, Option(help="Epochs between two times the model is asked.")],
+    batch: Annotated[int, Option(help="New facts per step.")],
+    draws: Annotated[int, Option(help="Draws of each random set.")],
+    rate: Annotated[list[float], Option(help="A learning rate to try; may be repeated.")],
+    seed: SeedFlag,
+    output: OutputFlag,
+    changes: Annotated[Path, Option(help="Table of the neurons' changes to write.")],
+    training: Annotated[Path, Option(help="JSON file with costs and choices to write.")],
+    device: DeviceFlag = "auto",
+    dtype: DtypeFlag = "float32",
+    threads: ThreadsFlag = 1,
+) -> None:
+    """Records over epochs, changes of the neurons, and what the training cost."""
+    if subset not in TUNED_SETS:
+        raise UserError(f"unknown subset {subset!r}; allowed: {', '.join(TUNED_SETS)}")
+    table = study_facts(facts, known, "all")
+    members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
+    dkn = dkn_sets(read_table(components, COMPONENTS), members)
+    questions = choose_questions(table, dkn, TuningFactsSettings(new_facts, old_facts, development, seed))
+    new = [question.fact_id for question in questions if question.split == NEW]
+    stated: dict[str, Any] = {"subset": subset, "minimum": minimum, "new_facts": len(new)}
+    if len(new) < minimum:
+        stated["not_run"] = f"{len(new)} degenerate facts of different subjects, fewer than the minimum of {minimum}"
+        answered, changed = pd.DataFrame(columns=FINE_TUNING.names), pd.DataFrame(columns=CHANGES.names)
+    else:
+        # Small steps vanish in 16-bit weights: trained in full, the weights are float32.
+        language_model = open_model(model, device, "float32" if subset == ALL else dtype, threads)
+        answered, changed, stated["sets"] = _train(
+            Exam(language_model, questions, QUESTIONS_AT_ONCE),
+            TUNED_SETS[subset],
+            draws,
+            union(dkn[fact_id] for fact_id in new),
+            union(members[fact_id] for fact_id in new),
+            rate,
+            TuningSettings(epochs, ask_every, batch, seed),
+        )
+    made = provenance(
+        "experiment-fine-tuning",
+        {
+            "subset": subset,
+            "new_facts": new_facts,
+            "old_facts": old_facts,
+            "development": development,
+            "minimum": minimum,
+            "epochs": epochs,
+            "ask_every": ask_every,
+            "draws": draws,
+            "batch": batch,
+            "learning_rates": sorted(rate),
+            "seed": seed,
+        },
+        [model, facts, known, neurons, components],
+    )
+    write_table(output, answered, FINE_TUNING, made)
+    write_table(changes, changed, CHANGES, made)
+    write_json(training, stated)
+    print(
+        stated.get("not_run")
+        or "; ".join(
+            f"{part['neuron_set']}: {part['trained_parameters']:,} parameters at "
+            f"{part['learning_rate']:g}, epoch {part['epoch']}"
+            for part in stated["sets"]
+        )
+    )

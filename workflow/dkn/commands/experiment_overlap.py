@@ -1,0 +1,44 @@
+"""Experiment overlap: compare the neurons that full fine-tuning changes with those that carry the facts it taught."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+from typer import Option
+
+from dkn.commands._flags import OutputFlag, SeedFlag
+from dkn.commands._shared import dkn_sets, neuron_sets
+from dkn.experiments.names import NEW
+from dkn.experiments.overlap import Changes, OverlapSettings, overlap_curves, overlap_records
+from dkn.io import read_table, write_table
+from dkn.neuron_sets import union
+from dkn.provenance import provenance
+from dkn.tables import CHANGES, COMPONENTS, FINE_TUNING, KNOWLEDGE_NEURONS, OVERLAP, OVERLAP_CURVES
+
+
+def main(
+    changes: Annotated[Path, Option(help="Changes of the run that trained all parameters.")],
+    learnt: Annotated[Path, Option(help="Records of that run, for the facts it taught.")],
+    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
+    components: Annotated[Path, Option(help="Tested components of the grouping ntc.")],
+    draws: Annotated[int, Option(help="Random sets of each kind.")],
+    seed: SeedFlag,
+    output: OutputFlag,
+    curves: Annotated[Path, Option(help="Table of the unions' overlap to write.")],
+) -> None:
+    """Records per new fact, and the overlap of the union of all; both empty where nothing was trained."""
+    settings = OverlapSettings(draws, seed)
+    answered = read_table(learnt, FINE_TUNING)
+    facts = answered[answered["split"] == NEW].drop_duplicates("fact_id").sort_values("fact_id")
+    found, whole = pd.DataFrame(columns=OVERLAP.names), pd.DataFrame(columns=OVERLAP_CURVES.names)
+    if len(facts):
+        table = Changes.of_table(read_table(changes, CHANGES))
+        kn = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
+        dkn = dkn_sets(read_table(components, COMPONENTS), kn)
+        found = overlap_records(facts, dkn, kn, table, settings)
+        ids = facts["fact_id"]
+        whole = overlap_curves(union(dkn[key] for key in ids), union(kn[key] for key in ids), table, settings)
+    made = provenance("experiment-overlap", vars(settings), [changes, learnt, neurons, components])
+    write_table(output, found, OVERLAP, made)
+    write_table(curves, whole, OVERLAP_CURVES, made)
+    print(f"{len(found)} records of {len(facts)} new facts")

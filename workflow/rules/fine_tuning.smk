@@ -1,0 +1,160 @@
+# Fine-tuning of some neurons or of all parameters, and where the latter changes the model.
+TUNED = ("dkn", "kn", "random", "all")
+FINE_TUNING = f"{RESULTS}/{{model}}/experiments/fine-tuning-{{subset}}"
+FULL_TUNING = f"{RESULTS}/{{model}}/experiments/fine-tuning-all"
+OVERLAP = f"{RESULTS}/{{model}}/experiments/overlap-fine-tuning"
+
+
+rule experiment_fine_tuning:
+    input:
+        model=MODEL_FOLDER,
+        facts=rules.make_facts.output,
+        known=rules.known.output,
+        neurons=rules.knowledge_neurons.output,
+        components=f"{RESULTS}/{{model}}/components/ntc.parquet",
+        code=code("experiment-fine-tuning"),
+    output:
+        records=f"{FINE_TUNING}/records.parquet",
+        changes=f"{FINE_TUNING}/changes.parquet",
+        training=f"{FINE_TUNING}/training.json",
+    log:
+        f"{RESULTS}/logs/{{model}}/fine_tuning_{{subset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/fine_tuning_{{subset}}.tsv"
+    wildcard_constraints:
+        subset="|".join(TUNED),
+    conda:
+        "../../envs/lm.yaml"
+    threads: STUDY.compute.threads
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        new_facts=STUDY.experiments.fine_tuning.new_facts,
+        old_facts=STUDY.experiments.fine_tuning.old_facts,
+        development=STUDY.experiments.fine_tuning.development,
+        minimum=STUDY.experiments.fine_tuning.minimum,
+        epochs=STUDY.experiments.fine_tuning.epochs,
+        ask_every=STUDY.experiments.fine_tuning.ask_every,
+        batch=STUDY.experiments.fine_tuning.batch,
+        draws=STUDY.experiments.fine_tuning.draws,
+        rates=" ".join(f"--rate {rate}" for rate in STUDY.experiments.fine_tuning.learning_rates),
+        seed=STUDY.seed,
+        compute=compute,
+    message:
+        "Teaching new facts to {wildcards.model}, subset {wildcards.subset}"
+    shell:
+        "python -m dkn experiment-fine-tuning --model {input.model} --facts {input.facts} --known {input.known}"
+        " --neurons {input.neurons} --components {input.components} --subset {wildcards.subset}"
+        " --new-facts {params.new_facts} --old-facts {params.old_facts} --development {params.development}"
+        " --minimum {params.minimum} --epochs {params.epochs} --ask-every {params.ask_every}"
+        " --batch {params.batch} --draws {params.draws} {params.rates}"
+        " --seed {params.seed} --output {output.records} --changes {output.changes} --training {output.training}"
+        " {params.compute} 2>&1 | tee {log}"
+
+
+rule summary_fine_tuning:
+    input:
+        records=f"{FINE_TUNING}/records.parquet",
+        others=lambda wildcards: [
+            f"{RESULTS}/{wildcards.model}/experiments/fine-tuning-{other}/records.parquet"
+            for other in TUNED
+            if other != wildcards.subset
+        ],
+        training=f"{FINE_TUNING}/training.json",
+        code=code("summary-fine-tuning"),
+    output:
+        f"{FINE_TUNING}/summary.json",
+    log:
+        f"{RESULTS}/logs/{{model}}/summary_fine_tuning_{{subset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/summary_fine_tuning_{{subset}}.tsv"
+    wildcard_constraints:
+        subset="|".join(TUNED),
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        others=lambda wildcards, input: " ".join(f"--others {path}" for path in input.others),
+        resamples=STUDY.statistics.resamples,
+        confidence=STUDY.statistics.confidence,
+        seed=STUDY.seed,
+    message:
+        "Summarising fine-tuning-{wildcards.subset} of {wildcards.model}"
+    shell:
+        "python -m dkn summary-fine-tuning --records {input.records} {params.others} --training {input.training}"
+        " --model-name {wildcards.model} --experiment fine-tuning-{wildcards.subset}"
+        " --resamples {params.resamples} --confidence {params.confidence} --seed {params.seed}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule experiment_overlap:
+    input:
+        changes=f"{FULL_TUNING}/changes.parquet",
+        learnt=f"{FULL_TUNING}/records.parquet",
+        neurons=rules.knowledge_neurons.output,
+        components=f"{RESULTS}/{{model}}/components/ntc.parquet",
+        code=code("experiment-overlap"),
+    output:
+        records=f"{OVERLAP}/records.parquet",
+        curves=f"{OVERLAP}/curves.parquet",
+    log:
+        f"{RESULTS}/logs/{{model}}/overlap.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/overlap.tsv"
+    conda:
+        "../../envs/lm.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        draws=STUDY.experiments.overlap.draws,
+        seed=STUDY.seed,
+    message:
+        "Comparing what full fine-tuning changes in {wildcards.model} with what carries the facts"
+    shell:
+        "python -m dkn experiment-overlap --changes {input.changes} --learnt {input.learnt}"
+        " --neurons {input.neurons} --components {input.components} --draws {params.draws} --seed {params.seed}"
+        " --output {output.records} --curves {output.curves} 2>&1 | tee {log}"
+
+
+rule summary_overlap:
+    input:
+        records=rules.experiment_overlap.output.records,
+        curves=rules.experiment_overlap.output.curves,
+        training=f"{FULL_TUNING}/training.json",
+        code=code("summary-overlap"),
+    output:
+        f"{OVERLAP}/summary.json",
+    log:
+        f"{RESULTS}/logs/{{model}}/summary_overlap.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/summary_overlap.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        resamples=STUDY.statistics.resamples,
+        confidence=STUDY.statistics.confidence,
+        seed=STUDY.seed,
+    message:
+        "Summarising overlap-fine-tuning of {wildcards.model}"
+    shell:
+        "python -m dkn summary-overlap --records {input.records} --curves {input.curves} --training {input.training}"
+        " --model-name {wildcards.model} --experiment overlap-fine-tuning"
+        " --resamples {params.resamples} --confidence {params.confidence} --seed {params.seed}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule fine_tuning:
+    input:
+        expand(f"{FINE_TUNING}/summary.json", model=MODELS, subset=TUNED),
+
+
+rule overlap:
+    input:
+        expand(f"{OVERLAP}/summary.json", model=MODELS),
