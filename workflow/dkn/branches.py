@@ -48,6 +48,38 @@ def _gather(hidden: Tensor, positions: Tensor) -> Tensor:
     return hidden.gather(1, positions[..., None].expand(-1, -1, hidden.shape[-1]))
 
 
+def attend_whole(
+    adapter: Adapter, layer: int, hidden: Tensor, rotation: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One layer's causal attention over whole sequences.
+
+    Args:
+        hidden: (F, S, width), the residual stream entering the layer.
+        rotation: cosines and sines of the S positions, or None.
+    Returns:
+        (F, S, width), the residual stream after attention; (F, K, S, head size) rotated keys, and values.
+    """
+    query, key, value = adapter.attention_inputs(layer, hidden)
+    query, key, value = (part.transpose(1, 2) for part in (rotate(query, rotation), rotate(key, rotation), value))
+    attended = functional.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        is_causal=True,
+        scale=adapter.attention_scale(layer),
+        enable_gqa=adapter.n_kv_heads != adapter.n_heads,
+    )
+    return adapter.add_attention(layer, hidden, attended.transpose(1, 2).flatten(2)), key, value
+
+
+def pad(prompts: Sequence[Sequence[int]]) -> Tensor:
+    """Token sequences as one (F, S) tensor, padded on the right, which causality makes harmless."""
+    tokens = torch.zeros(len(prompts), max(len(prompt) for prompt in prompts), dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        tokens[row, : len(prompt)] = torch.tensor(prompt)
+    return tokens
+
+
 @torch.no_grad()
 def read_prompts(
     adapter: Adapter, prompts: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], cache: bool = True
@@ -56,18 +88,16 @@ def read_prompts(
 
     Args:
         adapter: the model.
-        prompts: F token-id sequences of any lengths; they are padded on the right, which causality makes harmless.
+        prompts: F token-id sequences of any lengths; they are padded on the right.
         positions: for each, Q positions whose neurons and residual streams are kept (Q is the same for all).
         cache: whether to keep keys and values too.
     Raises:
         UserError: a sequence is longer than the model's context.
     """
-    longest = max(len(prompt) for prompt in prompts)
+    tokens = pad(prompts)
+    longest = tokens.shape[1]
     if longest > adapter.context:
         raise UserError(f"a prompt of {longest} tokens exceeds the model's context of {adapter.context}")
-    tokens = torch.zeros(len(prompts), longest, dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        tokens[row, : len(prompt)] = torch.tensor(prompt)
     queried = torch.tensor(positions, device=adapter.device)
 
     places = torch.arange(longest, device=adapter.device)
@@ -75,17 +105,7 @@ def read_prompts(
     rotation = adapter.rotation(places)
     prefix = Prefix([], [], [], [], [], hidden, queried)
     for layer in range(adapter.n_layers):
-        query, key, value = adapter.attention_inputs(layer, hidden)
-        query, key, value = (part.transpose(1, 2) for part in (rotate(query, rotation), rotate(key, rotation), value))
-        attended = functional.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            is_causal=True,
-            scale=adapter.attention_scale(layer),
-            enable_gqa=adapter.n_kv_heads != adapter.n_heads,
-        )
-        hidden = adapter.add_attention(layer, hidden, attended.transpose(1, 2).flatten(2))
+        hidden, key, value = attend_whole(adapter, layer, hidden, rotation)
         neurons = adapter.neurons(layer, hidden)
         if cache:
             prefix.keys.append(key)
@@ -206,11 +226,8 @@ def masked_neurons(
         Per layer (F, Q, neurons) float32.
     """
     device = adapter.device
-    longest = max(len(prompt) for prompt in prompts)
-    tokens = torch.zeros(len(prompts), longest, dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        tokens[row, : len(prompt)] = torch.tensor(prompt)
-    tokens = tokens.to(device)
+    tokens = pad(prompts).to(device)
+    longest = tokens.shape[1]
     first = torch.tensor([place.start for place in places], device=device)
     last = torch.tensor([place.stop for place in places], device=device)
     sums = [torch.zeros(neurons.shape, device=device) for neurons in prefix.neurons]
