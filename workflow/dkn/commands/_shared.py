@@ -52,3 +52,11 @@ def neuron_sets(neurons: pd.DataFrame) -> dict[str, NeuronSet]:
         fact_id: NeuronSet(group["layer"].to_numpy(dtype=np.int64), group["neuron"].to_numpy(dtype=np.int64))
         for fact_id, group in ordered.groupby("fact_id", sort=False)
     }
+
+
+def dkn_sets(components: pd.DataFrame, members: dict[str, NeuronSet]) -> dict[str, NeuronSet]:
+    """Each fact's degenerate knowledge neurons: all members of its components that passed the functional test."""
+    return {
+        fact_id: members[fact_id].take(np.concatenate(list(group["places"])))
+        for fact_id, group in components[components["kept"]].groupby("fact_id")
+    }
