@@ -152,6 +152,8 @@ def test_even_nodes_are_allowed_without_adaptive_quadrature(quadrature: str) -> 
         ("knowledge_neurons.floor", ["fraction", "cap"]),
         ("experiments.memory", ["degeneracy"]),
         ("experiments.degeneracy.subsets", ["max_subsets", "partitions"]),
+        ("experiments.enhancement.draws", ["random_sets"]),
+        ("experiments.fact_checking.limit", ["facts", "relation_neurons", "shots"]),
         ("figures.format", ["example_fact"]),
     ],
 )
@@ -230,6 +232,8 @@ def test_a_models_value_of_the_wrong_type_is_named_with_the_right_one(
         ("clustering.quantile", 1.01, "1"),
         ("clustering.min_size", 1, "2"),
         ("experiments.degeneracy.max_subsets", 1, "2"),
+        ("experiments.suppression.random_sets", 0, "1"),
+        ("experiments.fact_checking.shots", -1, "0"),
         ("statistics.resamples", 99, "100"),
         ("statistics.confidence", 0.5, "0.5"),
         ("statistics.confidence", 1, "1"),

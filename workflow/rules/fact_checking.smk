@@ -34,7 +34,7 @@ rule experiment_fact_checking:
     shell:
         "python -m dkn experiment-fact-checking --model {input.model} --facts {input.facts} --known {input.known}"
         " --neurons {input.neurons} --components {input.components} --relation-neurons {params.relation_neurons}"
-        " {params.limit} --seed {params.seed} --batch {params.batch} --dkn-output {output.dkn}"
+        " {params.limit} --seed {params.seed} --batch {params.batch} --output {output.dkn}"
         " --kn-output {output.kn} {params.compute} 2>&1 | tee {log}"
 
 

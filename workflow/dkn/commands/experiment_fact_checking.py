@@ -31,7 +31,7 @@ def main(
     components: Annotated[Path, Option(help="Tested components.")],
     relation_neurons: Annotated[int, Option(help="The most neurons of a relation-level set.")],
     seed: SeedFlag,
-    dkn_output: Annotated[Path, Option(help="Records of the DKN and of random neurons.")],
+    output: Annotated[Path, Option(help="Records of the DKN and of random neurons.")],
     kn_output: Annotated[Path, Option(help="Records of the knowledge neurons.")],
     limit: Annotated[int | None, Option(help="About the most facts; whole subjects are drawn.")] = None,
     batch: BatchFlag = 8,
@@ -63,6 +63,6 @@ def main(
     settings = {"relation_neurons": relation_neurons, "limit": limit, "seed": seed}
     record = provenance("experiment-fact-checking", settings, [model, facts, known, neurons, components])
     is_kn = records["detector"] == "kn"
-    write_table(dkn_output, records[~is_kn], FACT_CHECKING, record)
+    write_table(output, records[~is_kn], FACT_CHECKING, record)
     write_table(kn_output, records[is_kn], FACT_CHECKING, record)
     print(f"{len(statements)} statements of {len(sets)} facts")
