@@ -13,6 +13,8 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/attribution.smk"
 include: "workflow/rules/structure.smk"
 include: "workflow/rules/experiments.smk"
+include: "workflow/rules/perturbation.smk"
+include: "workflow/rules/fact_checking.smk"
 include: "workflow/rules/fine_tuning.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/sensitivity.smk"
@@ -40,5 +42,8 @@ rule models:
 rule experiments:
     input:
         rules.degeneracy.input,
+        rules.suppression.input,
+        rules.enhancement.input,
+        rules.fact_checking.input,
         rules.fine_tuning.input,
         rules.overlap.input,

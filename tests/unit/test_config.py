@@ -157,6 +157,8 @@ def test_even_nodes_are_allowed_without_adaptive_quadrature(quadrature: str) -> 
         ("knowledge_neurons.floor", ["fraction", "cap"]),
         ("experiments.memory", ["degeneracy"]),
         ("experiments.degeneracy.subsets", ["max_subsets", "partitions"]),
+        ("experiments.enhancement.draws", ["random_sets"]),
+        ("experiments.fact_checking.limit", ["facts", "relation_neurons", "shots"]),
         ("figures.format", ["example_fact"]),
     ],
 )
@@ -253,6 +255,8 @@ def test_a_models_value_of_the_wrong_type_is_named_with_the_right_one(
         ("experiments.fine_tuning.minimum", 3, "4"),
         ("experiments.fine_tuning.draws", 1, "2"),
         ("experiments.fine_tuning.learning_rates", [], "1"),
+        ("experiments.suppression.random_sets", 0, "1"),
+        ("experiments.fact_checking.shots", -1, "0"),
         ("statistics.resamples", 99, "100"),
         ("statistics.confidence", 0.5, "0.5"),
         ("statistics.confidence", 1, "1"),

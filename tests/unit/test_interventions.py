@@ -13,7 +13,16 @@ from transformers import PreTrainedModel
 
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
-from dkn.interventions import ENHANCE, NO_NEURONS, SUPPRESS, NeuronSet, answer_log_probs, edited_weights
+from dkn.interventions import (
+    ENHANCE,
+    NO_NEURONS,
+    SITES,
+    SUPPRESS,
+    NeuronSet,
+    answer_log_probs,
+    answer_scores,
+    edited_weights,
+)
 from dkn.language_models import Adapter
 from tests.unit import plain
 
@@ -195,3 +204,57 @@ def test_nested_and_repeated_edits_come_back(adapter: Adapter) -> None:
             pass
         assert_same_bits(adapter.model, inside)
     assert_same_bits(adapter.model, before)
+
+
+@pytest.mark.parametrize("factor", [SUPPRESS, ENHANCE, 1.5])
+@pytest.mark.parametrize("max_rows", [2048, 20])
+def test_rows_with_own_weights_equal_edited_weights(
+    own_adapter: Adapter, random_fact: MakeFact, factor: float, max_rows: int
+) -> None:
+    """Many sets of many facts in one pass: each equals the model with these weights edited, which stays as it is."""
+    adapter, last = own_adapter, own_adapter.n_layers - 1
+    facts = [random_fact(length, 2, seed) for seed, length in enumerate((4, 9, 1))]
+    variants = [
+        [random_set(adapter, 20, 1), NO_NEURONS, neuron_set((last, 7)), whole_layer(adapter, 0)],
+        [neuron_set((1, 3), (last, 3), (1, 0), (1, 3))],
+        [random_set(adapter, 60, 2), whole_layer(adapter, last), random_set(adapter, 5, 4)],
+    ]
+    before = weights_of(adapter.model)
+    found = answer_scores(adapter, facts, variants, factor, "weights", max_rows)
+    assert_same_bits(adapter.model, before)
+    for fact, edits, scores in zip(facts, variants, found, strict=True):
+        for edit, row, greedy in zip(edits, scores.log_probs, scores.greedy, strict=True):
+            with edited_weights(adapter, edit, factor), torch.no_grad():
+                logits = plain.logits(adapter.model, fact.context)[fact.answer_positions]
+            expected = logits.double().log_softmax(-1)[range(2), fact.answer].numpy()
+            assert np.abs(row - expected).max() < 1e-5 * max(1, np.abs(expected).max())
+            assert greedy == (logits.argmax(-1).tolist() == fact.answer)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_greedy_means_that_every_answer_token_is_the_first_choice(
+    adapter: Adapter, random_fact: MakeFact, site: str
+) -> None:
+    """Answers made of the edited model's own first choices are greedy under that edit; one other token is not."""
+    edit, fact = random_set(adapter, 40, 3), random_fact(6, 1)
+    prompt, answer = fact.prompt, list[int]()
+    for _ in range(3):
+        tokens = [*prompt, *answer]
+        if site == "weights":
+            with edited_weights(adapter, edit, SUPPRESS), torch.no_grad():
+                logits = plain.logits(adapter.model, tokens)[-1]
+        else:
+            with plain.multiplied(adapter.model, pairs_of(edit), SUPPRESS, len(prompt) - 1), torch.no_grad():
+                logits = plain.logits(adapter.model, tokens)[-1]
+        answer.append(int(logits.argmax()))
+    facts = [EncodedFact("greedy", prompt, answer)]
+    facts += [EncodedFact(f"{place}", prompt, list(answer)) for place in range(3)]
+    for place in range(3):
+        facts[place + 1].answer[place] = (answer[place] + 1) % 100
+    found = answer_scores(adapter, facts, [[edit]] * 4, SUPPRESS, site)
+    assert [scores.greedy.tolist() for scores in found] == [[True], [False], [False], [False]]
+
+
+def test_an_unknown_site_is_named(adapter: Adapter, random_fact: MakeFact) -> None:
+    with pytest.raises(UserError, match="values, weights"):
+        answer_scores(adapter, [random_fact(5, 1)], [[NO_NEURONS]], SUPPRESS, "biases")

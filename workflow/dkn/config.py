@@ -249,8 +249,21 @@ class Overlap(Section):
     draws: Positive
 
 
+class Perturbation(Section):
+    random_sets: Positive
+
+
+class FactChecking(Section):
+    facts: Positive | None
+    relation_neurons: Positive
+    shots: Annotated[int, Field(ge=0)]
+
+
 class Experiments(Section):
     degeneracy: Degeneracy
+    suppression: Perturbation
+    enhancement: Perturbation
+    fact_checking: FactChecking
     fine_tuning: FineTuning
     overlap: Overlap
 

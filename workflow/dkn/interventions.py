@@ -2,8 +2,9 @@
 
 *Values*: neurons are multiplied by a factor at the answer-predicting positions only. These are the last positions of
 the input, so every neuron set is one branch on the fact's cached prefix, and the model itself is never touched.
-*Weights*: the neurons' reading and writing vectors are multiplied, which acts at all positions; the model is
-restored bit for bit afterwards.
+*Weights*: the neurons' reading and writing vectors are multiplied, which acts at all positions. Every neuron set is a
+row of one forward pass, in which what its neurons read and write is multiplied instead of the model's weights;
+``edited_weights`` multiplies the weights themselves, and restores them bit for bit.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.language_models import Adapter
 from dkn.probabilities import log_odds_against, log_prob
-from dkn.reading import Prefix, read_prompts
+from dkn.reading import Prefix, attend_whole, read_prompts
 
 SUPPRESS = 0.0
 ENHANCE = 2.0
+SITES = ("values", "weights")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,159 @@ def _edited_branches(
 
 
 @torch.no_grad()
+def _value_streams(
+    adapter: Adapter, facts: Sequence[EncodedFact], variants: Sequence[Sequence[NeuronSet]], factor: float, rows: int
+) -> Iterator[tuple[int, Tensor]]:
+    """Facts' numbers with final residual streams (n, T, width) of their next n variants; ``rows`` branches at once."""
+    prefix = read_prompts(adapter, [fact.context for fact in facts], [fact.answer_positions for fact in facts])
+    starts = torch.tensor([len(fact.prompt) - 1 for fact in facts], device=adapter.device)
+    step = max(1, rows // len(facts))
+    for begin in range(0, max(len(edits) for edits in variants), step):
+        part = [edits[begin : begin + step] for edits in variants]
+        hidden = _edited_branches(adapter, prefix, starts, part, factor)
+        for fact, edits in enumerate(part):
+            if edits:
+                yield fact, hidden[fact, : len(edits)]
+
+
+def _edited_mlp(adapter: Adapter, layer: int, hidden: Tensor, row: Tensor, neuron: Tensor, factor: float) -> Tensor:
+    """The stream (rows, S, width) after an MLP in which some rows' neurons have multiplied weights of their own."""
+    if not len(row):
+        return adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))
+    read, bias = adapter.preactivation(layer, hidden), adapter.reading_bias(layer)
+    read[row, :, neuron] *= factor
+    if bias is not None:  # it is no part of the reading vector
+        read[row, :, neuron] += (1 - factor) * bias[neuron, None]
+    neurons = adapter.activate(layer, read, hidden)
+    neurons[row, :, neuron] *= factor
+    return adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, neurons))
+
+
+def _middles(adapter: Adapter, tokens: Tensor, rotation: tuple[Tensor, Tensor] | None) -> list[Tensor]:
+    """The untouched model's residual stream after each layer's attention, (F, S, width), and the final one."""
+    hidden = adapter.embed(tokens, torch.arange(tokens.shape[1], device=tokens.device))
+    found = []
+    for layer in range(adapter.n_layers):
+        hidden = attend_whole(adapter, layer, hidden, rotation)
+        found.append(hidden)
+        hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))
+    return [*found, hidden]
+
+
+def _first_layer(edit: NeuronSet, n_layers: int) -> int:
+    return int(edit.layers.min()) if len(edit) else n_layers
+
+
+def _edited_rows(
+    adapter: Adapter,
+    middles: list[Tensor],
+    rotation: tuple[Tensor, Tensor] | None,
+    rows: Sequence[tuple[int, NeuronSet]],
+    factor: float,
+) -> Tensor:
+    """Final residual streams (rows, S, width) of (fact, neuron set) pairs sorted by the sets' first layers.
+
+    A row enters the stack at its first layer; below, it is the untouched model.
+    """
+    first = np.array([_first_layer(edit, adapter.n_layers) for _, edit in rows])
+    fact = torch.tensor([number for number, _ in rows], device=adapter.device)
+    edits = _by_layer([[edit for _, edit in rows]], adapter.n_layers, adapter.device)
+    hidden = middles[0][:0]
+    for layer in range(int(first[0]), adapter.n_layers):
+        if len(hidden):
+            hidden = attend_whole(adapter, layer, hidden, rotation)
+        entering = fact[torch.from_numpy(np.flatnonzero(first == layer)).to(fact.device)]
+        hidden = torch.cat((hidden, middles[layer][entering]))
+        _, row, neuron = edits[layer]
+        hidden = _edited_mlp(adapter, layer, hidden, row, neuron, factor)
+    return torch.cat((hidden, middles[-1][fact[len(hidden) :]]))
+
+
+def _pad(prompts: Sequence[Sequence[int]]) -> Tensor:
+    """Token sequences as one (F, S) tensor, padded on the right, which causality makes harmless."""
+    tokens = torch.zeros(len(prompts), max(len(prompt) for prompt in prompts), dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        tokens[row, : len(prompt)] = torch.tensor(prompt)
+    return tokens
+
+
+@torch.no_grad()
+def _weight_streams(
+    adapter: Adapter, facts: Sequence[EncodedFact], variants: Sequence[Sequence[NeuronSet]], factor: float, rows: int
+) -> Iterator[tuple[int, Tensor]]:
+    """The same for multiplied weights; ``rows`` tokens at once."""
+    tokens = _pad([fact.context for fact in facts]).to(adapter.device)
+    rotation = adapter.rotation(torch.arange(tokens.shape[1], device=adapter.device))
+    middles = _middles(adapter, tokens, rotation)
+    flat = [(number, edit) for number, edits in enumerate(variants) for edit in edits]
+    order = sorted(range(len(flat)), key=lambda place: _first_layer(flat[place][1], adapter.n_layers))
+    positions = torch.tensor([fact.answer_positions for fact in facts], device=adapter.device)
+    final = torch.empty(len(flat), positions.shape[1], adapter.width, dtype=middles[0].dtype, device=adapter.device)
+    step = max(1, rows // tokens.shape[1])
+    for begin in range(0, len(order), step):
+        part = order[begin : begin + step]
+        hidden = _edited_rows(adapter, middles, rotation, [flat[place] for place in part], factor)
+        queried = positions[[flat[place][0] for place in part], :, None]
+        final[part] = hidden.gather(1, queried.expand(-1, -1, adapter.width))
+    done = 0
+    for number, edits in enumerate(variants):
+        if edits:
+            yield number, final[done : done + len(edits)]
+        done += len(edits)
+
+
+@dataclass(frozen=True)
+class AnswerScores:
+    """What a model makes of one fact's answer under several interventions.
+
+    Attributes:
+        log_probs: (interventions, T) natural logarithms of the answer tokens' probabilities, teacher-forced, float64.
+        greedy: (interventions,) whether every answer token is the first choice, so that greedy decoding gives the
+            answer.
+    """
+
+    log_probs: np.ndarray
+    greedy: np.ndarray
+
+
+@torch.no_grad()
+def answer_scores(
+    adapter: Adapter,
+    facts: Sequence[EncodedFact],
+    variants: Sequence[Sequence[NeuronSet]],
+    factor: float = SUPPRESS,
+    site: str = "values",
+    max_rows: int = 2048,
+) -> list[AnswerScores]:
+    """The answer's probability and whether it is the first choice, under interventions on neurons.
+
+    Args:
+        facts: facts whose answers have one and the same length T.
+        variants: for each fact, the neuron sets to intervene on; ``NO_NEURONS`` for none.
+        factor: what is multiplied by it (0 suppresses, 2 enhances).
+        site: ``values``, the neurons at the answer-predicting positions; ``weights``, reading and writing vectors.
+        max_rows: the most branches (values) or tokens (weights) computed at once.
+    Raises:
+        UserError: answers of different lengths, or an unknown site.
+    """
+    if site not in SITES:
+        raise UserError(f"unknown site of intervention {site!r}; allowed: {', '.join(SITES)}")
+    if len({len(fact.answer) for fact in facts}) != 1:
+        raise UserError("facts evaluated together need answers of one and the same length")
+    found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in facts]
+    streams = _value_streams if site == "values" else _weight_streams
+    for number, hidden in streams(adapter, facts, variants, factor, max_rows):
+        answers = torch.tensor(facts[number].answer, device=hidden.device).expand(len(hidden), -1)
+        logits = adapter.unembed(adapter.final_norm(hidden))
+        log_probs = log_prob(log_odds_against(logits, answers).double())
+        greedy = (logits.argmax(-1) == answers).all(-1)
+        found[number].append((log_probs.cpu().numpy(), greedy.cpu().numpy()))
+    nothing = (np.zeros((0, len(facts[0].answer))), np.zeros(0, dtype=bool))
+    return [
+        AnswerScores(*(np.concatenate(parts) for parts in zip(*(chunks or [nothing]), strict=True))) for chunks in found
+    ]
+
+
 def answer_log_probs(
     adapter: Adapter,
     facts: Sequence[EncodedFact],
@@ -88,32 +243,8 @@ def answer_log_probs(
     factor: float = SUPPRESS,
     max_rows: int = 2048,
 ) -> list[np.ndarray]:
-    """Teacher-forced log-probabilities of the answer tokens under value interventions.
-
-    Args:
-        facts: facts whose answers have one and the same length T.
-        variants: for each fact, the neuron sets to intervene on, one branch each; ``NO_NEURONS`` for none.
-        factor: what the neurons are multiplied by at the answer-predicting positions (0 suppresses, 2 enhances).
-        max_rows: the most branches computed at once.
-    Returns:
-        For each fact a (number of variants, T) array of natural logarithms, float64.
-    """
-    if len({len(fact.answer) for fact in facts}) != 1:
-        raise UserError("facts evaluated together need answers of one and the same length")
-    prefix = read_prompts(adapter, [fact.context for fact in facts], [fact.answer_positions for fact in facts])
-    starts = torch.tensor([len(fact.prompt) - 1 for fact in facts], device=adapter.device)
-    answers = torch.tensor([fact.answer for fact in facts], device=adapter.device)
-    results: list[list[np.ndarray]] = [[] for _ in facts]
-    step = max(1, max_rows // len(facts))
-    for begin in range(0, max(len(edits) for edits in variants), step):
-        part = [edits[begin : begin + step] for edits in variants]
-        hidden = _edited_branches(adapter, prefix, starts, part, factor)
-        for row, edits in enumerate(part):
-            if edits:
-                logits = adapter.unembed(adapter.final_norm(hidden[row, : len(edits)]))
-                odds = log_odds_against(logits, answers[row].expand(len(edits), -1))
-                results[row].append(log_prob(odds.double()).cpu().numpy())
-    return [np.concatenate(parts) if parts else np.zeros((0, answers.shape[1])) for parts in results]
+    """For each fact (number of variants, T) log-probabilities of the answer tokens under value interventions."""
+    return [scores.log_probs for scores in answer_scores(adapter, facts, variants, factor, max_rows=max_rows)]
 
 
 @contextmanager

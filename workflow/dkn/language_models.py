@@ -90,6 +90,10 @@ class Adapter(ABC):
         """Reading vectors, one row per neuron: (n_neurons, width), a view of the model's weight."""
 
     @abstractmethod
+    def reading_bias(self, layer: int) -> Tensor | None:
+        """What is added to the products with the reading vectors, (n_neurons,); None where nothing is."""
+
+    @abstractmethod
     def writing(self, layer: int) -> Tensor:
         """Writing vectors, one row per neuron: (n_neurons, width), a view of the model's weight."""
 
@@ -162,6 +166,9 @@ class GPT2Adapter(Adapter):
 
     def reading(self, layer: int) -> Tensor:
         return self.layers[layer].mlp.c_fc.weight.T
+
+    def reading_bias(self, layer: int) -> Tensor | None:
+        return self.layers[layer].mlp.c_fc.bias
 
     def writing(self, layer: int) -> Tensor:
         return self.layers[layer].mlp.c_proj.weight
@@ -246,6 +253,9 @@ class LlamaAdapter(Adapter):
 
     def reading(self, layer: int) -> Tensor:
         return self.layers[layer].mlp.gate_proj.weight
+
+    def reading_bias(self, layer: int) -> Tensor | None:
+        return self.layers[layer].mlp.gate_proj.bias
 
     def writing(self, layer: int) -> Tensor:
         return self.layers[layer].mlp.down_proj.weight.T

@@ -1,4 +1,4 @@
-"""Sets of neurons made of others: unions over facts, and random sets that match one."""
+"""Sets of neurons made of others: unions over facts, and random sets to compare one with (docs/method.md)."""
 
 from __future__ import annotations
 
@@ -42,3 +42,19 @@ def matching_draw(members: NeuronSet, strata: np.ndarray, draw: np.random.Genera
     chosen = [draw.choice(np.flatnonzero(flat == group), wanted[group], replace=False) for group in wanted.nonzero()[0]]
     places = np.sort(np.concatenate([np.zeros(0, dtype=int), *chosen]))
     return NeuronSet(places // strata.shape[1], places % strata.shape[1])
+
+
+def random_like(members: NeuronSet, n_neurons: int, draw: np.random.Generator) -> NeuronSet:
+    """As many random neurons as ``members``, layer by layer, none of them a member.
+
+    Args:
+        n_neurons: neurons of a layer; where more than half are members, all others are taken.
+    """
+    layers, neurons = [], []
+    for layer, count in zip(*np.unique(members.layers, return_counts=True), strict=True):
+        others = np.setdiff1d(np.arange(n_neurons), members.neurons[members.layers == layer])
+        neurons.append(draw.choice(others, min(count, len(others)), replace=False))
+        layers.append(np.full(len(neurons[-1]), layer))
+    if not layers:
+        return members
+    return NeuronSet(np.concatenate(layers), np.concatenate(neurons))

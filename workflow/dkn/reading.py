@@ -82,6 +82,34 @@ def _layout(
     return _Layout(*(torch.from_numpy(part).to(device) for part in found))
 
 
+def _causal_attention(adapter: Adapter, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Rotated queries (B, S, heads, head size), keys and values -> (B, S, heads * head size)."""
+    query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+    attended = functional.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        is_causal=True,
+        scale=adapter.attention_scale(layer),
+        enable_gqa=adapter.n_kv_heads != adapter.n_heads,
+    )
+    return attended.transpose(1, 2).flatten(2)
+
+
+def attend_whole(adapter: Adapter, layer: int, hidden: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
+    """One layer's causal attention over whole sequences, nothing cached.
+
+    Args:
+        hidden: (B, S, width), the residual stream entering the layer.
+        rotation: cosines and sines of the S positions, or None.
+    Returns:
+        (B, S, width), the residual stream after attention.
+    """
+    query, key, value = adapter.attention_inputs(layer, hidden)
+    attended = _causal_attention(adapter, layer, rotate(query, rotation), rotate(key, rotation), value)
+    return adapter.add_attention(layer, hidden, attended)
+
+
 @torch.no_grad()
 def _read(adapter: Adapter, layout: _Layout, positions: Tensor, cache: bool) -> tuple[Prefix, list[Tensor]]:
     """The prompts' prefix, and per layer the neurons (F, C, Q, neurons) of all copies at the queried positions."""
@@ -98,16 +126,8 @@ def _read(adapter: Adapter, layout: _Layout, positions: Tensor, cache: bool) -> 
         if cache:
             prefix.keys.append(key[prompt].transpose(1, 2).contiguous())
             prefix.values.append(value[prompt].transpose(1, 2).contiguous())
-        query, key, value = (part[layout.source].flatten(0, 1).transpose(1, 2) for part in (query, key, value))
-        attended = functional.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            is_causal=True,
-            scale=adapter.attention_scale(layer),
-            enable_gqa=adapter.n_kv_heads != adapter.n_heads,
-        )
-        attended = attended.transpose(1, 2).reshape(facts * copies * longest, -1)[layout.own]
+        whole = (part[layout.source].flatten(0, 1) for part in (query, key, value))
+        attended = _causal_attention(adapter, layer, *whole).reshape(facts * copies * longest, -1)[layout.own]
         if layer == adapter.n_layers - 1:  # from here on nothing but the queried positions is needed
             hidden, attended = hidden[wanted], attended[wanted]
             wanted = torch.arange(wanted.numel(), device=wanted.device).view(wanted.shape)

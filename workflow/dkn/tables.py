@@ -180,3 +180,37 @@ OVERLAP = _schema(
 OVERLAP_CURVES = _schema(
     neuron_set=TEXT, draw=INT, part=TEXT, neurons=INT, total=INT, auroc=FLOAT, top=INT, overlap=INT
 )
+
+# One row per fact, query (original, or a perturbation of it) and neuron set (none, dkn, kn, and several draws of
+# kn-matched and random). before: nothing is intervened on, same query. greedy: greedy decoding gives the answer.
+PERTURBATION = _schema(
+    fact_id=TEXT,
+    subject=TEXT,
+    relation=TEXT,
+    components=INT,
+    query=TEXT,
+    prompt=TEXT,
+    neuron_set=TEXT,
+    repeat=INT,
+    neurons=INT,
+    log_prob_before=FLOAT,
+    log_prob_after=FLOAT,
+    greedy_before=BOOL,
+    greedy_after=BOOL,
+)
+
+# One row per statement (a fact, a wording, a stated answer) and detector (dkn, kn, random, plm, answer-prob). neurons:
+# whose (own: the fact's, which were found with its true answer; relation: of training subjects; none); size: how many.
+FACT_CHECKING = _schema(
+    fact_id=TEXT,
+    subject=TEXT,
+    relation=TEXT,
+    split=TEXT,
+    wording=TEXT,
+    answer=TEXT,
+    truth=BOOL,
+    detector=TEXT,
+    neurons=TEXT,
+    size=INT,
+    score=FLOAT,
+)

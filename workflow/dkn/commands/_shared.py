@@ -54,11 +54,15 @@ def neuron_sets(neurons: pd.DataFrame) -> dict[str, NeuronSet]:
     }
 
 
-def dkn_sets(components: pd.DataFrame, members: dict[str, NeuronSet]) -> dict[str, NeuronSet]:
-    """The degenerate knowledge neurons of every degenerate fact: the union of its base degenerate components."""
+def dkn_sets(components: pd.DataFrame, members: dict[str, NeuronSet], fewest: int = 1) -> dict[str, NeuronSet]:
+    """The degenerate knowledge neurons of every fact with enough base degenerate components: their union.
+
+    Args:
+        fewest: components that a fact needs; two make it degenerate.
+    """
     kept = components[components["kept"]]
     return {
         str(fact_id): members[str(fact_id)].take(np.unique(np.concatenate(list(places))))
         for fact_id, places in kept.groupby("fact_id")["places"]
-        if len(places) >= 2
+        if len(places) >= fewest
     }

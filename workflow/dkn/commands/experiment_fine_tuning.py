@@ -85,7 +85,7 @@ def main(
         raise UserError(f"unknown subset {subset!r}; allowed: {', '.join(TUNED_SETS)}")
     table = study_facts(facts, known, "all")
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
-    dkn = dkn_sets(read_table(components, COMPONENTS), members)
+    dkn = dkn_sets(read_table(components, COMPONENTS), members, fewest=2)
     questions = choose_questions(table, dkn, TuningFactsSettings(new_facts, old_facts, development, seed))
     new = [question.fact_id for question in questions if question.split == NEW]
     stated: dict[str, Any] = {"subset": subset, "minimum": minimum, "new_facts": len(new)}

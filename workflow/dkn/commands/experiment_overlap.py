@@ -34,7 +34,7 @@ def main(
     if len(facts):
         table = Changes.of_table(read_table(changes, CHANGES))
         kn = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
-        dkn = dkn_sets(read_table(components, COMPONENTS), kn)
+        dkn = dkn_sets(read_table(components, COMPONENTS), kn, fewest=2)
         found = overlap_records(facts, dkn, kn, table, settings)
         ids = facts["fact_id"]
         whole = overlap_curves(union(dkn[key] for key in ids), union(kn[key] for key in ids), table, settings)

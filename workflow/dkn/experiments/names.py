@@ -1,5 +1,7 @@
 """Names that experiments, summaries, figures and tables share."""
 
+from dkn.perturbations import PERTURBATIONS
+
 NTC = "ntc"
 CLUSTERINGS = ("dbscan", "hierarchical", "kmeans", "hdbscan")  # from the same distances, by scikit-learn and scipy
 CONTROL = "random-partition"  # random groups of the same sizes, not tested
@@ -26,3 +28,9 @@ DEVELOPMENT, TEST = "development", "test"
 
 # Overlap: random neurons matched by layer, or by layer and activation too.
 MATCHED = "random-matched"
+
+# Queries of the perturbation experiments: the fact's prompt, its perturbations, and two that summaries derive: the mean
+# over perturbations, and its excess over the original.
+ORIGINAL = "original"
+QUERIES = (ORIGINAL, *PERTURBATIONS)
+PERTURBED, INTERACTION = "perturbed", "interaction"

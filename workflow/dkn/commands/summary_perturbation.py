@@ -1,0 +1,35 @@
+"""Summary of a suppression or enhancement experiment: counts, estimates, contrasts of the DKN with other sets."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
+
+from dkn.commands._flags import OutputFlag, SeedFlag
+from dkn.experiments.degeneracy_summary import StatisticsSettings
+from dkn.experiments.perturbation_summary import summarise
+from dkn.io import read_table, write_json
+from dkn.provenance import provenance
+from dkn.tables import PERTURBATION
+
+
+def main(
+    records: Annotated[Path, Option(help="Records of the experiment.")],
+    setting: Annotated[str, Option(help="suppression or enhancement.")],
+    model_name: Annotated[str, Option(help="The model's name in this study.")],
+    experiment: Annotated[str, Option(help="The experiment's name.")],
+    seed: SeedFlag,
+    output: OutputFlag,
+    resamples: Annotated[int, Option(help="Bootstrap and permutation resamples.")] = 2000,
+    confidence: Annotated[float, Option(help="Confidence of intervals.")] = 0.95,
+) -> None:
+    """Summarise one model's records."""
+    settings = StatisticsSettings(resamples, confidence, seed)
+    content: dict[str, Any] = {
+        "experiment": experiment,
+        "model": model_name,
+        **summarise(read_table(records, PERTURBATION), setting, settings),
+        "provenance": provenance("summary-perturbation", vars(settings), [records]),
+    }
+    write_json(output, content)
+    print(f"{model_name}, {experiment}: {content['counts']['with_dkn']} facts")

@@ -1,0 +1,110 @@
+# Experiment fact-checking: neurons, words and probabilities that tell true statements from false ones.
+FACT_CHECKING = f"{RESULTS}/{{model}}/experiments/fact-checking-"
+
+
+rule experiment_fact_checking:
+    input:
+        model=MODEL_FOLDER,
+        facts=rules.make_facts.output,
+        known=rules.known.output,
+        neurons=rules.knowledge_neurons.output,
+        components=f"{RESULTS}/{{model}}/components/ntc.parquet",
+        code=code("experiment-fact-checking"),
+    output:
+        dkn=f"{FACT_CHECKING}dkn/records.parquet",
+        kn=f"{FACT_CHECKING}kn/records.parquet",
+    log:
+        f"{RESULTS}/logs/{{model}}/fact_checking.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/fact_checking.tsv"
+    conda:
+        "../../envs/lm.yaml"
+    threads: STUDY.compute.threads
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        limit=optional("--limit", STUDY.experiments.fact_checking.facts),
+        relation_neurons=STUDY.experiments.fact_checking.relation_neurons,
+        seed=STUDY.seed,
+        batch=STUDY.compute.batch,
+        compute=compute,
+    message:
+        "Attributing true and false statements of {wildcards.model}"
+    shell:
+        "python -m dkn experiment-fact-checking --model {input.model} --facts {input.facts} --known {input.known}"
+        " --neurons {input.neurons} --components {input.components} --relation-neurons {params.relation_neurons}"
+        " {params.limit} --seed {params.seed} --batch {params.batch} --output {output.dkn}"
+        " --kn-output {output.kn} {params.compute} 2>&1 | tee {log}"
+
+
+rule experiment_fact_checking_plm:
+    input:
+        model=MODEL_FOLDER,
+        facts=rules.make_facts.output,
+        known=rules.known.output,
+        neurons=rules.knowledge_neurons.output,
+        code=code("experiment-fact-checking-plm"),
+    output:
+        f"{FACT_CHECKING}plm/records.parquet",
+    log:
+        f"{RESULTS}/logs/{{model}}/fact_checking_plm.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/fact_checking_plm.tsv"
+    conda:
+        "../../envs/lm.yaml"
+    threads: STUDY.compute.threads
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        limit=optional("--limit", STUDY.experiments.fact_checking.facts),
+        shots=STUDY.experiments.fact_checking.shots,
+        seed=STUDY.seed,
+        batch=STUDY.compute.batch,
+        compute=compute,
+    message:
+        "Asking {wildcards.model} whether statements are true"
+    shell:
+        "python -m dkn experiment-fact-checking-plm --model {input.model} --facts {input.facts} --known {input.known}"
+        " --neurons {input.neurons} --shots {params.shots} {params.limit} --seed {params.seed}"
+        " --batch {params.batch} --output {output} {params.compute} 2>&1 | tee {log}"
+
+
+rule summary_fact_checking:
+    input:
+        records=[
+            *rules.experiment_fact_checking.output,
+            *rules.experiment_fact_checking_plm.output,
+        ],
+        code=code("summary-fact-checking"),
+    output:
+        f"{FACT_CHECKING}{{detector}}/summary.json",
+    log:
+        f"{RESULTS}/logs/{{model}}/summary_fact_checking_{{detector}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/summary_fact_checking_{{detector}}.tsv"
+    wildcard_constraints:
+        detector="dkn|kn|plm",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        records=lambda wildcards, input: " ".join(f"--records {path}" for path in input.records),
+        resamples=STUDY.statistics.resamples,
+        confidence=STUDY.statistics.confidence,
+        seed=STUDY.seed,
+    message:
+        "Summarising fact-checking-{wildcards.detector} of {wildcards.model}"
+    shell:
+        "python -m dkn summary-fact-checking {params.records} --detector {wildcards.detector}"
+        " --model-name {wildcards.model} --experiment fact-checking-{wildcards.detector}"
+        " --resamples {params.resamples} --confidence {params.confidence} --seed {params.seed}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule fact_checking:
+    input:
+        expand(f"{FACT_CHECKING}{{detector}}/summary.json", model=MODELS, detector=("dkn", "kn", "plm")),

@@ -1,0 +1,87 @@
+# Experiments suppression and enhancement, of values and of weights: records first, then their summary.
+
+
+rule experiment_perturbation:
+    input:
+        model=MODEL_FOLDER,
+        facts=rules.make_facts.output,
+        known=rules.known.output,
+        neurons=rules.knowledge_neurons.output,
+        components=f"{RESULTS}/{{model}}/components/ntc.parquet",
+        code=code("experiment-perturbation"),
+    output:
+        f"{RESULTS}/{{model}}/experiments/{{setting}}-{{site}}/records.parquet",
+    log:
+        f"{RESULTS}/logs/{{model}}/{{setting}}_{{site}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/{{setting}}_{{site}}.tsv"
+    wildcard_constraints:
+        setting="suppression|enhancement",
+        site="values|weights",
+    conda:
+        "../../envs/lm.yaml"
+    threads: STUDY.compute.threads
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        random_sets=lambda wildcards: getattr(STUDY.experiments, wildcards.setting).random_sets,
+        seed=STUDY.seed,
+        batch=STUDY.compute.batch,
+        compute=compute,
+    message:
+        "{wildcards.setting} of {wildcards.site} on original and perturbed queries of {wildcards.model}"
+    shell:
+        "python -m dkn experiment-perturbation --model {input.model} --facts {input.facts} --known {input.known}"
+        " --neurons {input.neurons} --components {input.components} --setting {wildcards.setting}"
+        " --site {wildcards.site} --random-sets {params.random_sets} --seed {params.seed} --batch {params.batch}"
+        " --output {output} {params.compute} 2>&1 | tee {log}"
+
+
+rule summary_perturbation:
+    input:
+        records=rules.experiment_perturbation.output,
+        code=code("summary-perturbation"),
+    output:
+        f"{RESULTS}/{{model}}/experiments/{{setting}}-{{site}}/summary.json",
+    log:
+        f"{RESULTS}/logs/{{model}}/summary_{{setting}}_{{site}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/summary_{{setting}}_{{site}}.tsv"
+    wildcard_constraints:
+        setting="suppression|enhancement",
+        site="values|weights",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        resamples=STUDY.statistics.resamples,
+        confidence=STUDY.statistics.confidence,
+        seed=STUDY.seed,
+    message:
+        "Summarising {wildcards.setting}-{wildcards.site} of {wildcards.model}"
+    shell:
+        "python -m dkn summary-perturbation --records {input.records} --setting {wildcards.setting}"
+        " --model-name {wildcards.model} --experiment {wildcards.setting}-{wildcards.site}"
+        " --resamples {params.resamples} --confidence {params.confidence} --seed {params.seed}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule suppression:
+    input:
+        expand(
+            f"{RESULTS}/{{model}}/experiments/suppression-{{site}}/summary.json",
+            model=MODELS,
+            site=("values", "weights"),
+        ),
+
+
+rule enhancement:
+    input:
+        expand(
+            f"{RESULTS}/{{model}}/experiments/enhancement-{{site}}/summary.json",
+            model=MODELS,
+            site=("values", "weights"),
+        ),
