@@ -19,6 +19,7 @@ include: "workflow/rules/fine_tuning.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/claims.smk"
 
 
 rule all:
@@ -26,7 +27,9 @@ rule all:
     input:
         rules.figures.input,
         rules.tables.input,
-        rules.degeneracy.input,
+        rules.verdicts.input,
+        rules.complexity.input,
+        rules.reported.input,
 
 
 rule facts:
@@ -41,9 +44,4 @@ rule models:
 
 rule experiments:
     input:
-        rules.degeneracy.input,
-        rules.suppression.input,
-        rules.enhancement.input,
-        rules.fact_checking.input,
-        rules.fine_tuning.input,
-        rules.overlap.input,
+        SUMMARIES,

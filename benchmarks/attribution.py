@@ -116,11 +116,12 @@ def peer(cache: Path, threads: int) -> None:
     theirs = default
     scores = torch.from_numpy(np.asarray(theirs.scores)) * ANSWER  # it returns the mean over answer tokens
     same = AttributionSettings("zero", "both-ends", NODES, site="preactivation")
+    budget = RowBudget.for_model(adapter)  # one for all facts, as in a shard
     rows: list[dict[str, object]] = []
 
     def add(name: str, settings: AttributionSettings) -> None:
-        (found,) = attribute(adapter, [fact], 0, settings)
-        seconds = median_seconds(lambda: attribute(adapter, [fact], 0, settings))
+        (found,) = attribute(adapter, [fact], 0, settings, budget)
+        seconds = median_seconds(lambda: attribute(adapter, [fact], 0, settings, budget))
         rows.append(
             {
                 "method": name,
@@ -166,6 +167,7 @@ def plain(cache: Path, _threads: int) -> None:
     tokens = model.tokenizer("In the year 1889 a tower was opened in the city of")["input_ids"]
     fact = EncodedFact("tower", tokens, model.tokenizer(" Paris")["input_ids"])
     nodes, weights = nodes_and_weights("left-riemann", NODES)
+    budget = RowBudget.for_model(model.adapter)  # one for all facts, as in a shard
     rows: list[dict[str, object]] = []
     for baseline in ("zero", "amig"):
         start = time.perf_counter()
@@ -185,8 +187,8 @@ def plain(cache: Path, _threads: int) -> None:
             ("Gauss-Lobatto, 3 nodes", AttributionSettings(baseline, "gauss-lobatto", 3)),
             ("adaptive to 1e-3", AttributionSettings(baseline)),
         ):
-            (found,) = attribute(model.adapter, [fact], model.mask_token, settings)
-            mine = median_seconds(lambda s=settings: attribute(model.adapter, [fact], model.mask_token, s), 3)
+            (found,) = attribute(model.adapter, [fact], model.mask_token, settings, budget)
+            mine = median_seconds(lambda s=settings: attribute(model.adapter, [fact], model.mask_token, s, budget))
             change = found.change.sum(0)
             same = "Riemann" in name
             rows.append(
@@ -255,7 +257,8 @@ def roofline(_cache: Path, threads: int) -> None:
         settings = AttributionSettings("zero", "gauss-lobatto", nodes)
         products = matrix_products(adapter, PROMPT, ANSWER, nodes, "zero")
         limit = sum(often * product_seconds(m, k, n) for m, k, n, often in products)
-        seconds = median_seconds(lambda s=settings: attribute(adapter, [fact], 0, s))
+        budget = RowBudget.for_model(adapter)
+        seconds = median_seconds(lambda s=settings, b=budget: attribute(adapter, [fact], 0, s, b))
         work = sum(2 * m * k * n * often for m, k, n, often in products)
         rows.append(
             {

@@ -289,6 +289,12 @@ class Statistics(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
 
 
+class Claims(Section):
+    alpha: Annotated[float, Field(gt=0, lt=1)]
+    margin: Annotated[float, Field(ge=0, lt=1)]
+    minimum_subjects: Annotated[int, Field(ge=5)]
+
+
 class Figures(Section):
     example_fact: str | None
 
@@ -319,6 +325,7 @@ class Study(Section):
     experiments: Experiments
     sensitivity: Sensitivity
     statistics: Statistics
+    claims: Claims
     figures: Figures
     compute: Compute
 

@@ -109,9 +109,13 @@ class Adapter(ABC):
         """The residual stream after the MLP, from the stream before it and ``mlp_output``."""
         return hidden + output
 
-    def unembed(self, normed: Tensor) -> Tensor:
-        """Logits of the normed final residual stream, in float32: (..., vocabulary)."""
-        return self.model.get_output_embeddings()(normed).float()
+    def unembed(self, normed: Tensor, out: Tensor | None = None) -> Tensor:
+        """Logits of the normed final residual stream, in float32: (..., vocabulary).
+
+        Args:
+            out: where float32 logits are written, if given.
+        """
+        return torch.matmul(normed, self.unembedding.T, out=out).float()
 
     @property
     def unembedding(self) -> Tensor:

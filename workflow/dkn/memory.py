@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from dkn.errors import UserError
 from dkn.language_models import Adapter
@@ -35,10 +36,20 @@ def _out_of_memory(error: RuntimeError) -> bool:
 
 
 class RowBudget:
-    """The number of branches computed at once; shared by all batches of a shard, so a lesson is learnt once."""
+    """The number of branches computed at once; shared by all batches of a shard, so a lesson is learnt once.
+
+    It also keeps the largest scratch tensor: fresh memory of that size costs as much time as computing what goes in.
+    """
 
     def __init__(self, rows: int):
         self.rows = rows
+        self._scratch = torch.empty(0)
+
+    def scratch(self, rows: int, columns: int, device: torch.device) -> Tensor:
+        """(rows, columns) float32 of undefined content, valid until the next call."""
+        if self._scratch.device != device or self._scratch.numel() < rows * columns:
+            self._scratch = torch.empty(rows * columns, device=device)
+        return self._scratch[: rows * columns].view(rows, columns)
 
     @classmethod
     def for_model(cls, adapter: Adapter) -> RowBudget:

@@ -98,19 +98,20 @@ def _chunk(points: Points, left: np.ndarray, facts: int, layers: int, rows: int)
 
 
 @torch.no_grad()
-def _log_prob_and_gradient(
-    adapter: Adapter, normed: Tensor, answers: Tensor, differentiate: bool
-) -> tuple[Tensor, Tensor]:
+def _log_prob_and_gradient(paths: Paths, normed: Tensor, answers: Tensor, differentiate: bool) -> tuple[Tensor, Tensor]:
     """log P of branches (F, R), float64, and its gradient with respect to the normed final stream (F, R, 1, width).
 
     Vocabulary-wide tensors live for one chunk only. Without ``differentiate`` the gradient is empty.
     """
     log_probs, gradients = [], []
+    weight = paths.adapter.unembedding
     for part, answer in zip(normed.flatten(0, 2).split(LOGIT_ROWS), answers.flatten().split(LOGIT_ROWS), strict=True):
-        logits = adapter.unembed(part)
+        whole = weight.dtype == torch.float32
+        logits = paths.adapter.unembed(
+            part, out=paths.budget.scratch(len(part), len(weight), part.device) if whole else None
+        )
         if differentiate:
             odds, others = odds_and_others(logits, answer)
-            weight = adapter.unembedding
             own = odds.sigmoid()[:, None] * weight[answer].float()
             gradients.append((own - (others.to(weight.dtype) @ weight).float()).to(normed.dtype))
         else:
@@ -169,9 +170,7 @@ def _evaluate_chunk(
     fact = torch.arange(len(index), device=device)[:, None].expand_as(index)
     with torch.set_grad_enabled(differentiate):
         normed, moved, ridden = _through_the_stack(paths, tables, riders, fact, target, alpha)
-        logs, towards = _log_prob_and_gradient(
-            paths.adapter, normed.detach(), paths.answers[fact, target], differentiate
-        )
+        logs, towards = _log_prob_and_gradient(paths, normed.detach(), paths.answers[fact, target], differentiate)
         # The gradient of P is P times that of log P: the network carries numbers of order one, whatever P is.
         leaves = (*moved, *ridden) if riders else moved
         gradients = torch.autograd.grad(normed, leaves, towards) if differentiate else leaves

@@ -23,17 +23,18 @@ def log_odds_against(logits: Tensor, answers: Tensor) -> Tensor:
 
 
 def odds_and_others(logits: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
-    """The log odds against the answers, and the probabilities of all other tokens.
+    """The log odds against the answers, and the probabilities of all other tokens, in the logits' own memory.
 
     The gradient of log P with respect to the logits is 1 - P at the answer and minus these probabilities elsewhere.
 
     Args:
-        logits: (rows, vocabulary) float32.
+        logits: (rows, vocabulary) float32; they are overwritten.
         answers: (rows,) token ids.
     Returns:
         (rows,) log odds (infinite where P underflows), and (rows, vocabulary) with zero at the answer.
     """
-    probabilities = logits.softmax(1)
+    probabilities = logits.sub_(logits.amax(1, keepdim=True)).exp_()
+    probabilities /= probabilities.sum(1, keepdim=True)
     index = answers[:, None]
     own = probabilities.gather(1, index)[:, 0]
     others = probabilities.scatter_(1, index, 0)

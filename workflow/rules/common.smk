@@ -9,6 +9,7 @@ if str(WORKFLOW) not in sys.path:
 
 from dkn.config import parse_config
 from dkn.errors import UserError
+from dkn.experiments.registry import of_study
 from dkn.experiments.names import CLUSTERINGS, TESTED_CONTROL
 from dkn.preflight import check_facts, check_models, facts_locations, put_interpreter_first, template_files
 from dkn.provenance import code_files

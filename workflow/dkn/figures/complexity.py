@@ -1,0 +1,61 @@
+"""Figure ``complexity``: every setting's main number against model size."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dkn.figures.style import COLOURS, MARKERS, panels
+
+COLUMNS = 3
+
+
+def _panel(axes: Axes, rows: pd.DataFrame, models: list[str], line: bool) -> None:
+    mean = rows["mean"].to_numpy(dtype=float)
+    spread = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - mean))
+    if line:
+        axes.plot(rows["parameters"], mean, color="0.7", linewidth=1, zorder=1)
+    for at, row in enumerate(rows.itertuples(index=False)):
+        place = models.index(row.model)
+        axes.errorbar(
+            row.parameters,
+            mean[at],
+            yerr=spread[:, [at]],
+            color=COLOURS[place % len(COLOURS)],
+            marker=MARKERS[place % len(MARKERS)],
+            markersize=5,
+            capsize=3,
+        )
+        axes.annotate(
+            f"n = {row.facts}", (row.parameters, mean[at]), (5, 4), textcoords="offset points", size=6.5, color="0.3"
+        )
+    axes.set_xscale("log")
+    axes.margins(x=0.25, y=0.2)
+    axes.set_xlabel("parameters")
+
+
+def draw(frame: pd.DataFrame, note: str | None) -> Figure:
+    """A panel per metric. With fewer than three sizes (``note`` says so) no line joins the points."""
+    metrics = list(dict.fromkeys(frame["metric"])) if len(frame) else []
+    models = list(dict.fromkeys(frame["model"])) if len(frame) else []
+    columns = min(COLUMNS, max(1, len(metrics)))
+    figure, axes = panels(max(1, -(-len(metrics) // columns)), columns, height=2.4)
+    flat = [place for row in axes for place in row]
+    for place, metric in zip(flat, metrics, strict=False):
+        rows = frame[frame["metric"] == metric]
+        _panel(place, rows, models, note is None)
+        place.set_title(textwrap.fill(rows["label"].iloc[0], 34))
+    for place in flat[len(metrics) :]:
+        place.set_visible(False)
+    handles = [
+        place.errorbar([], [], color=COLOURS[at % len(COLOURS)], marker=MARKERS[at % len(MARKERS)], label=model)
+        for at, (place, model) in enumerate(zip([flat[0]] * len(models), models, strict=True))
+    ]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.suptitle("Every setting's main number against model size (95 % intervals)" + (f"\n{note}" if note else ""))
+    return figure

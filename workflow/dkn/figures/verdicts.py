@@ -1,0 +1,74 @@
+"""Figure ``verdicts``: every claim of the paper against every model of the study."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dkn.figures.style import use_style
+
+# Colour, and a sign that grey print and colour-blind readers have too.
+LOOKS = {
+    "supported": ("#009E73", "✔"),
+    "not supported": ("#D55E00", "✘"),
+    "inconclusive": ("0.8", "?"),
+    "not run": ("white", "–"),
+}
+WHOLE_STUDY = "all models"
+
+
+def table(verdicts: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """One row per claim and model: what the figure shows. Evidence: contrasts that hold, of all that are needed."""
+    rows = []
+    for row in verdicts:
+        held = [part.get("verdict") == "supported" for part in row["evidence"]]
+        facts = [part["facts"] for part in row["evidence"] if part.get("facts") is not None]
+        rows.append(
+            {
+                "claim": row["claim"],
+                "text": row["text"],
+                "model": row["model"] or WHOLE_STUDY,
+                "verdict": row["verdict"],
+                "held": sum(held) if row["model"] else None,
+                "needed": len(held) if row["model"] else None,
+                "fewest_facts": min(facts, default=0),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _cell(axes: Axes, x: float, y: int, width: float, row: Any) -> None:
+    colour, sign = LOOKS[row.verdict]
+    axes.barh(y, width - 0.08, left=x - width / 2 + 0.04, height=0.86, color=colour, edgecolor="0.6", linewidth=0.6)
+    ink = "white" if row.verdict in ("supported", "not supported") else "0.15"
+    axes.text(x, y - 0.14, f"{sign} {row.verdict}", ha="center", va="center", size=7.5, color=ink)
+    if row.needed == row.needed and row.needed is not None:
+        note = f"{int(row.held)} of {int(row.needed)} contrasts, n ≥ {int(row.fewest_facts)}"
+        axes.text(x, y + 0.2, note, ha="center", va="center", size=6, color=ink)
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """A row per claim, a column per model; a claim about all models spans them."""
+    use_style()
+    models = [name for name in dict.fromkeys(frame["model"]) if name != WHOLE_STUDY]
+    claims = list(dict.fromkeys(frame["claim"]))
+    figure = Figure(figsize=(3.9 + 1.55 * len(models), 0.55 * len(claims) + 0.7), layout="constrained")
+    axes = figure.subplots()
+    for row in frame.itertuples(index=False):
+        whole = row.model == WHOLE_STUDY
+        x = (len(models) - 1) / 2 if whole else models.index(row.model)
+        _cell(axes, x, claims.index(row.claim), len(models) if whole else 1, row)
+    texts = frame.drop_duplicates("claim").set_index("claim")["text"]
+    axes.set_yticks(range(len(claims)), [textwrap.fill(f"{name}  {texts[name]}", 62) for name in claims])
+    axes.tick_params(axis="y", length=0, labelsize=6.5)
+    axes.set_xticks(range(len(models)), models)
+    axes.tick_params(axis="x", length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axes.set_xlim(-0.5, len(models) - 0.5)
+    axes.set_ylim(len(claims) - 0.5, -0.5)
+    axes.spines[:].set_visible(False)
+    return figure

@@ -1,0 +1,134 @@
+"""The paper's numbers beside a study's own (docs/method.md).
+
+Rows are long: one quantity of one model each, either ``reported`` (the paper's GPT-2 or LLaMA2-7b) or ``this study``.
+Models are always named as what they are; nothing is matched up that was not computed on the same model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from dkn.experiments.registry import DETECTORS, GROUPINGS, INTERVENTIONS, TUNED
+from dkn.perturbations import PERTURBATIONS
+
+COLUMNS = ("setting", "experiment", "quantity", "kind", "model", "value", "low", "high", "facts", "source")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number that the paper reports.
+
+    Attributes:
+        experiment: whose summary holds this study's estimate.
+        label: what it is, in words.
+        where: the values that pick the estimate's row.
+        path: keys below a model's entry of the setting in resources/reported_results.yaml.
+        setting: that setting, as the file calls it.
+    """
+
+    experiment: str
+    label: str
+    where: Mapping[str, str]
+    path: tuple[Any, ...]
+    setting: str
+
+
+def quantities(columns: Mapping[str, list[str]]) -> Iterator[Quantity]:
+    """All quantities; ``columns`` says per setting what the file's lists hold."""
+    for grouping in GROUPINGS:
+        for kind in ("partial", "full"):
+            where = {"selection": "bdc", "grouping": grouping, "metric": "drop", "kind": kind}
+            label = f"{kind} drop in Prob, {grouping}"
+            yield Quantity(f"degeneracy-{grouping}", label, where, (grouping, kind), "degeneracy")
+    for setting, metric, what in (
+        ("suppression", "drop", "drop in Prob"),
+        ("enhancement", "regained", "accuracy regained"),
+    ):
+        for kind in INTERVENTIONS:
+            for query in PERTURBATIONS:
+                for place, name in enumerate(columns[setting]):
+                    where = {"neuron_set": name, "query": query, "metric": metric}
+                    label = f"{what}, {kind} of {name}, word: {query}"
+                    yield Quantity(f"{setting}-{kind}", label, where, (kind, query, place), setting)
+    for detector in DETECTORS:
+        where = {"detector": detector, "wording": "triple", "metric": "f1"}
+        where["neurons"] = "none" if detector == "plm" else "own"
+        yield Quantity(f"fact-checking-{detector}", f"F1, {detector}", where, (detector,), "fact_checking")
+    for split in ("new", "old", "augmented"):
+        for place, name in enumerate(columns["fine_tuning"]):
+            where = {"neuron_set": name, "split": split, "metric": "accuracy"}
+            label = f"accuracy on {split} facts, {name} trained"
+            yield Quantity(f"fine-tuning-{TUNED[place]}", label, where, (split, place), "fine_tuning")
+    where = {"neuron_set": "dkn", "part": "both", "metric": "share"}
+    yield Quantity("overlap-fine-tuning", "share of DKNs among the most changed", where, ("dkn",), "overlap")
+
+
+def _lookup(tree: Any, path: tuple[Any, ...]) -> float | None:
+    """A number deep in the file; None where the paper has none."""
+    for key in path:
+        try:
+            tree = tree[key]
+        except (KeyError, IndexError):
+            return None
+    return float(tree)
+
+
+def _estimate(summary: Mapping[str, Any] | None, where: Mapping[str, str]) -> Mapping[str, Any] | None:
+    rows = [] if summary is None else summary["estimates"]
+    found = [row for row in rows if all(row.get(name) == value for name, value in where.items())]
+    return found[0] if len(found) == 1 else None
+
+
+def side_by_side(path: Path, summaries: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """The table, columns as in ``COLUMNS``.
+
+    Args:
+        path: resources/reported_results.yaml.
+        summaries: by model and experiment; what a study has not run has no row.
+    """
+    reported = yaml.safe_load(path.read_text())
+    columns = {setting: part["columns"] for setting, part in reported.items() if "columns" in part}
+    rows = []
+    for quantity in quantities(columns):
+        part = reported[quantity.setting]
+        scale = 100 if part["unit"] == "percent" else 1
+        about = {"setting": quantity.setting.replace("_", "-"), "experiment": quantity.experiment}
+        about["quantity"] = quantity.label + (" (%)" if scale == 100 else "")
+        for key, name in reported["models"].items():
+            value = _lookup(part.get(key, {}), quantity.path)
+            if value is not None:
+                rows.append({**about, "kind": "reported", "model": name, "value": value, "source": part["source"]})
+        for model, by_experiment in summaries.items():
+            found = _estimate(by_experiment.get(quantity.experiment), quantity.where)
+            if found is not None:
+                numbers = {to: found[of] for of, to in (("mean", "value"), ("low", "low"), ("high", "high"))}
+                numbers = {to: None if value is None else scale * value for to, value in numbers.items()}
+                rows.append({**about, "kind": "this study", "model": model, **numbers, "facts": found["facts"]})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _cell(row: Any) -> str:
+    """A value with its interval and number of facts, where there are any."""
+    text = f"{row.value:.3g}"
+    if row.low == row.low and row.high == row.high:
+        text += f" ({row.low:.3g} … {row.high:.3g})"
+    return text if row.kind == "reported" else f"{text}, n = {int(row.facts)}"
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """One row per quantity, one column per model; the paper's columns say so."""
+    names = [("reported", "paper: "), ("this study", "this study: ")]
+    models = {
+        (kind, model): prefix + model for kind, prefix in names for model in table.loc[table["kind"] == kind, "model"]
+    }
+    lines = ["| quantity | " + " | ".join(models.values()) + " |", "|---" * (len(models) + 1) + "|"]
+    for quantity, rows in table.groupby("quantity", sort=False):
+        cells = {(row.kind, row.model): _cell(row) for row in rows.itertuples(index=False)}
+        lines.append(f"| {quantity} | " + " | ".join(cells.get(key, "–") for key in models) + " |")
+    return "\n".join(lines) + "\n"
