@@ -339,3 +339,16 @@ def test_before_the_activation_function_scores_equal_hooks_there(
                     float(weight) * torch.autograd.grad(plain.probability(model64, fact.prompt, *fact.answer), moved)[0]
                 )
         assert plain.relative_difference(found.scores[layer], value[-1] * total) < 1e-4
+
+
+def test_convergence_is_judged_by_the_recorded_error(adapter: Adapter, random_fact: MakeFact) -> None:
+    """A tolerance just below a recorded error makes that (token, layer) refine, however close it is."""
+    fact = random_fact(6, 1)
+    first = attribute_one(adapter, fact, tolerance=1.0, baseline="zero")
+    token, layer = np.unravel_index(first.error.argmax(), first.error.shape)
+    worst = first.error[token, layer]
+    below, above = (
+        attribute_one(adapter, fact, tolerance=worst * part, baseline="zero") for part in (1 - 1e-9, 1 + 1e-9)
+    )
+    assert below.nodes[token, layer] > 3
+    assert above.nodes[token, layer] == 3

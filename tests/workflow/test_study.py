@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.image import imread
 
+from dkn.experiments.registry import of_study
 from dkn.io import read_table
 from dkn.tables import (
     CANDIDATES,
@@ -38,7 +39,11 @@ def append(path: Path, text: str) -> None:
     path.write_text(path.read_text() + text)
 
 
-@pytest.mark.parametrize("name", ["degeneracy", "groupings", "persistence", "kn_graph", "component_sizes", "funnel"])
+FIGURES = ["degeneracy", "groupings", "persistence", "kn_graph", "component_sizes", "funnel"]
+FIGURES += ["complexity", "reported", "verdicts"]
+
+
+@pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_has_its_three_files_and_shows_something(study: Checkout, name: str) -> None:
     figures = study.path / "results" / "figures"
     assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF")
@@ -46,7 +51,30 @@ def test_every_figure_has_its_three_files_and_shows_something(study: Checkout, n
     assert min(image.shape[:2]) > 400
     assert image.std() > 0.05
     frame = pd.read_csv(figures / f"{name}.csv")
-    assert set(frame["model"]) == set(MODELS)
+    others = {"reported": {"GPT-2", "LLaMA2-7b"}, "verdicts": {"all models"}}
+    assert set(frame["model"]) == set(MODELS) | others.get(name, set())
+
+
+def test_every_claim_has_a_verdict_and_every_experiment_its_evidence(study: Checkout) -> None:
+    """What a claim needs is found in the summaries, or its experiment says why it was not run."""
+    results = study.path / "results"
+    content = json.loads((results / "verdicts.json").read_text())
+    found = {(row["claim"], row["model"]): row for row in content["verdicts"]}
+    assert set(found) == {(f"C{n}", model) for n in range(1, 8) for model in MODELS} | {("C8", None)}
+    assert found["C8", None]["verdict"] == "not run"
+    assert "2 models" in found["C8", None]["note"]
+    for (_, model), row in found.items():
+        for evidence in row["evidence"] if model else ():
+            if "difference" in evidence:
+                continue
+            assert evidence["verdict"] == "not run"
+            name = evidence["experiment"]
+            path = results / str(model) / "experiments" / name / "summary.json"
+            assert name == "degeneracy" or not json.loads(path.read_text())["contrasts"]
+    for experiment in of_study(["ntc", "dbscan", "hierarchical", "kmeans", "amig"]):
+        for model in MODELS:
+            summary = json.loads((results / model / "experiments" / experiment / "summary.json").read_text())
+            assert (summary["model"], summary["experiment"]) == (model, experiment)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -27,12 +29,12 @@ def _short(quantity: str) -> str:
     return quantity
 
 
-def _looks(frame: pd.DataFrame) -> dict[tuple[str, str], dict[str, str]]:
+def _looks(frame: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
     """Open grey signs for the paper's models, filled ones in colour for the study's."""
     keys = list(frame[["kind", "model"]].drop_duplicates().itertuples(index=False, name=None))
     reported = [key for key in keys if key[0] == "reported"]
     own = [key for key in keys if key[0] != "reported"]
-    looks = {
+    looks: dict[tuple[str, str], dict[str, Any]] = {
         key: {"color": "0.35", "marker": m, "markerfacecolor": "white"} for key, m in zip(reported, "DX", strict=False)
     }
     for place, key in enumerate(own):
@@ -40,7 +42,7 @@ def _looks(frame: pd.DataFrame) -> dict[tuple[str, str], dict[str, str]]:
     return looks
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, looks: dict[tuple[str, str], dict[str, str]]) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, looks: dict[tuple[str, str], dict[str, Any]]) -> None:
     quantities = list(dict.fromkeys(rows["quantity"]))
     for (kind, model), part in rows.groupby(["kind", "model"], sort=False):
         place = [quantities.index(quantity) for quantity in part["quantity"]]
