@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
 from dkn.figures.style import COLOURS, MARKERS, panels
 
@@ -33,7 +34,12 @@ def _panel(axes: Axes, rows: pd.DataFrame, models: list[str], line: bool) -> Non
         axes.annotate(
             f"n = {row.facts}", (row.parameters, mean[at]), (5, 4), textcoords="offset points", size=6.5, color="0.3"
         )
-    axes.set_xscale("log")
+    if rows["parameters"].max() > 3 * rows["parameters"].min():
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.margins(x=0.25, y=0.2)
     axes.set_xlabel("parameters")
 

@@ -16,7 +16,7 @@ TITLES = {
     "degeneracy": "degeneracy: drop in Prob (%)",
     "suppression": "suppression: drop in Prob on perturbed queries (%)",
     "enhancement": "enhancement: accuracy regained on perturbed queries (%)",
-    "fact-checking": "fact-checking: F1, neurons found with the true answer",
+    "fact-checking": "fact-checking: F1 (neurons found with the true answer)",
     "fine-tuning": "fine-tuning: accuracy (%)",
     "overlap": "overlap (%)",
 }
@@ -65,7 +65,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     looks = _looks(frame)
     for axes, name in zip(places, settings, strict=True):
         _panel(axes, frame[frame["setting"] == name], looks)
-        axes.set_title(TITLES[name])
+        axes.set_title(TITLES[name], loc="right")
     handles = [
         places[0].errorbar(
             [], [], linestyle="", markersize=4, label=("paper: " if k == "reported" else "this study: ") + m, **look
