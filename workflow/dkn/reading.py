@@ -23,6 +23,9 @@ from dkn.language_models import Adapter, rotate
 from dkn.memory import RowBudget
 
 
+TOKENS_PER_ROW = 4  # a token that is read holds one layer's intermediates, a branch those of half the stack
+
+
 @dataclass(frozen=True)
 class Prefix:
     """What one reading of a batch of prompts leaves behind.
@@ -201,8 +204,8 @@ def read_with_masked(
     sums: list[Tensor] = []
     done = 0
     while done < most:
-        with budget.attempt(smallest=2 * len(prompts) * longest) as rows:
-            fitting = max(1, rows // (len(prompts) * longest) - 1)
+        with budget.attempt(smallest=2 * len(prompts) * longest // TOKENS_PER_ROW) as rows:
+            fitting = max(1, TOKENS_PER_ROW * rows // (len(prompts) * longest) - 1)
             masked = [place[done : done + fitting] for place in places]
             read, found = _read(adapter, _layout(prompts, masked, mask_token, adapter.device), queried, prefix is None)
             parts = _sum_over_copies(found, [len(part) for part in masked])
