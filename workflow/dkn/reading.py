@@ -22,7 +22,6 @@ from dkn.errors import UserError
 from dkn.language_models import Adapter, rotate
 from dkn.memory import RowBudget
 
-
 TOKENS_PER_ROW = 4  # a token that is read holds one layer's intermediates, a branch those of half the stack
 
 
