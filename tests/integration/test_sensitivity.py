@@ -62,10 +62,12 @@ def summary(study: Path) -> dict:
     )
     stage(
         "summary-degeneracy",
+        facts=study / "facts.parquet",
         known=study / "known.parquet",
         **{name: files[name] for name in ("neurons", "distances", "components", "records")},
+        grouping="ntc",
+        comparison=study / "comparison.json",
         model_name="m",
-        experiment="degeneracy-ntc",
         seed=0,
         resamples=200,
         output=study / "summary.json",

@@ -180,6 +180,7 @@ def test_fine_tuning_and_overlap_run_or_say_why_not(study: Checkout, model: str,
     before = records[records["epoch"] == 0]
     assert len(before) > 0 or not enough
     assert (before["correct"] == (before["split"] == "old")).all()
+    assert study.run().returncode == 0, "for the tests that follow the study is finished again"
 
 
 def test_a_second_run_does_nothing(study: Checkout) -> None:
