@@ -14,6 +14,7 @@ from dkn.commands._flags import (
     FactsFlag,
     KnownFlag,
     ModelFlag,
+    ModelNameFlag,
     OutputFlag,
     SeedFlag,
     ThreadsFlag,
@@ -30,7 +31,7 @@ from dkn.tables import SCORES, SENSITIVITY
 
 def main(
     model: ModelFlag,
-    model_name: Annotated[str, Option(help="The model's name in this study.")],
+    model_name: ModelNameFlag,
     facts: FactsFlag,
     known: KnownFlag,
     scores: Annotated[list[Path], Option(help="A shard's scores; repeatable.")],

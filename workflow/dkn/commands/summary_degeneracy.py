@@ -6,7 +6,16 @@ from typing import Annotated, Any
 import pandas as pd
 from typer import Option
 
-from dkn.commands._flags import FactsFlag, KnownFlag, OutputsFlag, SeedFlag, one_output_each
+from dkn.commands._flags import (
+    ConfidenceFlag,
+    FactsFlag,
+    KnownFlag,
+    ModelNameFlag,
+    OutputsFlag,
+    ResamplesFlag,
+    SeedFlag,
+    one_output_each,
+)
 from dkn.experiments.comparison import compare_gaps, compare_passing
 from dkn.experiments.degeneracy_summary import StatisticsSettings, summarise
 from dkn.experiments.names import NTC, TESTED_CONTROL
@@ -24,12 +33,12 @@ def main(
     grouping: Annotated[list[str], Option(help="Name of a grouping; repeatable.")],
     components: Annotated[list[Path], Option(help="Tested components of each grouping, in the same order.")],
     records: Annotated[list[Path], Option(help="Records of each grouping, in the same order.")],
-    model_name: Annotated[str, Option(help="The model's name in this study.")],
+    model_name: ModelNameFlag,
     seed: SeedFlag,
     output: OutputsFlag,
     comparison: Annotated[Path, Option(help="comparison.json, of all groupings.")],
-    resamples: Annotated[int, Option(help="Bootstrap and permutation resamples.")] = 2000,
-    confidence: Annotated[float, Option(help="Confidence of intervals.")] = 0.95,
+    resamples: ResamplesFlag = 2000,
+    confidence: ConfidenceFlag = 0.95,
 ) -> None:
     """Summarise one model's records; NTC's summary sets the tested control beside it."""
     one_output_each(output, grouping=grouping, components=components, records=records)

@@ -6,7 +6,7 @@ from typing import Annotated
 import pandas as pd
 from typer import Option
 
-from dkn.commands._flags import OutputFlag, SeedFlag
+from dkn.commands._flags import ConfidenceFlag, ExperimentFlag, ModelNameFlag, OutputFlag, ResamplesFlag, SeedFlag
 from dkn.experiments.degeneracy_summary import StatisticsSettings
 from dkn.experiments.fine_tuning_summary import summarise
 from dkn.io import read_json, read_table, write_json
@@ -30,12 +30,12 @@ def main(
     records: Annotated[Path, Option(help="Records of the experiment.")],
     others: Annotated[list[Path], Option(help="Records of another fine-tuning experiment; may be repeated.")],
     training: Annotated[Path, Option(help="training.json of the experiment.")],
-    model_name: Annotated[str, Option(help="The model's name in this study.")],
-    experiment: Annotated[str, Option(help="The experiment's name.")],
+    model_name: ModelNameFlag,
+    experiment: ExperimentFlag,
     seed: SeedFlag,
     output: OutputFlag,
-    resamples: Annotated[int, Option(help="Bootstrap and permutation resamples.")] = 2000,
-    confidence: Annotated[float, Option(help="Confidence of intervals.")] = 0.95,
+    resamples: ResamplesFlag = 2000,
+    confidence: ConfidenceFlag = 0.95,
 ) -> None:
     """Summarise one model's records."""
     settings = StatisticsSettings(resamples, confidence, seed)

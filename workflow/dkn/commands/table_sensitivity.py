@@ -6,7 +6,7 @@ from typing import Annotated
 import pandas as pd
 from typer import Option
 
-from dkn.commands._flags import OutputFlag, SeedFlag
+from dkn.commands._flags import ConfidenceFlag, OutputFlag, SeedFlag
 from dkn.experiments.degeneracy_summary import StatisticsSettings
 from dkn.experiments.sensitivity_summary import grid_table
 from dkn.io import atomic_file, read_table
@@ -19,7 +19,7 @@ def main(
     quantile: Annotated[float, Option(help="The study's own filtration limit.")],
     tau2: Annotated[float, Option(help="The study's own tau2.")],
     resamples: Annotated[int, Option(help="Bootstrap resamples.")],
-    confidence: Annotated[float, Option(help="Confidence of intervals.")],
+    confidence: ConfidenceFlag,
     seed: SeedFlag,
     output: OutputFlag,
     tau1: Annotated[float, Option(help="The study's own tau1, unless that is a quantile of lifetimes.")] = float("nan"),
