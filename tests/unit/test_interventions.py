@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from dkn import interventions
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.interventions import (
@@ -114,6 +115,34 @@ def test_chunks_change_nothing(adapter: Adapter, random_fact: MakeFact, max_rows
     for one, other in zip(whole, parts, strict=True):
         assert one.shape == other.shape
         assert np.allclose(one, other, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_a_set_that_occurs_again_in_another_order_is_computed_once(
+    adapter: Adapter, random_fact: MakeFact, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fact, other = random_fact(5, 2, seed=1), random_fact(6, 2, seed=2)
+    first, second = random_set(adapter, 6, 1), random_set(adapter, 6, 2)
+    turned = first.take(np.arange(6)[::-1])
+    alone = [answer_scores(adapter, [fact], [[edit]], site=site)[0].log_probs[0] for edit in (first, second)]
+
+    name = {"values": "_value_streams", "weights": "_weight_streams"}[site]
+    streams, computed = getattr(interventions, name), []
+
+    def watched(adapter: Adapter, facts: object, variants: list[list[NeuronSet]], *rest: object) -> object:
+        computed.extend(len(edits) for edits in variants)
+        return streams(adapter, facts, variants, *rest)
+
+    monkeypatch.setattr(interventions, name, watched)
+    variants = [[second, first, turned, NO_NEURONS, second], [NO_NEURONS, first, NO_NEURONS]]
+    found, others = answer_scores(adapter, [fact, other], variants, site=site)
+    assert computed == [3, 2]
+    for row, edit in enumerate((1, 0, 0, None, 1)):
+        if edit is not None:
+            np.testing.assert_allclose(found.log_probs[row], alone[edit], rtol=1e-4, atol=1e-5)
+    assert len(others.log_probs) == 3
+    assert np.array_equal(others.log_probs[0], others.log_probs[2])
+    assert not np.allclose(others.log_probs[0], others.log_probs[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("factor", FACTORS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dkn.errors import UserError
@@ -50,9 +50,15 @@ def encode(model: LanguageModel, fact_id: str, prompt: str, answer: str) -> Enco
     return EncodedFact(fact_id, head, whole[len(head) :], special)
 
 
-def batches(facts: Sequence[EncodedFact], size: int) -> Iterator[list[EncodedFact]]:
-    """Facts in groups of at most ``size`` whose answers have the same number of tokens, similar lengths together."""
-    order = sorted(facts, key=lambda fact: (len(fact.answer), len(fact.prompt), fact.fact_id))
+def batches(
+    facts: Sequence[EncodedFact], size: int, alike: Callable[[EncodedFact], int] = lambda fact: len(fact.prompt)
+) -> Iterator[list[EncodedFact]]:
+    """Facts in groups of at most ``size`` whose answers have the same number of tokens.
+
+    Args:
+        alike: what is padded to the largest of a group, and so should be alike in it; the prompts' lengths by default.
+    """
+    order = sorted(facts, key=lambda fact: (len(fact.answer), alike(fact), fact.fact_id))
     group: list[EncodedFact] = []
     for fact in order:
         if group and (len(group) == size or len(group[0].answer) != len(fact.answer)):

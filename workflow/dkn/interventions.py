@@ -44,8 +44,26 @@ class NeuronSet:
         places = np.asarray(members, dtype=int)
         return NeuronSet(self.layers[places], self.neurons[places])
 
+    def key(self) -> bytes:
+        """The same for the same neurons in whatever order."""
+        order = np.lexsort((self.neurons, self.layers))
+        return np.stack((self.layers[order], self.neurons[order])).astype(np.int64).tobytes()
+
 
 NO_NEURONS = NeuronSet(np.zeros(0, dtype=int), np.zeros(0, dtype=int))
+
+
+def _distinct(edits: Sequence[NeuronSet]) -> tuple[list[NeuronSet], list[int]]:
+    """The different neuron sets among ``edits``, and the place of every edit's set among them."""
+    places: dict[bytes, int] = {}
+    found: list[NeuronSet] = []
+    inverse = []
+    for edit in edits:
+        place = places.setdefault(edit.key(), len(found))
+        if place == len(found):
+            found.append(edit)
+        inverse.append(place)
+    return found, inverse
 
 
 def _by_layer(variants: Sequence[Sequence[NeuronSet]], n_layers: int, device: torch.device) -> list[tuple[Tensor, ...]]:
@@ -211,7 +229,8 @@ def answer_scores(
 
     Args:
         facts: facts whose answers have one and the same length T.
-        variants: for each fact, the neuron sets to intervene on; ``NO_NEURONS`` for none.
+        variants: for each fact, the neuron sets to intervene on; ``NO_NEURONS`` for none. A set that occurs more than
+            once for a fact is computed once.
         factor: what is multiplied by it (0 suppresses, 2 enhances).
         site: ``values``, the neurons at the answer-predicting positions; ``weights``, reading and writing vectors.
         max_rows: the most branches (values) or tokens (weights) computed at once.
@@ -224,7 +243,8 @@ def answer_scores(
         raise UserError("facts evaluated together need answers of one and the same length")
     found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in facts]
     streams = _value_streams if site == "values" else _weight_streams
-    for number, hidden in streams(adapter, facts, variants, factor, max_rows):
+    distinct, inverse = zip(*(_distinct(edits) for edits in variants), strict=True)
+    for number, hidden in streams(adapter, facts, distinct, factor, max_rows):
         answers = torch.tensor(facts[number].answer, device=hidden.device).expand(len(hidden), -1)
         logits = adapter.unembed(adapter.final_norm(hidden))
         log_probs = log_prob(log_odds_against(logits, answers).double())
@@ -232,7 +252,8 @@ def answer_scores(
         found[number].append((log_probs.cpu().numpy(), greedy.cpu().numpy()))
     nothing = (np.zeros((0, len(facts[0].answer))), np.zeros(0, dtype=bool))
     return [
-        AnswerScores(*(np.concatenate(parts) for parts in zip(*(chunks or [nothing]), strict=True))) for chunks in found
+        AnswerScores(*(np.concatenate(parts)[places] for parts in zip(*(chunks or [nothing]), strict=True)))
+        for chunks, places in zip(found, inverse, strict=True)
     ]
 
 

@@ -21,7 +21,7 @@ from dkn.commands._flags import (
 )
 from dkn.commands._shared import encoded, neuron_sets, open_model, study_facts
 from dkn.encoding import batches
-from dkn.experiments.degeneracy import DegeneracySettings, Groups, degeneracy_records, with_controls
+from dkn.experiments.degeneracy import DegeneracySettings, Groups, degeneracy_records, interventions, with_controls
 from dkn.experiments.names import TESTED_CONTROL
 from dkn.interventions import NeuronSet
 from dkn.io import read_table, write_table
@@ -76,9 +76,9 @@ def main(
             groups.setdefault(fact_id, []).extend(found)
     chosen = study_facts(facts, known, "all").loc[list(groups)]
     parts = [pd.DataFrame(columns=[*DEGENERACY.names, "experiment"])]
-    for group in progress(
-        list(batches(list(encoded(language_model, chosen).values()), batch)), "degeneracy", unit="batch"
-    ):
+    asked = list(encoded(language_model, chosen).values())
+    grouped = batches(asked, batch, alike=lambda fact: interventions(groups[fact.fact_id], settings))
+    for group in progress(list(grouped), "degeneracy", unit="batch"):
         parts.append(degeneracy_records(language_model.adapter, group, members, groups, settings))
     records = pd.concat(parts[1:] or parts, ignore_index=True)
     about = chosen[["subject", "relation"]]

@@ -65,6 +65,11 @@ def proper_subsets(components: int, limit: int, draw: np.random.Generator) -> li
     return chosen
 
 
+def interventions(groups: Sequence[Groups], settings: DegeneracySettings) -> int:
+    """About how many subsets of one fact's groups are suppressed."""
+    return sum(min(2 ** len(group.places) - 1, settings.max_subsets + 1) for group in groups)
+
+
 def with_controls(
     fact_id: str, selection: str, places: list[np.ndarray], neurons: int, settings: DegeneracySettings, grouping: str
 ) -> list[Groups]:
