@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from dkn.statistics import MIN_SUBJECTS, beyond_draws, estimate, holm, paired_contrast
+from dkn.statistics import MIN_SUBJECTS, beyond_draws, estimate, holm, paired_contrast, sign_flip_p
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -72,6 +73,28 @@ def test_the_sign_flip_test_is_exact_for_few_subjects() -> None:
     """Six subjects, all differences positive: two of 64 sign patterns are as extreme."""
     found = paired_contrast(np.ones(6), np.zeros(6), np.arange(6), 9999, 0.95, generator())
     assert found.p == pytest.approx(2 / 64)
+
+
+@pytest.mark.parametrize("subjects", [2, 7, 12])
+def test_all_patterns_give_what_scipy_gives(subjects: int) -> None:
+    sums = generator(subjects).normal(0.4, 1, subjects)
+    expected = stats.permutation_test(
+        (sums,), lambda total, axis: total.sum(axis), permutation_type="samples", vectorized=True, n_resamples=10**6
+    )
+    assert sign_flip_p(sums, 2**subjects, generator()) == pytest.approx(expected.pvalue)
+
+
+def test_random_patterns_come_near_all_of_them() -> None:
+    sums = generator(3).normal(0.4, 1, 14)
+    every, some = sign_flip_p(sums, 2**14, generator()), sign_flip_p(sums, 2**14 - 1, generator())
+    assert every != some
+    assert some == pytest.approx(every, abs=4 * np.sqrt(every * (1 - every) / 2**14))
+
+
+def test_the_least_p_is_one_pattern_of_all() -> None:
+    assert sign_flip_p(np.ones(60), 5000, generator()) == pytest.approx(1 / 5001)
+    assert sign_flip_p(np.zeros(60), 5000, generator()) == 1
+    assert np.isnan(sign_flip_p(np.ones(1), 5000, generator()))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

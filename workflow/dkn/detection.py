@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from dkn.statistics import MIN_SUBJECTS, Contrast, Estimate
+from dkn.statistics import FLIPS_PER_RESAMPLE, MIN_SUBJECTS, Contrast, Estimate
 
 Counts = np.ndarray  # (…, 4): true positives, false positives, false negatives, true negatives
 
@@ -145,9 +145,10 @@ def detection_contrast(
     difference = float(of(one.sum(0)) - of(other.sum(0)))
     weights = _resamples(subjects, resamples, draw)
     low, high = _interval(of(weights @ one) - of(weights @ other), subjects, confidence)
-    swapped = draw.integers(0, 2, (resamples, subjects)).astype(float)
+    patterns = FLIPS_PER_RESAMPLE * resamples
+    swapped = draw.integers(0, 2, (patterns, subjects), dtype=np.int8).astype(float)
     moved = swapped @ (other - one)
     permuted = of(one.sum(0) + moved) - of(other.sum(0) - moved)
     extreme = int((np.abs(permuted) >= abs(difference) - 1e-12).sum())
-    p = (extreme + 1) / (resamples + 1) if subjects > 1 else float("nan")
+    p = (extreme + 1) / (patterns + 1) if subjects > 1 else float("nan")
     return Contrast(difference, low, high, p, first["fact_id"].nunique(), subjects)
