@@ -118,6 +118,6 @@ def test_few_subjects_and_missing_detectors_and_models_without_statements() -> N
 
 def test_four_models() -> None:
     records = {f"m{number}": made_records(12, number) for number in range(4)}
-    figure = drawn(made_table(records), list(records))
+    figure = draw(made_table(records), list(records), "95 % bootstrap over subjects")
     assert len(figure.get_axes()) == 16
     assert not any("too few subjects" in text.get_text() for text in figure.legends[0].get_texts())
