@@ -104,3 +104,17 @@ def test_a_contrast_finds_a_better_detector_and_none_between_equals() -> None:
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
     reverse = detection.detection_contrast(poor, good, "f1", 500, 0.95, draw(0))
     assert reverse.difference == pytest.approx(-found.difference)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_roc_curve_has_scikit_learns_points_and_the_area_auroc(seed: int) -> None:
+    frame = statements(30, seed)
+    scores, truth = frame["score"].to_numpy(), frame["truth"].to_numpy()
+    curve = detection.roc_curve(scores, truth)
+    false, true, _ = metrics.roc_curve(truth, scores, drop_intermediate=False)
+    assert curve["false_positive_rate"].to_numpy() == pytest.approx(false)
+    assert curve["true_positive_rate"].to_numpy() == pytest.approx(true)
+    for row in curve.itertuples():
+        assert row.true_positive_rate == pytest.approx((scores[truth] > row.threshold).mean())
+    area = np.trapezoid(curve["true_positive_rate"], curve["false_positive_rate"])
+    assert area == pytest.approx(detection.auroc(frame, np.ones((1, frame["subject"].nunique())))[0])

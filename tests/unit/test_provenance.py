@@ -58,6 +58,8 @@ def test_a_closure_holds_no_other_stage(stage: str) -> None:
             ["figures/kn_graph.py", "figures/example.py"],
             ["language_models.py", "figures/persistence"],
         ),
+        ("figure-perturbation", ["figures/perturbation.py"], ["language_models.py", "statistics.py"]),
+        ("figure-fact-checking", ["detection.py"], ["language_models.py", "attribution.py", "figures/perturbation"]),
         ("figure-component-sizes", ["statistics.py"], ["language_models.py", "dendrogram.py", "clustering.py"]),
         ("summary-degeneracy", ["statistics.py"], ["language_models.py", "attribution.py", "figures/"]),
         (

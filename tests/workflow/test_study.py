@@ -41,6 +41,7 @@ def append(path: Path, text: str) -> None:
 
 FIGURES = ["degeneracy", "groupings", "persistence", "kn_graph", "component_sizes", "funnel"]
 FIGURES += ["complexity", "reported", "verdicts"]
+FIGURES += ["suppression", "enhancement", "fact_checking"]
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -50,6 +50,14 @@ COUNTED: dict[str, Callable[[Counts], np.ndarray]] = {
 }
 
 
+def _accepted(scores: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The shares of true and of false statements that each threshold accepts."""
+    true, false = (
+        1 - np.searchsorted(np.sort(scores[kind]), thresholds, side="right") / kind.sum() for kind in (truth, ~truth)
+    )
+    return true, false
+
+
 def threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     """The threshold of the best balanced accuracy; scores above it are accepted. The lowest of equally good ones.
 
@@ -60,10 +68,22 @@ def threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     """
     levels = np.unique(scores)
     candidates = np.concatenate(([np.nextafter(levels[0], -np.inf)], (levels[:-1] + levels[1:]) / 2, levels[-1:]))
-    accepted_true, accepted_false = (
-        1 - np.searchsorted(np.sort(scores[kind]), candidates, side="right") / kind.sum() for kind in (truth, ~truth)
-    )
+    accepted_true, accepted_false = _accepted(scores, truth, candidates)
     return float(candidates[np.argmax(accepted_true - accepted_false)])
+
+
+def roc_curve(scores: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
+    """The ROC curve from accepting nothing to accepting everything; between its points it is a straight line.
+
+    Args:
+        scores, truth: (statements,), both kinds among them.
+    Returns:
+        Columns threshold (scores above it are accepted), false_positive_rate, true_positive_rate.
+    """
+    levels = np.unique(scores)[::-1]
+    thresholds = np.append(levels, np.nextafter(levels[-1], -np.inf))
+    true, false = _accepted(scores, truth, thresholds)
+    return pd.DataFrame({"threshold": thresholds, "false_positive_rate": false, "true_positive_rate": true})
 
 
 def counts_by_subject(frame: pd.DataFrame) -> np.ndarray:

@@ -159,6 +159,76 @@ rule figure_funnel:
         "python -m dkn figure-funnel --funnel {input.funnel} --output {output.pdf} 2>&1 | tee {log}"
 
 
+rule figure_suppression:
+    input:
+        summaries=rules.suppression.input,
+        code=code("figure-perturbation"),
+    output:
+        multiext(f"{RESULTS}/figures/suppression", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        f"{RESULTS}/logs/figure_suppression.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_suppression.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        summaries=lambda wildcards, input: repeated("--summary", input.summaries),
+    message:
+        "Drawing figure suppression"
+    shell:
+        "python -m dkn figure-perturbation {params.summaries} --output {output.pdf} 2>&1 | tee {log}"
+
+
+rule figure_enhancement:
+    input:
+        summaries=rules.enhancement.input,
+        code=code("figure-perturbation"),
+    output:
+        multiext(f"{RESULTS}/figures/enhancement", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        f"{RESULTS}/logs/figure_enhancement.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_enhancement.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        summaries=lambda wildcards, input: repeated("--summary", input.summaries),
+    message:
+        "Drawing figure enhancement"
+    shell:
+        "python -m dkn figure-perturbation {params.summaries} --output {output.pdf} 2>&1 | tee {log}"
+
+
+rule figure_fact_checking:
+    input:
+        summaries=rules.fact_checking.input,
+        records=expand(f"{FACT_CHECKING}{{detector}}/records.parquet", model=MODELS, detector=("dkn", "kn", "plm")),
+        code=code("figure-fact-checking"),
+    output:
+        multiext(f"{RESULTS}/figures/fact_checking", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        f"{RESULTS}/logs/figure_fact_checking.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_fact_checking.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        models=of_models("--model", ""),
+    message:
+        "Drawing figure fact_checking"
+    shell:
+        "python -m dkn figure-fact-checking {params.models} --output {output.pdf} 2>&1 | tee {log}"
+
+
 rule figures:
     input:
         rules.figure_degeneracy.output,
@@ -167,3 +237,6 @@ rule figures:
         rules.figure_kn_graph.output,
         rules.figure_component_sizes.output,
         rules.figure_funnel.output,
+        rules.figure_suppression.output,
+        rules.figure_enhancement.output,
+        rules.figure_fact_checking.output,

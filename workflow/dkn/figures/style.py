@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 
@@ -51,3 +53,9 @@ def panels(rows: int, columns: int, height: float = 2.5) -> tuple[Figure, list[l
 def fitted(text: str, columns: int) -> str:
     """A title in lines that a figure of so many panels side by side holds."""
     return textwrap.fill(text, width=TITLE_LETTERS * columns)
+
+
+def intervals_of(summaries: Sequence[Mapping[str, Any]]) -> str:
+    """What error bars are, for a title; the confidence is the one that the summaries were made with."""
+    confidences = sorted({summary["provenance"]["settings"]["confidence"] for summary in summaries})
+    return f"{' and '.join(f'{100 * confidence:g}' for confidence in confidences)} % bootstrap over subjects"

@@ -1,0 +1,169 @@
+"""Figures ``suppression`` and ``enhancement``: what a fact's DKN does for its query and for perturbed ones.
+
+A panel per model, intervention and measure: the neuron sets side by side on the original query (Q), on the perturbed
+ones (Q*, their mean and each kind), and the excess of Q* over Q, which is the measure of robustness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from dkn.experiments.names import INTERACTION, ORIGINAL, PERTURBED
+from dkn.figures.style import COLOURS, GREY, MARKERS, fitted, intervals_of, panels
+from dkn.perturbations import PERTURBATIONS
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a setting is drawn.
+
+    Attributes:
+        title: of the figure.
+        verb: what its interventions do to neurons.
+        measures: metric -> (factor, label of its axis); a row of panels per intervention each.
+        level: the metric that says what there is without intervention, and its name.
+    """
+
+    title: str
+    verb: str
+    measures: dict[str, tuple[float, str]]
+    level: tuple[str, str]
+
+
+SETTINGS = {
+    "suppression": Setting(
+        "Suppressing a fact's neurons, on its query Q and on perturbed queries Q*",
+        "suppressed",
+        {"drop": (100, "mean drop in Prob (%)"), "nats": (1, "loss of log Prob (nats)")},
+        ("prob", "Prob"),
+    ),
+    "enhancement": Setting(
+        "Enhancing a fact's neurons, on its query Q and on perturbed queries Q*",
+        "enhanced",
+        {"regained": (100, "regained (% of facts)"), "lost": (100, "lost (% of facts)")},
+        ("accuracy", "accuracy"),
+    ),
+}
+QUERIES = {ORIGINAL: "Q", PERTURBED: "Q* (mean)", **{name: name for name in PERTURBATIONS}, INTERACTION: "Q* − Q"}
+SETS = {
+    "dkn": "the fact's DKN (D)",
+    "kn": "all its knowledge neurons (N), D among them",
+    "kn-matched": "as many random ones of N as D has",
+    "random": "as many random neurons per layer as D has (Rnd)",
+}
+NONE = "none"
+LOOKS: dict[str, dict[str, Any]] = {
+    name: {"color": colour, "marker": marker, "markersize": 3.2}
+    for name, colour, marker in zip(SETS, [*COLOURS[:3], GREY], MARKERS, strict=False)
+}
+KEYS = ["model", "site", "neuron_set", "mean_neurons", "query", "metric"]
+COLUMNS = ["mean", "low", "high", "facts", "subjects"]
+
+
+def table(summaries: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """What the figure shows: a row per model, site, neuron set, query and metric; of no neurons what there is before.
+
+    Args:
+        summaries: of one setting, ``experiment`` names it and the site.
+    """
+    rows = []
+    for summary in summaries:
+        name, site = summary["experiment"].split("-")
+        measures, level = tuple(SETTINGS[name].measures), SETTINGS[name].level[:1]
+        sizes = summary["counts"]["mean_neurons"]
+        for row in summary["estimates"]:
+            if row["metric"] in (level if row["neuron_set"] == NONE else measures):
+                rows.append({"model": summary["model"], "site": site, "mean_neurons": sizes[row["neuron_set"]], **row})
+    return pd.DataFrame(rows, columns=[*KEYS, *COLUMNS])
+
+
+def _points(axes: Axes, rows: pd.DataFrame, factor: float) -> None:
+    """Every set's means on every query, side by side; a mean without interval (too few subjects) is an open sign."""
+    for place, (name, look) in enumerate(LOOKS.items()):
+        own = rows[rows["neuron_set"] == name].set_index("query").reindex(list(QUERIES))
+        mean = factor * own["mean"].to_numpy(dtype=float)
+        spread = np.abs(factor * own[["low", "high"]].to_numpy(dtype=float).T - mean)
+        at = np.arange(len(QUERIES)) + 0.17 * (place - (len(LOOKS) - 1) / 2)
+        bare = np.isnan(spread).any(axis=0)
+        axes.errorbar(at[~bare], mean[~bare], yerr=spread[:, ~bare], linestyle="", capsize=1.5, linewidth=1, **look)
+        axes.plot(at[bare], mean[bare], linestyle="", markerfacecolor="white", **look)
+
+
+def _ticks(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame) -> None:
+    """Each query's name, number of facts, and what there is without intervention."""
+    facts = rows.groupby("query")["facts"].first()
+    before = levels.set_index("query")["mean"]
+    labels = []
+    for query, label in QUERIES.items():
+        known = f"{100 * before[query]:.0f} %" if query in before and query != INTERACTION else ""
+        labels.append(f"{label}\n{facts.get(query, 0)}\n{known}")
+    axes.set_xticks(range(len(QUERIES)), labels)
+    axes.tick_params(axis="x", length=0, labelsize=6.5)
+    axes.set_xlim(-0.5, len(QUERIES) - 0.5)
+
+
+def _panel(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame, setting: Setting, metric: str) -> None:
+    factor, label = setting.measures[metric]
+    axes.axhline(0, color="0.6", linewidth=0.8, zorder=0)
+    for place in (0.5, len(QUERIES) - 1.5):
+        axes.axvline(place, color="0.85", linewidth=0.8, zorder=0)
+    _points(axes, rows, factor)
+    _ticks(axes, rows, levels)
+    axes.set_ylabel(label)
+    axes.set_xlabel(f"query; n (facts); {setting.level[1]} without intervention", size=7.5)
+
+
+def _empty(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "no fact with a DKN", ha="center", va="center", color=GREY, transform=axes.transAxes)
+    axes.tick_params(labelleft=False, left=False, labelbottom=False, bottom=False)
+
+
+def _title(summary: dict[str, Any], site: str, verb: str) -> str:
+    """Model and intervention, and how large the neuron sets are."""
+    counts = summary["counts"]
+    sizes = "" if not counts["with_dkn"] else ": D {dkn:.0f}, N {kn:.0f} on average".format(**counts["mean_neurons"])
+    return f"{summary['model']}, {site} {verb}\nneurons{sizes}"
+
+
+def _legend(figure: Figure, frame: pd.DataFrame) -> None:
+    handles = [Line2D([], [], linestyle="", label=label, **LOOKS[name]) for name, label in SETS.items()]
+    handles.append(Line2D([], [], color="0.6", linewidth=0.8, label="no neurons: zero"))
+    if frame["low"].isna().any():
+        look: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "markerfacecolor": "white"}
+        handles.append(Line2D([], [], color="0.2", label="open sign: too few subjects for an interval", **look))
+    figure.legend(handles=handles, loc="outside lower center", ncols=1 if frame["model"].nunique() < 2 else 2)
+
+
+def draw(summaries: Sequence[dict[str, Any]]) -> Figure:
+    """A column per model: the first measure of every intervention, then the second, each on one scale."""
+    frame = table(summaries)
+    setting = SETTINGS[summaries[0]["experiment"].split("-")[0]]
+    models = list(dict.fromkeys(summary["model"] for summary in summaries))
+    sites = list(dict.fromkeys(summary["experiment"].split("-")[1] for summary in summaries))
+    found = {(summary["model"], summary["experiment"].split("-")[1]): summary for summary in summaries}
+    figure, axes = panels(len(setting.measures) * len(sites), len(models), height=2.5)
+    for number, metric in enumerate(setting.measures):
+        for row, site in enumerate(sites, number * len(sites)):
+            for column, model in enumerate(models):
+                place, first = axes[row][column], axes[number * len(sites)][column]
+                if place is not first:
+                    place.sharey(first)
+                own = frame[(frame["model"] == model) & (frame["site"] == site)]
+                rows = own[own["metric"] == metric]
+                if rows.empty:
+                    _empty(place)
+                else:
+                    _panel(place, rows, own[own["neuron_set"] == NONE], setting, metric)
+                place.set_title(_title(found[model, site], site, setting.verb))
+    _legend(figure, frame)
+    lines = setting.title, f"(mean over facts, {intervals_of(summaries)})"
+    figure.suptitle("\n".join(fitted(line, len(models)) for line in lines))
+    return figure
