@@ -40,7 +40,7 @@ def append(path: Path, text: str) -> None:
 
 
 FIGURES = ["degeneracy", "groupings", "persistence", "kn_graph", "component_sizes", "funnel"]
-FIGURES += ["complexity", "reported", "verdicts"]
+FIGURES += ["complexity", "reported", "verdicts", "overlap", "fine_tuning"]
 
 
 @pytest.mark.parametrize("name", FIGURES)
