@@ -198,14 +198,14 @@ def test_the_check_of_latex_can_fail() -> None:
 def test_all_three_formats_hold_the_table(tmp_path: Path) -> None:
     rows = [(model, "ntc", step, 10 * at) for model in ("z", "a") for at, step in enumerate(STEPS)]
     table = pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])
-    save(table, wide_funnel(table), "Facts", tmp_path / "funnel.csv")
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "funnel.csv"), table, check_dtype=False)
-    lines = [re.findall(r"[^|]+", line) for line in (tmp_path / "funnel.md").read_text().splitlines()]
+    save(table, wide_funnel(table), "Facts", tmp_path / "the_funnel.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "the_funnel.csv"), table, check_dtype=False)
+    lines = [re.findall(r"[^|]+", line) for line in (tmp_path / "the_funnel.md").read_text().splitlines()]
     assert [cell.strip() for cell in lines[2]] == ["z", "ntc", *(str(10 * at) for at in range(len(STEPS)))]
-    text = (tmp_path / "funnel.tex").read_text()
+    text = (tmp_path / "the_funnel.tex").read_text()
     assert not broken_latex(text)
     assert "a & ntc & 0 & 10 & 20 & 30 & 40 & 50 & 60 & 70 & 80" in text
-    assert r"\label{tab:funnel}" in text
+    assert r"\label{tab:the-funnel}" in text
 
 
 def test_reported_numbers_without_a_value_leave_their_cell_empty() -> None:

@@ -55,6 +55,17 @@ def test_every_figure_has_its_three_files_and_shows_something(study: Checkout, n
     assert set(frame["model"]) == set(MODELS) | others.get(name, set())
 
 
+TABLES = ["degeneracy", "suppression", "enhancement", "fact_checking", "overlap", "fine_tuning", "funnel", "reported"]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_has_its_three_files_and_all_models(study: Checkout, name: str) -> None:
+    path = study.path / "results" / "tables" / f"{name}.csv"
+    assert set(pd.read_csv(path)["model"]) >= set(MODELS)
+    for text in (path.with_suffix(".md").read_text(), path.with_suffix(".tex").read_text()):
+        assert all(model in text for model in MODELS)
+
+
 def test_every_claim_has_a_verdict_and_every_experiment_its_evidence(study: Checkout) -> None:
     """What a claim needs is found in the summaries, or its experiment says why it was not run."""
     results = study.path / "results"

@@ -1,14 +1,12 @@
 # Tables: each a target of its own, from stored records only, as CSV, Markdown and LaTeX.
 from dkn.experiments.registry import SETTINGS, of_setting
 
+# The experiments of every setting's table; of degeneracy those of all groupings of the study.
 TABLE_SETTINGS = {setting.replace("-", "_"): setting for setting in SETTINGS}
-
-
-def table_experiments(wildcards):
-    """A setting's experiments, of degeneracy those of all groupings of the study."""
-    if wildcards.table == "degeneracy":
-        return [f"degeneracy-{grouping}" for grouping in GROUPINGS]
-    return of_setting(TABLE_SETTINGS[wildcards.table])
+TABLE_EXPERIMENTS = {
+    **{table: of_setting(setting) for table, setting in TABLE_SETTINGS.items()},
+    "degeneracy": [f"degeneracy-{grouping}" for grouping in GROUPINGS],
+}
 
 
 rule table_funnel:
@@ -43,7 +41,7 @@ rule table_setting:
         summaries=lambda wildcards: expand(
             f"{RESULTS}/{{model}}/experiments/{{experiment}}/summary.json",
             model=MODELS,
-            experiment=table_experiments(wildcards),
+            experiment=TABLE_EXPERIMENTS[wildcards.table],
         ),
         comparisons=branch(
             lambda wildcards: wildcards.table == "degeneracy",
@@ -67,7 +65,7 @@ rule table_setting:
     params:
         setting=lambda wildcards: TABLE_SETTINGS[wildcards.table],
         models=of_models("--model", ""),
-        experiments=lambda wildcards: repeated("--experiment", table_experiments(wildcards)),
+        experiments=lambda wildcards: repeated("--experiment", TABLE_EXPERIMENTS[wildcards.table]),
         confidence=STUDY.statistics.confidence,
     message:
         "Writing table {wildcards.table}"

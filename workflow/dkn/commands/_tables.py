@@ -53,4 +53,4 @@ def save(table: pd.DataFrame, wide: pd.DataFrame, caption: str, csv: Path) -> No
     with atomic_file(csv.with_suffix(".md")) as path:
         path.write_text(markdown(wide))
     with atomic_file(csv.with_suffix(".tex")) as path:
-        path.write_text(latex(wide, caption, f"tab:{csv.stem}"))
+        path.write_text(latex(wide, caption, f"tab:{csv.stem.replace('_', '-')}"))
