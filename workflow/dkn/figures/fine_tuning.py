@@ -94,8 +94,6 @@ def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
             single = 100 * draws.loc[(draws["neuron_set"] == name) & (draws["split"] == split), "mean"]
             axes.plot(single, [height] * len(single), "|", color=COLOURS[1], markersize=6, markeredgewidth=1)
     axes.set_yticks(range(len(LOOKS)), [label for label, _, _ in LOOKS.values()])
-    for tick, (_, colour, _) in zip(axes.get_yticklabels(), LOOKS.values(), strict=True):
-        tick.set_color(colour)
     axes.set_ylim(len(LOOKS) - 0.5, -0.5)
     axes.set_xlim(-4, 104)
     axes.set_xlabel("accuracy at the chosen epoch (%)")
