@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dkn.funnel import STEPS, funnel, markdown, with_adjacent_layers
+from dkn.funnel import STEPS, funnel, wide_table, with_adjacent_layers
 
 
 def components(rows: list[tuple[str, int, bool]]) -> pd.DataFrame:
@@ -47,9 +47,9 @@ def test_adjacent_layers_against_all_pairs(seed: int) -> None:
     assert with_adjacent_layers(neurons) == expected
 
 
-def test_markdown_keeps_order_and_numbers() -> None:
+def test_the_wide_table_keeps_order_and_numbers() -> None:
     rows = [(model, "ntc", step, 10 * at) for model in ("z", "a") for at, step in enumerate(STEPS)]
-    lines = markdown(pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])).splitlines()
-    assert lines[0].startswith("| model | grouping | facts | known | with knowledge neurons |")
-    assert lines[2] == "| z | ntc | 0 | 10 | 20 | 30 | 40 | 50 | 60 | 70 | 80 |"
-    assert len(lines) == 4
+    wide = wide_table(pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"]))
+    assert wide.index.tolist() == [("z", "ntc"), ("a", "ntc")]
+    assert wide.columns[:3].tolist() == ["facts", "known", "with knowledge neurons"]
+    assert wide.iloc[0].tolist() == ["0", "10", "20", "30", "40", "50", "60", "70", "80"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 import yaml
 
 from dkn.experiments.registry import EXPERIMENTS, GROUPINGS, of_study
-from dkn.reported import markdown, quantities, side_by_side
+from dkn.reported import quantities, side_by_side, wide_table
 
 ROOT = Path(__file__).parents[2]
 REPORTED = ROOT / "resources" / "reported_results.yaml"
@@ -60,11 +59,9 @@ def test_f1_is_not_a_percentage() -> None:
     assert found.loc[found["kind"] == "this study", ["quantity", "value"]].to_numpy().tolist() == [["F1, dkn", 0.5]]
 
 
-def test_the_markdown_table_has_a_column_per_model() -> None:
+def test_the_wide_table_has_a_column_per_model() -> None:
     where = {"selection": "bdc", "grouping": "ntc", "metric": "drop", "kind": "full"}
-    found = side_by_side(REPORTED, {"tiny": {"degeneracy-ntc": summary(0.25, **where)}})
-    lines = markdown(found).splitlines()
-    assert lines[0] == "| quantity | paper: GPT-2 | paper: LLaMA2-7b | this study: tiny |"
-    assert "| full drop in Prob, ntc (%) | 55.6 | 28.8 | 25 (15 … 35), n = 7 |" in lines
-    assert all(line.count("|") == 5 for line in lines)
-    assert isinstance(found, pd.DataFrame)
+    found = wide_table(side_by_side(REPORTED, {"tiny": {"degeneracy-ntc": summary(0.25, **where)}}))
+    assert found.columns.tolist() == ["paper: GPT-2", "paper: LLaMA2-7b", "this study: tiny"]
+    assert found.loc["full drop in Prob, ntc (%)"].tolist() == ["55.6", "28.8", "25 [15, 35], n = 7"]
+    assert found["this study: tiny"].notna().sum() == 1

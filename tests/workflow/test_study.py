@@ -41,7 +41,7 @@ def append(path: Path, text: str) -> None:
 
 FIGURES = ["degeneracy", "groupings", "persistence", "kn_graph", "component_sizes", "funnel"]
 FIGURES += ["complexity", "reported", "verdicts"]
-FIGURES += ["suppression", "enhancement", "fact_checking"]
+FIGURES += ["suppression", "enhancement", "fact_checking", "overlap", "fine_tuning"]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -54,6 +54,17 @@ def test_every_figure_has_its_three_files_and_shows_something(study: Checkout, n
     frame = pd.read_csv(figures / f"{name}.csv")
     others = {"reported": {"GPT-2", "LLaMA2-7b"}, "verdicts": {"all models"}}
     assert set(frame["model"]) == set(MODELS) | others.get(name, set())
+
+
+TABLES = ["degeneracy", "suppression", "enhancement", "fact_checking", "overlap", "fine_tuning", "funnel", "reported"]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_has_its_three_files_and_all_models(study: Checkout, name: str) -> None:
+    path = study.path / "results" / "tables" / f"{name}.csv"
+    assert set(pd.read_csv(path)["model"]) >= set(MODELS)
+    for text in (path.with_suffix(".md").read_text(), path.with_suffix(".tex").read_text()):
+        assert all(model in text for model in MODELS)
 
 
 def test_every_claim_has_a_verdict_and_every_experiment_its_evidence(study: Checkout) -> None:

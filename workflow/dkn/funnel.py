@@ -48,10 +48,7 @@ def funnel(
     return dict(zip(STEPS, counts, strict=True))
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """A Markdown table with a row per model and grouping, from columns model, grouping, step, facts."""
+def wide_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per model and grouping, a column of text per step, from columns model, grouping, step, facts."""
     wide = table.pivot_table(index=["model", "grouping"], columns="step", values="facts", sort=False)[list(STEPS)]
-    lines = [["model", "grouping", *(step.replace("_", " ") for step in STEPS)]]
-    lines.append(["---"] * 2 + ["---:"] * len(STEPS))
-    lines += [[*index, *(str(int(count)) for count in counts)] for index, counts in wide.iterrows()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return wide.astype(int).astype(str).rename(columns=lambda step: step.replace("_", " ")).rename_axis(columns=None)

@@ -117,18 +117,18 @@ def _cell(row: Any) -> str:
     """A value with its interval and number of facts, where there are any."""
     text = f"{row.value:.3g}"
     if row.low == row.low and row.high == row.high:
-        text += f" ({row.low:.3g} … {row.high:.3g})"
+        text += f" [{row.low:.3g}, {row.high:.3g}]"
     return text if row.kind == "reported" else f"{text}, n = {int(row.facts)}"
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """One row per quantity, one column per model; the paper's columns say so."""
-    names = [("reported", "paper: "), ("this study", "this study: ")]
-    models = {
-        (kind, model): prefix + model for kind, prefix in names for model in table.loc[table["kind"] == kind, "model"]
-    }
-    lines = ["| quantity | " + " | ".join(models.values()) + " |", "|---" * (len(models) + 1) + "|"]
-    for quantity, rows in table.groupby("quantity", sort=False):
-        cells = {(row.kind, row.model): _cell(row) for row in rows.itertuples(index=False)}
-        lines.append(f"| {quantity} | " + " | ".join(cells.get(key, "–") for key in models) + " |")
-    return "\n".join(lines) + "\n"
+def wide_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per quantity, a column of text per model; the paper's columns come first and say so."""
+    names = {"reported": "paper", "this study": "this study"}
+    columns = [
+        f"{name}: {m}" for kind, name in names.items() for m in table.loc[table["kind"] == kind, "model"].unique()
+    ]
+    cells: dict[str, dict[str, str]] = {}
+    for row in table.itertuples(index=False):
+        if row.value == row.value:
+            cells.setdefault(row.quantity, {})[f"{names[row.kind]}: {row.model}"] = _cell(row)
+    return pd.DataFrame.from_dict(cells, orient="index", columns=columns).rename_axis(index="quantity")

@@ -181,6 +181,9 @@ OVERLAP_CURVES = _schema(
     neuron_set=TEXT, draw=INT, part=TEXT, neurons=INT, total=INT, auroc=FLOAT, top=INT, overlap=INT
 )
 
+# One row per neuron that is in a set of the new facts: in how many facts' DKNs and knowledge neurons it is.
+OVERLAP_MEMBERS = _schema(layer=INT, neuron=INT, dkn=INT, kn=INT)
+
 # One row per fact, query (original, or a perturbation of it) and neuron set (none, dkn, kn, and several draws of
 # kn-matched and random). before: nothing is intervened on, same query. greedy: greedy decoding gives the answer.
 PERTURBATION = _schema(

@@ -67,8 +67,7 @@ rule table_reported:
         summaries=SUMMARIES,
         code=code("table-reported"),
     output:
-        csv=f"{RESULTS}/tables/reported.csv",
-        markdown=f"{RESULTS}/tables/reported.md",
+        multiext(f"{RESULTS}/tables/reported", csv=".csv", markdown=".md", latex=".tex"),
     log:
         f"{RESULTS}/logs/table_reported.log",
     benchmark:

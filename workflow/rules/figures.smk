@@ -229,6 +229,55 @@ rule figure_fact_checking:
         "python -m dkn figure-fact-checking {params.models} --output {output.pdf} 2>&1 | tee {log}"
 
 
+rule figure_overlap:
+    input:
+        changes=expand(f"{RESULTS}/{{model}}/experiments/fine-tuning-all/changes.parquet", model=MODELS),
+        members=expand(rules.experiment_overlap.output.members, model=MODELS),
+        summaries=expand(rules.summary_overlap.output, model=MODELS),
+        code=code("figure-overlap"),
+    output:
+        multiext(f"{RESULTS}/figures/overlap", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        f"{RESULTS}/logs/figure_overlap.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_overlap.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        models=of_models("--model", ""),
+    message:
+        "Drawing figure overlap"
+    shell:
+        "python -m dkn figure-overlap {params.models} --output {output.pdf} 2>&1 | tee {log}"
+
+
+rule figure_fine_tuning:
+    input:
+        summaries=expand(rules.summary_fine_tuning.output, model=MODELS, subset=TUNED),
+        trainings=expand(rules.experiment_fine_tuning.output.training, model=MODELS, subset=TUNED),
+        code=code("figure-fine-tuning"),
+    output:
+        multiext(f"{RESULTS}/figures/fine_tuning", pdf=".pdf", png=".png", csv=".csv"),
+    log:
+        f"{RESULTS}/logs/figure_fine_tuning.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_fine_tuning.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        experiments=lambda wildcards, input: repeated("--experiment", [Path(path).parent for path in input.summaries]),
+    message:
+        "Drawing figure fine_tuning"
+    shell:
+        "python -m dkn figure-fine-tuning {params.experiments} --output {output.pdf} 2>&1 | tee {log}"
+
+
 rule figures:
     input:
         rules.figure_degeneracy.output,
@@ -240,3 +289,5 @@ rule figures:
         rules.figure_suppression.output,
         rules.figure_enhancement.output,
         rules.figure_fact_checking.output,
+        rules.figure_overlap.output,
+        rules.figure_fine_tuning.output,

@@ -100,6 +100,7 @@ rule experiment_overlap:
     output:
         records=f"{OVERLAP}/records.parquet",
         curves=f"{OVERLAP}/curves.parquet",
+        members=f"{OVERLAP}/members.parquet",
     log:
         f"{RESULTS}/logs/{{model}}/overlap.log",
     benchmark:
@@ -117,7 +118,7 @@ rule experiment_overlap:
     shell:
         "python -m dkn experiment-overlap --changes {input.changes} --learnt {input.learnt}"
         " --neurons {input.neurons} --components {input.components} --draws {params.draws} --seed {params.seed}"
-        " --output {output.records} --curves {output.curves} 2>&1 | tee {log}"
+        " --output {output.records} --curves {output.curves} --members {output.members} 2>&1 | tee {log}"
 
 
 rule summary_overlap:

@@ -68,7 +68,7 @@ rule table_sensitivity:
         ),
         code=code("table-sensitivity"),
     output:
-        f"{RESULTS}/tables/sensitivity.csv",
+        multiext(f"{RESULTS}/tables/sensitivity", csv=".csv", markdown=".md", latex=".tex"),
     log:
         f"{RESULTS}/logs/table_sensitivity.log",
     benchmark:
@@ -92,12 +92,12 @@ rule table_sensitivity:
     shell:
         "python -m dkn table-sensitivity {params.records} --fraction {params.fraction} --quantile {params.quantile}"
         " {params.tau1} --tau2 {params.tau2} --resamples {params.resamples}"
-        " --confidence {params.confidence} --seed {params.seed} --output {output} 2>&1 | tee {log}"
+        " --confidence {params.confidence} --seed {params.seed} --output {output.csv} 2>&1 | tee {log}"
 
 
 rule figure_sensitivity:
     input:
-        table=rules.table_sensitivity.output,
+        table=rules.table_sensitivity.output.csv,
         code=code("figure-sensitivity"),
     output:
         multiext(f"{RESULTS}/figures/sensitivity", pdf=".pdf", png=".png", csv=".csv"),

@@ -7,10 +7,15 @@ from typing import Any
 from dkn.io import read_json
 
 
+def stored_summaries(folder: Path, experiments: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """One model's summaries by experiment."""
+    return {name: read_json(folder / "experiments" / name / "summary.json") for name in experiments}
+
+
 def read_summaries(folder: Path, experiments: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """One model's summaries by experiment; ``degeneracy`` is the comparison of all groupings."""
-    found = {name: read_json(folder / "experiments" / name / "summary.json") for name in experiments}
-    return {**found, "degeneracy": read_json(folder / "experiments" / "degeneracy" / "comparison.json")["degeneracy"]}
+    """The same, and as ``degeneracy`` the comparison of all groupings."""
+    comparison = read_json(folder / "experiments" / "degeneracy" / "comparison.json")
+    return {**stored_summaries(folder, experiments), "degeneracy": comparison["degeneracy"]}
 
 
 def summary_files(folders: Sequence[Path], experiments: Sequence[str]) -> list[Path]:

@@ -9,11 +9,19 @@ from typer import Option
 from dkn.commands._flags import OutputFlag, SeedFlag
 from dkn.commands._shared import dkn_sets, neuron_sets
 from dkn.experiments.names import NEW
-from dkn.experiments.overlap import Changes, OverlapSettings, overlap_curves, overlap_records
+from dkn.experiments.overlap import Changes, OverlapSettings, overlap_curves, overlap_members, overlap_records
 from dkn.io import read_table, write_table
 from dkn.neuron_sets import union
 from dkn.provenance import provenance
-from dkn.tables import CHANGES, COMPONENTS, FINE_TUNING, KNOWLEDGE_NEURONS, OVERLAP, OVERLAP_CURVES
+from dkn.tables import (
+    CHANGES,
+    COMPONENTS,
+    FINE_TUNING,
+    KNOWLEDGE_NEURONS,
+    OVERLAP,
+    OVERLAP_CURVES,
+    OVERLAP_MEMBERS,
+)
 
 
 def main(
@@ -25,20 +33,24 @@ def main(
     seed: SeedFlag,
     output: OutputFlag,
     curves: Annotated[Path, Option(help="Table of the unions' overlap to write.")],
+    members: Annotated[Path, Option(help="Table of the neurons in the unions to write.")],
 ) -> None:
-    """Records per new fact, and the overlap of the union of all; both empty where nothing was trained."""
+    """Records per new fact, the union of all with its overlap, and its neurons; all empty where nothing was trained."""
     settings = OverlapSettings(draws, seed)
     answered = read_table(learnt, FINE_TUNING)
     facts = answered[answered["split"] == NEW].drop_duplicates("fact_id").sort_values("fact_id")
     found, whole = pd.DataFrame(columns=OVERLAP.names), pd.DataFrame(columns=OVERLAP_CURVES.names)
+    counted = pd.DataFrame(columns=OVERLAP_MEMBERS.names)
     if len(facts):
         table = Changes.of_table(read_table(changes, CHANGES))
         kn = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
         dkn = dkn_sets(read_table(components, COMPONENTS), kn, fewest=2)
         found = overlap_records(facts, dkn, kn, table, settings)
         ids = facts["fact_id"]
+        counted = overlap_members(dkn, kn, ids)
         whole = overlap_curves(union(dkn[key] for key in ids), union(kn[key] for key in ids), table, settings)
     made = provenance("experiment-overlap", vars(settings), [changes, learnt, neurons, components])
     write_table(output, found, OVERLAP, made)
     write_table(curves, whole, OVERLAP_CURVES, made)
+    write_table(members, counted, OVERLAP_MEMBERS, made)
     print(f"{len(found)} records of {len(facts)} new facts")

@@ -7,8 +7,8 @@ from typer import Option
 
 from dkn.commands._flags import ExperimentsFlag, FoldersFlag, OutputFlag
 from dkn.commands._summaries import read_summaries
-from dkn.io import atomic_file
-from dkn.reported import markdown, side_by_side
+from dkn.commands._tables import save
+from dkn.reported import side_by_side, wide_table
 
 
 def main(
@@ -17,9 +17,7 @@ def main(
     experiment: ExperimentsFlag,
     output: OutputFlag,
 ) -> None:
-    """Write the CSV, a row per quantity and model, and beside it in Markdown a row per quantity."""
+    """Write the CSV, a row per quantity and model, and beside it in Markdown and LaTeX a row per quantity."""
     table = side_by_side(reported, {folder.name: read_summaries(folder, experiment) for folder in model})
-    with atomic_file(output) as path:
-        table.to_csv(path, index=False, float_format="%.6g")
-    with atomic_file(output.with_suffix(".md")) as path:
-        path.write_text(markdown(table))
+    caption = "The paper's numbers beside this study's own, which have bootstrap intervals over subjects."
+    save(table, wide_table(table), caption, output)

@@ -7,9 +7,10 @@ import pandas as pd
 from typer import Option
 
 from dkn.commands._flags import ConfidenceFlag, OutputFlag, SeedFlag
+from dkn.commands._tables import save
 from dkn.experiments.degeneracy_summary import StatisticsSettings
-from dkn.experiments.sensitivity_summary import grid_table
-from dkn.io import atomic_file, read_table
+from dkn.experiments.sensitivity_summary import grid_table, wide_table
+from dkn.io import read_table
 from dkn.tables import SENSITIVITY
 
 
@@ -28,6 +29,9 @@ def main(
     found = pd.concat([read_table(path, SENSITIVITY) for path in records], ignore_index=True)
     own = {"fraction": fraction, "quantile": quantile, "tau1": tau1, "tau2": tau2}
     table = grid_table(found, own, StatisticsSettings(resamples, confidence, seed))
-    with atomic_file(output) as path:
-        table.to_csv(path, index=False, float_format="%.6g")
+    caption = (
+        f"Coverage, and the gap of a fact's components beyond random groups of the same sizes, at every grid point; "
+        f"{100 * confidence:g} % bootstrap intervals over subjects, not adjusted for the number of points."
+    )
+    save(table, wide_table(table), caption, output)
     print(f"{len(table)} grid points of {table['model'].nunique()} models")

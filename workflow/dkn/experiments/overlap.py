@@ -9,7 +9,7 @@ is ranked too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,3 +135,15 @@ def overlap_curves(dkn: NeuronSet, kn: NeuronSet, changes: Changes, settings: Ov
         for (part, size), top in tops.items()
     ]
     return pd.DataFrame(rows)
+
+
+def overlap_members(dkn: Mapping[str, NeuronSet], kn: Mapping[str, NeuronSet], fact_ids: Sequence[str]) -> pd.DataFrame:
+    """Every neuron in a set of these facts and in how many; columns as in ``tables.OVERLAP_MEMBERS``."""
+    parts = [
+        pd.DataFrame({"layer": members.layers, "neuron": members.neurons, "neuron_set": name})
+        for name, sets in ((DKN, dkn), (KN, kn))
+        for members in (union([sets[fact_id]]) for fact_id in fact_ids)
+    ]
+    listed = pd.concat(parts)
+    counts = pd.crosstab([listed["layer"], listed["neuron"]], listed["neuron_set"])
+    return counts.reindex(columns=[DKN, KN], fill_value=0).rename_axis(columns=None).reset_index()

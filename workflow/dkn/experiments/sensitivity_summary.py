@@ -9,6 +9,7 @@ import pandas as pd
 
 from dkn.experiments.degeneracy_summary import StatisticsSettings, contrast
 from dkn.experiments.names import CONTROL, NTC
+from dkn.paper_tables import interval
 from dkn.randomness import generator
 from dkn.statistics import estimate
 
@@ -55,3 +56,24 @@ def grid_table(records: pd.DataFrame, own: Mapping[str, float], settings: Statis
     ]
     table = pd.DataFrame(rows)
     return table.assign(own_settings=(table[list(own)] == pd.Series(own)).all(axis=1))
+
+
+def wide_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The same as text: a row per model and grid point, a column per measure; the study's own point is named."""
+    values = {"coverage": "coverage", "drop_gap": "gap beyond the control", "nats_gap": "gap in nats"}
+    texts = {
+        title: [
+            interval(value, low, high) if value == value else None
+            for value, low, high in table[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
+        ]
+        for name, title in values.items()
+    }
+    points = table[POINT].astype(object).where(table[POINT].notna(), "no test").astype(str)
+    return pd.DataFrame(
+        {
+            "degenerate of facts": [f"{row.degenerate} of {row.facts}" for row in table.itertuples(index=False)],
+            **texts,
+            "own settings": ["yes" if own else "" for own in table["own_settings"]],
+        },
+        index=pd.MultiIndex.from_frame(points),
+    )

@@ -1,0 +1,174 @@
+"""Figure ``fine_tuning``: what training some neurons, or everything, teaches and forgets, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from dkn.experiments.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, SPLITS
+from dkn.figures.style import COLOURS, GREY, MARKERS, WIDTH, use_style
+
+INK = "0.15"
+# Of every neuron set: its label, colour, and whether its line is dashed, as those of the random sets are.
+LOOKS = {
+    DKN: ("D", COLOURS[1], False),
+    KN: ("N", COLOURS[0], False),
+    RANDOM: ("random, |D|", COLOURS[5], True),
+    RANDOM_KN: ("random, |N|", COLOURS[4], True),
+    ALL: ("everything", INK, False),
+}
+SIGNS = dict(zip(LOOKS, MARKERS, strict=False))
+ASKED = {NEW: "*", AUGMENTED: "P", OLD: "X"}  # no sign of a neuron set
+MEBIBYTE = 2**20
+COSTS = ("trained\nparameters", "optimiser\n(MiB)", "peak mem.\n(MiB)", "time\n(s)")
+COLUMNS = ["model", "panel", "split", "neuron_set", "draw", "epoch", "mean", "low", "high", "facts", "subjects"]
+COST_COLUMNS = ["learning_rate", "trained_parameters", "optimiser_state_bytes", "peak_memory_bytes", "training_seconds"]
+
+
+def table(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> pd.DataFrame:
+    """What the figure shows: accuracies over epochs (``panel`` curve), at the chosen one (chosen: over draws; draw: of
+    one), and every run's epoch and costs (run); or that nothing was trained (not run).
+
+    Args:
+        summaries: of the fine-tuning experiments of all models.
+        trainings: their training.json, in the same order.
+    """
+    rows: list[dict[str, Any]] = []
+    for summary, training in zip(summaries, trainings, strict=True):
+        model = summary["model"]
+        for panel, found in (("curve", summary["curves"]), ("chosen", summary["estimates"])):
+            rows += [{"model": model, "panel": panel, **row} for row in found if row["metric"] == "accuracy"]
+        rows += [{"model": model, "panel": "draw", **row, "mean": row["accuracy"]} for row in summary["draws"]]
+        rows += [{"model": model, "panel": "run", **part} for part in training.get("sets", [])]
+        rows += [{"model": model, "panel": "not run"}] if summary.get("not_run") else []
+    return pd.DataFrame(rows, columns=[*COLUMNS, *COST_COLUMNS])
+
+
+def _spread(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Means and (2, n) error bars in per cent; an interval that is undefined (too few subjects) is not drawn."""
+    mean = 100 * rows["mean"].to_numpy(dtype=float)
+    return mean, np.nan_to_num(np.abs(100 * rows[["low", "high"]].to_numpy(dtype=float).T - mean))
+
+
+def _curves(axes: Axes, rows: pd.DataFrame, split: str) -> None:
+    """A line per neuron set; its large signs are at the epochs that its runs were stopped at."""
+    curves = rows[(rows["panel"] == "curve") & (rows["split"] == split)]
+    step = np.diff(np.sort(curves["epoch"].unique())).min(initial=1)
+    for place, (name, (_, colour, dashed)) in enumerate(LOOKS.items()):
+        own = curves[curves["neuron_set"] == name].sort_values("epoch")
+        if own.empty:
+            continue
+        mean, spread = _spread(own)
+        epoch = own["epoch"].to_numpy(dtype=float) + 0.11 * step * (place - 2)
+        line: dict[str, Any] = {"linestyle": "--" if dashed else "-", "linewidth": 1.1, "elinewidth": 0.6}
+        axes.errorbar(epoch, mean, yerr=spread, color=colour, marker=SIGNS[name], markersize=3, **line)
+        stops = rows.loc[(rows["panel"] == "run") & (rows["neuron_set"] == name), "epoch"]
+        chosen = own["epoch"].isin(stops).to_numpy()
+        look: dict[str, Any] = {
+            "marker": SIGNS[name],
+            "markersize": 6,
+            "markeredgecolor": "black",
+            "markeredgewidth": 0.9,
+        }
+        axes.plot(epoch[chosen], mean[chosen], linestyle="", color=colour, zorder=4, **look)
+    axes.set_title(f"{SPLITS[split]} (n = {curves['facts'].max():.0f})", size=8)
+    axes.set_ylim(-4, 104)
+    axes.set_xlabel("epoch")
+
+
+def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
+    """Accuracies at the chosen epoch, a row per neuron set; coloured ticks are single draws of the random sets."""
+    final = rows[rows["panel"] == "chosen"]
+    draws = rows[(rows["panel"] == "draw") & rows["neuron_set"].isin([RANDOM, RANDOM_KN])]
+    for at, name in enumerate(LOOKS):
+        for place, (split, marker) in enumerate(ASKED.items()):
+            height = at + 0.25 * (place - 1)
+            mean, spread = _spread(final[(final["neuron_set"] == name) & (final["split"] == split)])
+            here = [height] * len(mean)
+            axes.errorbar(mean, here, xerr=spread, color=INK, marker=marker, markersize=5, capsize=1.5, linewidth=0.9)
+            single = 100 * draws.loc[(draws["neuron_set"] == name) & (draws["split"] == split), "mean"]
+            axes.plot(single, [height] * len(single), "|", color=COLOURS[1], markersize=6, markeredgewidth=1)
+    axes.set_yticks(range(len(LOOKS)), [label for label, _, _ in LOOKS.values()])
+    axes.set_ylim(len(LOOKS) - 0.5, -0.5)
+    axes.set_xlim(-4, 104)
+    axes.set_xlabel("accuracy at the chosen epoch (%)")
+
+
+def _costs(axes: Axes, rows: pd.DataFrame) -> None:
+    """Numbers beside the rows of ``_chosen``: means over draws."""
+    runs = rows[rows["panel"] == "run"].groupby("neuron_set")[COST_COLUMNS[1:]].mean()
+    axes.set_ylim(len(LOOKS) - 0.5, -0.5)
+    axes.set_axis_off()
+    for place, title in enumerate(COSTS):
+        across = (place + 1) / len(COSTS)
+        axes.text(across, -0.6, title, size=6.5, ha="right", va="bottom", transform=axes.get_yaxis_transform())
+        for at, name in enumerate(LOOKS):
+            if name not in runs.index:
+                continue
+            parameters, state, peak, seconds = runs.loc[name]
+            texts = f"{parameters:,.0f}", f"{state / MEBIBYTE:,.3g}", f"{peak / MEBIBYTE:,.0f}", f"{seconds:,.3g}"
+            axes.text(across, at, texts[place], size=7, ha="right", va="center", transform=axes.get_yaxis_transform())
+
+
+def _not_run(figure: SubFigure, model: str, why: str) -> None:
+    """Say why there is nothing to draw."""
+    axes = figure.subplots()
+    axes.text(0.5, 0.5, f"not run: {why}", ha="center", va="center", color=GREY)
+    axes.set_title(model)
+    axes.set_axis_off()
+
+
+def _model(figure: SubFigure, model: str, rows: pd.DataFrame) -> None:
+    """Curves of the three kinds of questions above; accuracies at the chosen epoch and costs below."""
+    above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
+    places = above.subplots(1, len(ASKED), sharey=True)
+    for axes, split in zip(places, ASKED, strict=True):
+        _curves(axes, rows, split)
+    places[0].set_ylabel("greedy accuracy (%)")
+    above.suptitle(model, size=9)
+    left, right = below.subplots(1, 2, width_ratios=[1.25, 1])
+    _chosen(left, rows)
+    _costs(right, rows)
+
+
+def draw(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> Figure:
+    """Two rows of panels per model; arguments as those of ``table``."""
+    use_style()
+    frame = table(summaries, trainings)
+    why = {summary["model"]: summary.get("not_run") for summary in summaries}
+    heights = [0.7 if reason else 4.4 for reason in why.values()]
+    figure = Figure(figsize=(2 * WIDTH, sum(heights) + 1.1), layout="constrained")
+    parts = figure.subfigures(len(why), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, (model, reason) in zip(parts, why.items(), strict=True):
+        if reason:
+            _not_run(part, model, reason)
+        else:
+            _model(part, model, frame[frame["model"] == model])
+    _legend(figure)
+    figure.suptitle("Teaching new facts to some neurons or to everything\n(whiskers: bootstrap over subjects)")
+    return figure
+
+
+def _legend(figure: Figure) -> None:
+    sets = [
+        Line2D([], [], color=colour, marker=SIGNS[name], markersize=4, linestyle="--" if dashed else "-", label=label)
+        for name, (label, colour, dashed) in LOOKS.items()
+    ]
+    grey: dict[str, Any] = {"color": GREY, "linestyle": ""}
+    stop = Line2D(
+        [],
+        [],
+        marker="o",
+        markersize=6,
+        markeredgecolor="black",
+        label="epoch that the development facts chose",
+        **grey,
+    )
+    asked = [Line2D([], [], marker=sign, markersize=5, label=SPLITS[split], **grey) for split, sign in ASKED.items()]
+    single = Line2D([], [], color=COLOURS[1], marker="|", linestyle="", label="one draw of random neurons")
+    figure.legend(handles=[*sets, stop, *asked, single], loc="outside lower center", ncols=3)
