@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dkn.contrasts import of_model
+from dkn.contrasts import adjusted, of_model
+from dkn.paper_tables import wide_contrasts
 
 
 def row(first: str, second: str, p: float | None, **where: str) -> dict[str, object]:
@@ -55,3 +56,22 @@ def test_an_undefined_p_does_not_count_and_nothing_is_no_error() -> None:
     assert table["p_holm"].isna().tolist() == [True, False]
     assert table["p_holm"].iloc[1] == pytest.approx(0.03)
     assert of_model("a", {}).empty
+
+
+def test_summaries_take_the_settings_adjustment() -> None:
+    summaries = {
+        "suppression-values": {"contrasts": [row("dkn", "kn", 0.01, query="add")], "counts": 1},
+        "suppression-weights": {"contrasts": [row("dkn", "kn", 0.02, query="add")]},
+    }
+    found = adjusted(summaries)
+    assert found["suppression-values"]["counts"] == 1
+    assert [found[name]["contrasts"][0]["p_holm"] for name in summaries] == pytest.approx([0.02, 0.02])
+    assert summaries["suppression-values"]["contrasts"][0]["p_holm"] == 0.5  # what is stored stays
+
+
+def test_words_of_a_contrast() -> None:
+    summaries = {"suppression-values": {"contrasts": [row("dkn", "kn", 0.01, query="add")]}}
+    words = wide_contrasts(of_model("a", summaries)).reset_index().iloc[0]
+    assert list(words) == [
+        "a", "suppression", "suppression-values", "dkn", "kn", "query=add", "0.100 [0.000, 0.200]", "0.01", "0.01", "9",
+    ]  # fmt: skip

@@ -33,7 +33,7 @@ def found(mean: float | None, facts: int = 40, **where: Any) -> dict[str, Any]:
 
 def contrast(difference: float, p: float | None, facts: int = 40, **where: Any) -> dict[str, Any]:
     row = found(difference, facts, **where)
-    return {**row, "difference": row.pop("mean"), "p": 0.001, "p_holm": p}
+    return {**row, "difference": row.pop("mean"), "p": p, "p_holm": 0.5}
 
 
 def suppression(*estimates: dict[str, Any], contrasts: tuple[dict[str, Any], ...] = ()) -> dict[str, dict[str, Any]]:
@@ -71,7 +71,10 @@ def test_numbers_stand_in_their_row_and_column() -> None:
         found(0.5, neuron_set="kn", **about),
         found(9.0, neuron_set="dkn", query="original", metric="nats"),  # another metric: in no table
         found(0.125, neuron_set="dkn", query="perturbed", metric="drop"),
-        contrasts=(contrast(-0.25, 0.0125, first="dkn", second="kn", **about),),
+        contrasts=(
+            contrast(-0.25, 0.00625, first="dkn", second="kn", **about),
+            contrast(0.1, 0.5, first="dkn", second="kn", query="interaction", metric="drop"),  # counts for Holm alone
+        ),
     )
     table = long_table("suppression", {"m": summaries})
     assert table[["query", "neurons", "measure", "value", "p", "facts"]].astype(object).fillna("").values.tolist() == [

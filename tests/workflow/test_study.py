@@ -56,7 +56,8 @@ def test_every_figure_has_its_three_files_and_shows_something(study: Checkout, n
     assert set(frame["model"]) == set(MODELS) | others.get(name, set())
 
 
-TABLES = ["degeneracy", "suppression", "enhancement", "fact_checking", "overlap", "fine_tuning", "funnel", "reported"]
+TABLES = ["degeneracy", "suppression", "enhancement", "fact_checking", "overlap", "fine_tuning"]
+TABLES += ["funnel", "reported", "contrasts"]
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -49,3 +49,20 @@ def of_model(model: str, summaries: Mapping[str, Mapping[str, Any]]) -> pd.DataF
     table = pd.DataFrame(rows, columns=[*COLUMNS, *COUNTS])
     table["p_holm"] = table.groupby("setting")["p"].transform(_adjusted) if rows else []
     return table
+
+
+def adjusted(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The summaries with ``p_holm`` of their contrasts adjusted over the setting; None where there is no row."""
+    table = of_model("", summaries)
+    keys = zip(table["experiment"], table["first"], table["second"], table["of"], strict=True)
+    found = dict(zip(keys, table["p_holm"], strict=True))
+    return {
+        name: {
+            **summary,
+            "contrasts": [
+                {**row, "p_holm": found.get((name, row["first"], row["second"], _where(row)))}
+                for row in summary.get("contrasts", [])
+            ],
+        }
+        for name, summary in summaries.items()
+    }

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from dkn.contrasts import adjusted
 from dkn.experiments.names import (
     ALL,
     DKN,
@@ -215,11 +216,13 @@ def long_table(setting: str, models: Mapping[str, Summaries]) -> pd.DataFrame:
     Args:
         setting: a key of ``TABLES``.
         models: summaries by model and experiment. A model without any number has one row that says why.
+
+    p is adjusted by Holm over the setting's contrasts, not over one summary's.
     """
     rows: list[dict[str, Any]] = []
     labels: list[str] = []
-    for model, summaries in models.items():
-        found = []
+    for model, stored in models.items():
+        summaries, found = adjusted(stored), []
         for line in TABLES[setting].lines(summaries):
             labels = list(line.labels)
             numbers = _numbers(line, summaries)
@@ -269,3 +272,17 @@ def wide_table(table: pd.DataFrame) -> pd.DataFrame:
         rows.append({**about, **cells, "n": facts})
     frame = pd.DataFrame(rows, columns=[*labels, *measures, "n"], dtype=object)
     return frame.fillna(dict.fromkeys(labels, "")).set_index(labels)
+
+
+def wide_contrasts(table: pd.DataFrame) -> pd.DataFrame:
+    """All contrasts of a study in words, a row each.
+
+    Args:
+        table: of ``contrasts.of_model``, of one or more models.
+    """
+    words = table[["model", "setting", "experiment", "first", "second", "of"]].copy()
+    words["first minus second"] = [interval(row.difference, row.low, row.high) for row in table.itertuples(index=False)]
+    for name in ("p", "p_holm"):
+        words[name] = [f"{p:.2g}" if p == p else None for p in table[name].astype(float)]
+    words["n"] = table["facts"].astype(str)
+    return words.set_index(list(words.columns[:6]))

@@ -87,6 +87,32 @@ rule table_reported:
         " --output {output.csv} 2>&1 | tee {log}"
 
 
+rule table_contrasts:
+    input:
+        summaries=SUMMARIES,
+        code=code("table-contrasts"),
+    output:
+        multiext(f"{RESULTS}/tables/contrasts", csv=".csv", markdown=".md", latex=".tex"),
+    log:
+        f"{RESULTS}/logs/table_contrasts.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_contrasts.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        models=of_models("--model", ""),
+        experiments=repeated("--experiment", STUDY_EXPERIMENTS),
+        confidence=STUDY.statistics.confidence,
+    message:
+        "Adjusting all contrasts over their settings"
+    shell:
+        "python -m dkn table-contrasts {params.models} {params.experiments} --confidence {params.confidence}"
+        " --output {output.csv} 2>&1 | tee {log}"
+
+
 rule figure_complexity:
     input:
         complexity=rules.make_complexity.output,

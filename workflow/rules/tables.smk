@@ -78,4 +78,5 @@ rule tables:
     input:
         rules.table_funnel.output,
         multiext(f"{RESULTS}/tables/reported", ".csv", ".md", ".tex"),
+        multiext(f"{RESULTS}/tables/contrasts", ".csv", ".md", ".tex"),
         expand(rules.table_setting.output, table=TABLE_SETTINGS),
