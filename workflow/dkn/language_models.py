@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.activations import NewGELUActivation
 
 from dkn.errors import UserError
+from dkn.families import require_family
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -296,14 +297,39 @@ class Olmo2Adapter(LlamaAdapter):
         return torch.ones(self.width, device=self.device)  # no norm in front of the MLP
 
 
+class GemmaAdapter(LlamaAdapter):
+    """LLaMA's shape; the gain of a norm is one more than its weight."""
+
+    def mlp_norm_gain(self, layer: int) -> Tensor:
+        return 1 + super().mlp_norm_gain(layer)
+
+
+class GraniteAdapter(LlamaAdapter):
+    """LLaMA's shape with a factor on embeddings, on what a layer adds to the stream, and on logits."""
+
+    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        return super().embed(tokens, positions) * self.model.config.embedding_multiplier
+
+    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
+        block = self.layers[layer]
+        return hidden + block.self_attn.o_proj(attended) * block.residual_multiplier
+
+    def add_mlp(self, layer: int, hidden: Tensor, output: Tensor) -> Tensor:
+        return hidden + output * self.layers[layer].residual_multiplier
+
+    def final_norm(self, hidden: Tensor) -> Tensor:
+        return super().final_norm(hidden) / self.model.config.logits_scaling  # here, so that logits stay one matrix
+
+
 FAMILIES: dict[str, type[Adapter]] = {
     "gpt2": GPT2Adapter,
     "llama": LlamaAdapter,
     "mistral": LlamaAdapter,
     "qwen2": LlamaAdapter,
     "qwen3": LlamaAdapter,
-    "gemma": LlamaAdapter,
+    "gemma": GemmaAdapter,
     "olmo2": Olmo2Adapter,
+    "granite": GraniteAdapter,
 }
 
 
@@ -313,11 +339,9 @@ def adapt(model: PreTrainedModel) -> Adapter:
     Raises:
         UserError: the family has no adapter, or the adapter does not reproduce the model's own logits.
     """
-    family = model.config.model_type
-    if family not in FAMILIES:
-        raise UserError(f"model family {family!r} has no adapter; supported families: {', '.join(FAMILIES)}")
+    require_family(model.config.model_type)
     model.eval().requires_grad_(False)
-    adapter = FAMILIES[family](model)
+    adapter = FAMILIES[model.config.model_type](model)
     _check_parity(adapter)
     return adapter
 
