@@ -303,6 +303,7 @@ class Compute(Section):
     device: Literal["auto", "cpu", "cuda"]
     threads: Positive
     batch: Positive
+    jobs_per_gpu: Positive
 
 
 class Study(Section):
