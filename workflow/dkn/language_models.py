@@ -380,6 +380,13 @@ class LanguageModel:
         raise UserError("the tokenizer has neither a mask nor an end-of-text token; the amig baseline needs one")
 
 
+def kind_of_device(device: str) -> str:
+    """``cpu`` or ``cuda``, for a setting that may be ``auto``."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
 def load(folder: Path, device: str = "auto", dtype: str = "float32") -> LanguageModel:
     """Load a prepared model folder (safetensors weights and tokenizer files; nothing is executed).
 
@@ -392,8 +399,6 @@ def load(folder: Path, device: str = "auto", dtype: str = "float32") -> Language
         raise UserError(f"unknown dtype {dtype!r}; allowed: {', '.join(DTYPES)}")
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no model here (config.json is missing)")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModelForCausalLM.from_pretrained(
         folder,
@@ -402,4 +407,4 @@ def load(folder: Path, device: str = "auto", dtype: str = "float32") -> Language
         local_files_only=True,
         attn_implementation="eager",
     )
-    return LanguageModel(adapt(model.to(device)), tokenizer)
+    return LanguageModel(adapt(model.to(kind_of_device(device))), tokenizer)

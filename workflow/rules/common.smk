@@ -32,6 +32,7 @@ def or_stop(check, *arguments):
 STUDY = or_stop(parse_config, config)
 # How jobs run and not what they compute, so no parameters: Snakemake would rerun everything when they change.
 os.environ["DKN_JOBS_PER_GPU"] = str(STUDY.compute.jobs_per_gpu)
+os.environ["DKN_CACHE"] = STUDY.cache or ""
 RESULTS = STUDY.results
 MODEL_FOLDER = f"{RESULTS}/{{model}}/model"
 MODELS = {model.name: model for model in STUDY.models}
