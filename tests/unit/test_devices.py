@@ -12,10 +12,13 @@ from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
+import yaml
 
 from dkn import __main__, devices
 from dkn.__main__ import main, may_use_gpu
+from dkn.config import parse_config
 from dkn.errors import UserError
+from dkn.preflight import pass_to_jobs
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 GPUS = ["GPU-aaaa-0", "GPU-bbbb-1", "GPU-cccc-2"]
@@ -218,3 +221,16 @@ def test_a_stage_sees_its_gpu_when_it_is_imported(
 def test_claims_come_before_torch() -> None:
     code = "import sys, dkn.__main__; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(WORKFLOW)}, check=True)
+
+
+@pytest.mark.parametrize(("cache", "expected"), [(None, ""), ("shared/cache", "shared/cache")])
+def test_a_study_passes_by_environment_what_must_rerun_nothing(
+    cache: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set or emptied for every job, whatever the shell that started Snakemake had."""
+    tree = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text())
+    tree |= {"cache": cache, "compute": {**tree["compute"], "jobs_per_gpu": 3}}
+    for name in ("DKN_CACHE", "DKN_JOBS_PER_GPU"):
+        monkeypatch.setenv(name, "of the shell")
+    pass_to_jobs(parse_config(tree))
+    assert (os.environ["DKN_CACHE"], os.environ["DKN_JOBS_PER_GPU"]) == (expected, "3")
