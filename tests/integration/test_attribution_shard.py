@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import shutil
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +12,14 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from safetensors.torch import load_file, save_file
 
 from dkn.__main__ import main as run_stage
 from dkn.commands import attribution as stage
 from dkn.errors import UserError
-from dkn.io import read_table
+from dkn.io import read_table, write_table
 from dkn.sources import FactsSource, read_facts, read_templates
-from dkn.tables import COMPLETENESS, SCORES
+from dkn.tables import COMPLETENESS, FACTS, KNOWN, SCORES
 from dkn.training import TrainingSettings, train
 
 BUNDLE = Path(__file__).parents[2] / "resources" / "facts"
@@ -127,6 +130,97 @@ def test_other_settings_do_not_use_the_parts_of_a_cut_run(study: Path, monkeypat
     calls = count_calls(monkeypatch)
     assert attribute(study, "other.parquet", baseline="zero") == 0
     assert len(calls) == batches
+
+
+def renamed(study: Path, folder: Path) -> Path:
+    """The same facts and model as another study would have them: other places, and another past of the model."""
+    shutil.copytree(study / "model", folder / "elsewhere")
+    (folder / "elsewhere" / "provenance.json").write_text('{"stage": "model-folder"}')
+    for name in ("facts.parquet", "known.parquet"):
+        shutil.copy(study / name, folder / name)
+    return folder
+
+
+def test_another_study_takes_what_is_in_the_cache(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It computes nothing, and writes what it would have computed, provenance included, byte by byte."""
+    other = renamed(study, tmp_path)
+    assert attribute(other, "computed.parquet", model=other / "elsewhere") == 0
+    assert attribute(study, "kept.parquet", cache=tmp_path / "cache") == 0
+    calls = count_calls(monkeypatch)
+    capsys.readouterr()
+    assert attribute(other, "taken.parquet", model=other / "elsewhere", cache=tmp_path / "cache") == 0
+    assert not calls
+    assert "facts taken from the cache" in capsys.readouterr().out
+    for end in ("", ".completeness"):
+        taken, computed = (other / f"{name}.parquet{end}" for name in ("taken", "computed"))
+        assert taken.read_bytes() == computed.read_bytes()
+        inputs = json.loads(pq.read_schema(taken).metadata[b"provenance"])["inputs"]
+        assert "elsewhere" in inputs
+    assert not list(tmp_path.glob(".*.parts"))
+
+
+def test_the_cache_may_be_named_by_the_environment(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DKN_CACHE", "")
+    assert attribute(study, "none.parquet") == 0
+    monkeypatch.setenv("DKN_CACHE", str(tmp_path / "cache"))
+    assert attribute(study, "first.parquet") == 0
+    calls = count_calls(monkeypatch)
+    assert attribute(study, "second.parquet") == 0
+    assert not calls
+
+
+def other_weights(folder: Path) -> dict[str, object]:
+    weights = load_file(folder / "elsewhere" / "model.safetensors")
+    weights["model.norm.weight"][3] *= 1.001
+    save_file(weights, folder / "elsewhere" / "model.safetensors", {"format": "pt"})
+    return {}
+
+
+def other_answer(folder: Path) -> dict[str, object]:
+    table = read_table(folder / "known.parquet", KNOWN)
+    table.loc[2, "answer"] += " City"
+    write_table(folder / "known.parquet", table, KNOWN, {})
+    return {}
+
+
+def other_prompt(folder: Path) -> dict[str, object]:
+    table = read_table(folder / "facts.parquet", FACTS)
+    table.loc[2, "prompt"] = "Indeed " + table.loc[2, "prompt"]
+    write_table(folder / "facts.parquet", table, FACTS, {})
+    return {}
+
+
+CHANGES: dict[str, Callable[[Path], dict[str, object]]] = {
+    "weights": other_weights,
+    "answer": other_answer,
+    "prompt": other_prompt,
+    "settings": lambda _: {"tolerance": 2e-3},
+    "floor": lambda _: {"floor": 0.1},
+    "shards": lambda _: {"shard": "1-of-2"},
+    "type of numbers": lambda _: {"dtype": "bfloat16"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_anything_that_counts_is_computed(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """And what is computed then is kept too: the first study finds its own entry, the changed one its own."""
+    other = renamed(study, tmp_path)
+    flags = {"model": other / "elsewhere", "cache": tmp_path / "cache", "batch": 16}
+    assert attribute(study, "kept.parquet", cache=flags["cache"], batch=16) == 0
+    changes = CHANGES[change](other)
+    calls = count_calls(monkeypatch)
+    assert attribute(other, "changed.parquet", **{**flags, **changes}) == 0
+    assert calls
+    calls.clear()
+    assert attribute(other, "changed.parquet", **{**flags, **changes}) == 0
+    assert attribute(study, "kept.parquet", cache=flags["cache"], batch=16) == 0
+    assert not calls
 
 
 def test_scores_that_are_not_finite_name_the_fact(

@@ -295,7 +295,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
         raise error
 
     monkeypatch.setattr(model_sources, "snapshot_download", raise_it)
-    monkeypatch.setattr(model_sources, "get_hf_file_metadata", raise_it)
+    monkeypatch.setattr(model_sources, "hf_hub_download", raise_it)
     monkeypatch.setattr(model_sources, "try_to_load_from_cache", lambda *_arguments, **_settings: None)
 
 
@@ -332,10 +332,60 @@ def test_a_name_that_no_repository_can_have_is_one_line(repo: str, ask: Callable
     assert "cannot be reached" not in line_of(caught)
 
 
-def test_a_cached_model_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cached_model_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, ConnectionError("refused"))
-    monkeypatch.setattr(model_sources, "try_to_load_from_cache", lambda *_arguments, **_settings: "/cache/config.json")
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    cached = str(tmp_path / "config.json")
+    monkeypatch.setattr(model_sources, "try_to_load_from_cache", lambda *_arguments, **_settings: cached)
     check_hub(NOWHERE, "main")
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_hub_model_of_another_family_is_found_before_it_is_downloaded(
+    cached: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """config.json comes alone, and does not stay where it would look like a whole model in the cache."""
+    fetched: list[Path] = []
+
+    def fetch(_repo: str, name: str, local_dir: str, **_settings: object) -> str:
+        fetched.append(Path(local_dir, name))
+        fetched[0].write_text('{"model_type": "gemma2"}')
+        return str(fetched[0])
+
+    refuse(monkeypatch, ConnectionError("refused"))
+    if cached:
+        (tmp_path / "config.json").write_text('{"model_type": "gemma2"}')
+        monkeypatch.setattr(model_sources, "try_to_load_from_cache", lambda *_, **__: str(tmp_path / "config.json"))
+    else:
+        monkeypatch.setattr(model_sources, "hf_hub_download", fetch)
+    with pytest.raises(UserError) as caught:
+        check_models(study(HUB), str(tmp_path))
+    line = line_of(caught)
+    assert line.startswith(f"model far: {NOWHERE} @ main: model family 'gemma2' has no adapter (it caps attention")
+    assert "supported families: gpt2, llama, mistral" in line
+    assert len(fetched) == (not cached)
+    assert not any(path.exists() for path in fetched)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ('{"model_type": "gemma3_text"}', "(its layers turn positions differently"),
+        ('{"model_type": "t5"}', "model family 't5' has no adapter; supported families: gpt2, "),
+        ("{}", "model family None has no adapter"),
+        ("[]", "config.json is not a model's"),
+        ("{", "config.json is not a model's"),
+    ],
+)
+def test_a_folder_of_another_family_is_found_before_the_first_job(
+    config: str, reason: str, saved: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(saved, tmp_path / "other")
+    (tmp_path / "other" / "config.json").write_text(config)
+    with pytest.raises(UserError) as caught:
+        check_models(study({**HERE, "path": str(tmp_path / "other")}), str(tmp_path))
+    assert line_of(caught).startswith(f"model here: {tmp_path / 'other'}: ")
+    assert reason in line_of(caught)
 
 
 # --- wheel --------------------------------------------------------------------------------------------------

@@ -4,10 +4,12 @@ import ast
 import importlib
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
 
+from dkn.devices import one_gpu
 from dkn.errors import UserError
 
 COMMANDS = Path(__file__).parent / "commands"
@@ -20,6 +22,13 @@ def stages() -> dict[str, str]:
         path.stem.replace("_", "-"): (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
         for path in modules
     }
+
+
+def may_use_gpu(arguments: list[str]) -> bool:
+    """Whether a stage's flags name a device other than the CPU; stages without a model have no such flag."""
+    following = [*arguments[1:], ""]
+    named = [value for flag, value in zip(arguments, following, strict=True) if flag == "--device"]
+    return bool(named) and named[-1] != "cpu"
 
 
 def main(arguments: list[str]) -> int:
@@ -35,11 +44,12 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    module = importlib.import_module(f"dkn.commands.{arguments[0].replace('-', '_')}")
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(module.main)
     try:
-        app(arguments[1:], prog_name=f"python -m dkn {arguments[0]}", standalone_mode=True)
+        with one_gpu() if may_use_gpu(arguments) else nullcontext():  # before the stage imports torch
+            module = importlib.import_module(f"dkn.commands.{arguments[0].replace('-', '_')}")
+            app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            app.command()(module.main)
+            app(arguments[1:], prog_name=f"python -m dkn {arguments[0]}", standalone_mode=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

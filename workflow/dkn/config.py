@@ -303,6 +303,7 @@ class Compute(Section):
     device: Literal["auto", "cpu", "cuda"]
     threads: Positive
     batch: Positive
+    jobs_per_gpu: Positive
 
 
 class Study(Section):
@@ -328,6 +329,7 @@ class Study(Section):
     claims: Claims
     figures: Figures
     compute: Compute
+    cache: Annotated[str, Field(min_length=1)] | None
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Study:

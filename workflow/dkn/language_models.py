@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.activations import NewGELUActivation
 
 from dkn.errors import UserError
+from dkn.families import require_family
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -296,14 +297,39 @@ class Olmo2Adapter(LlamaAdapter):
         return torch.ones(self.width, device=self.device)  # no norm in front of the MLP
 
 
+class GemmaAdapter(LlamaAdapter):
+    """LLaMA's shape; the gain of a norm is one more than its weight."""
+
+    def mlp_norm_gain(self, layer: int) -> Tensor:
+        return 1 + super().mlp_norm_gain(layer)
+
+
+class GraniteAdapter(LlamaAdapter):
+    """LLaMA's shape with a factor on embeddings, on what a layer adds to the stream, and on logits."""
+
+    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        return super().embed(tokens, positions) * self.model.config.embedding_multiplier
+
+    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
+        block = self.layers[layer]
+        return hidden + block.self_attn.o_proj(attended) * block.residual_multiplier
+
+    def add_mlp(self, layer: int, hidden: Tensor, output: Tensor) -> Tensor:
+        return hidden + output * self.layers[layer].residual_multiplier
+
+    def final_norm(self, hidden: Tensor) -> Tensor:
+        return super().final_norm(hidden) / self.model.config.logits_scaling  # here, so that logits stay one matrix
+
+
 FAMILIES: dict[str, type[Adapter]] = {
     "gpt2": GPT2Adapter,
     "llama": LlamaAdapter,
     "mistral": LlamaAdapter,
     "qwen2": LlamaAdapter,
     "qwen3": LlamaAdapter,
-    "gemma": LlamaAdapter,
+    "gemma": GemmaAdapter,
     "olmo2": Olmo2Adapter,
+    "granite": GraniteAdapter,
 }
 
 
@@ -313,11 +339,9 @@ def adapt(model: PreTrainedModel) -> Adapter:
     Raises:
         UserError: the family has no adapter, or the adapter does not reproduce the model's own logits.
     """
-    family = model.config.model_type
-    if family not in FAMILIES:
-        raise UserError(f"model family {family!r} has no adapter; supported families: {', '.join(FAMILIES)}")
+    require_family(model.config.model_type)
     model.eval().requires_grad_(False)
-    adapter = FAMILIES[family](model)
+    adapter = FAMILIES[model.config.model_type](model)
     _check_parity(adapter)
     return adapter
 
@@ -356,6 +380,13 @@ class LanguageModel:
         raise UserError("the tokenizer has neither a mask nor an end-of-text token; the amig baseline needs one")
 
 
+def kind_of_device(device: str) -> str:
+    """``cpu`` or ``cuda``, for a setting that may be ``auto``."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
 def load(folder: Path, device: str = "auto", dtype: str = "float32") -> LanguageModel:
     """Load a prepared model folder (safetensors weights and tokenizer files; nothing is executed).
 
@@ -368,8 +399,6 @@ def load(folder: Path, device: str = "auto", dtype: str = "float32") -> Language
         raise UserError(f"unknown dtype {dtype!r}; allowed: {', '.join(DTYPES)}")
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no model here (config.json is missing)")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModelForCausalLM.from_pretrained(
         folder,
@@ -378,4 +407,4 @@ def load(folder: Path, device: str = "auto", dtype: str = "float32") -> Language
         local_files_only=True,
         attn_implementation="eager",
     )
-    return LanguageModel(adapt(model.to(device)), tokenizer)
+    return LanguageModel(adapt(model.to(kind_of_device(device))), tokenizer)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download, try_to_load_from_cache
+from huggingface_hub import hf_hub_download, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -23,6 +24,7 @@ from huggingface_hub.errors import (
 )
 
 from dkn.errors import UserError
+from dkn.families import require_family_of
 from dkn.io import write_json
 from dkn.provenance import provenance, sha256
 
@@ -30,7 +32,7 @@ PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
 def require_model_folder(folder: Path) -> None:
-    """A folder in Hugging Face's layout with safetensors weights, or an error that says what is missing."""
+    """A folder in Hugging Face's layout with safetensors of a supported family, or an error that says what is wrong."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such model folder")
     if not (folder / "config.json").is_file():
@@ -39,6 +41,7 @@ def require_model_folder(folder: Path) -> None:
         raise UserError(f"{folder}: no .safetensors weights here; other formats are not read, since they can run code")
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         raise UserError(f"{folder}: no tokenizer here (tokenizer.json, tokenizer.model or vocab.json)")
+    require_family_of(folder / "config.json", str(folder))
 
 
 def link_folder(source: Path, target: Path) -> None:
@@ -80,12 +83,18 @@ def hub_snapshot(repo: str, revision: str) -> Path:
 
 
 def check_hub(repo: str, revision: str) -> None:
-    """Raise now what ``hub_snapshot`` would raise later; asks the hub for one file's header at most."""
-    try:
-        if not isinstance(try_to_load_from_cache(repo, "config.json", revision=revision), str):
-            get_hf_file_metadata(hf_hub_url(repo, "config.json", revision=revision), timeout=10)
-    except Exception as error:  # as above
-        raise _hub_problem(repo, revision, error) from None
+    """Raise now what ``hub_snapshot`` would raise later, or an unsupported family; fetches config.json at most.
+
+    It is fetched beside the cache: one that lies in the cache says that the rest of the model does too.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            config = try_to_load_from_cache(repo, "config.json", revision=revision)
+            if not isinstance(config, str):
+                config = hf_hub_download(repo, "config.json", revision=revision, local_dir=folder, etag_timeout=10)
+        except Exception as error:  # as above
+            raise _hub_problem(repo, revision, error) from None
+        require_family_of(Path(config), f"{repo} @ {revision}")
 
 
 def download_wheel(package: str, version: str, checksum: str, folder: Path) -> Path:

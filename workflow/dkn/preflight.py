@@ -22,6 +22,12 @@ def put_interpreter_first() -> None:
     os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", "")])
 
 
+def pass_to_jobs(study: Study) -> None:
+    """What says how jobs run, not what they compute: as parameters of rules, a change would rerun everything."""
+    os.environ["DKN_JOBS_PER_GPU"] = str(study.compute.jobs_per_gpu)
+    os.environ["DKN_CACHE"] = study.cache or ""
+
+
 def facts_locations(study: Study, resources: Path) -> list[str]:
     """The study's fact sources as command-line values, ``LOCATION`` or ``LOCATION#sha256=HEX``."""
     locations = []

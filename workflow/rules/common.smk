@@ -11,7 +11,14 @@ from dkn.config import parse_config
 from dkn.errors import UserError
 from dkn.experiments.registry import of_study
 from dkn.experiments.names import CLUSTERINGS, TESTED_CONTROL
-from dkn.preflight import check_facts, check_models, facts_locations, put_interpreter_first, template_files
+from dkn.preflight import (
+    check_facts,
+    check_models,
+    facts_locations,
+    pass_to_jobs,
+    put_interpreter_first,
+    template_files,
+)
 from dkn.provenance import code_files
 
 put_interpreter_first()
@@ -30,6 +37,7 @@ def or_stop(check, *arguments):
 
 
 STUDY = or_stop(parse_config, config)
+pass_to_jobs(STUDY)
 RESULTS = STUDY.results
 MODEL_FOLDER = f"{RESULTS}/{{model}}/model"
 MODELS = {model.name: model for model in STUDY.models}

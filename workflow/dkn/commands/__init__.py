@@ -1,1 +1,1 @@
-"""The stages: the only modules, with ``dkn.io`` and ``dkn.sources``, that touch files."""
+"""The stages: the only modules, with ``dkn.io``, ``dkn.cache`` and the two of sources, that touch files."""

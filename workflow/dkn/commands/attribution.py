@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from typer import Option
 
 from dkn.attribution import Attribution, AttributionSettings, attribute
+from dkn.cache import Entry, content_of
 from dkn.commands._flags import (
     BatchFlag,
     DeviceFlag,
@@ -24,10 +26,13 @@ from dkn.commands._flags import (
 from dkn.commands._shared import encoded, open_model, study_facts
 from dkn.encoding import batches
 from dkn.io import TableWriter, atomic_file, read_row_groups
+from dkn.language_models import kind_of_device
 from dkn.memory import RowBudget
 from dkn.progress import progress
 from dkn.provenance import provenance
 from dkn.tables import COMPLETENESS, SCORES
+
+KEPT = ("scores.parquet", "completeness.parquet")  # the tables' names in the cache
 
 
 def _scores(result: Attribution, floor: float) -> pd.DataFrame:
@@ -70,22 +75,29 @@ class Parts:
             if other != self.folder:
                 shutil.rmtree(other)
 
-    def _paths(self, number: int) -> tuple[Path, Path]:
+    def paths(self, number: int) -> tuple[Path, Path]:
+        """The two tables of a batch."""
         return self.folder / f"{number}.scores.parquet", self.folder / f"{number}.completeness.parquet"
 
     def done(self, number: int) -> bool:
         """Whether a batch is finished; its second table is written last."""
-        return self._paths(number)[1].is_file()
+        return self.paths(number)[1].is_file()
 
     def write(self, number: int, scores: list[pd.DataFrame], checks: list[pd.DataFrame]) -> None:
         """Store one batch, one row group per fact."""
-        for path, schema, frames in zip(self._paths(number), (SCORES, COMPLETENESS), (scores, checks), strict=True):
+        for path, schema, frames in zip(self.paths(number), (SCORES, COMPLETENESS), (scores, checks), strict=True):
             with atomic_file(path) as temporary, TableWriter(temporary, schema, self.record) as table:
                 for frame in frames:
                     table.append(frame)
 
-    def merge(self, count: int, output: Path, completeness: Path) -> int:
-        """Join all batches, a row group at a time, and remove them; how many facts missed the tolerance somewhere."""
+    def merge(self, pairs: Iterable[Sequence[Path]], output: Path, completeness: Path) -> int:
+        """Join pairs of tables, a row group at a time, and remove all parts.
+
+        Args:
+            pairs: scores and completeness of each batch, or of all facts.
+        Returns:
+            How many facts missed the tolerance somewhere.
+        """
         missed = 0
         with (
             atomic_file(output) as scores_path,
@@ -93,8 +105,8 @@ class Parts:
             TableWriter(scores_path, SCORES, self.record) as scores,
             TableWriter(checks_path, COMPLETENESS, self.record) as checks,
         ):
-            for number in range(count):
-                for path, table in zip(self._paths(number), (scores, checks), strict=True):
+            for pair in pairs:
+                for path, table in zip(pair, (scores, checks), strict=True):
                     for group in read_row_groups(path):
                         table.append(group)
                         missed += "converged" in group and not group["converged"].all()
@@ -120,21 +132,32 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    cache: Annotated[
+        Path | None, Option(envvar="DKN_CACHE", help="Folder of attributions to reuse and add to.")
+    ] = None,
 ) -> None:
     """Attribute every fact of the shard; one Parquet row group per fact, so memory does not grow with the shard."""
-    language_model = open_model(model, device, dtype, threads)
     settings = AttributionSettings(baseline, quadrature, nodes, tolerance, max_nodes)
     index, count = (int(part) for part in shard.split("-of-"))
     chosen = study_facts(facts, known, which).sort_index().iloc[index - 1 :: count]
-    groups = list(batches(list(encoded(language_model, chosen).values()), batch))
     stated = {**vars(settings), "floor": floor, "which": which, "shard": shard, "batch": batch, "dtype": dtype}
     record = provenance("attribution", stated, [model, facts, known])
     parts = Parts(output, record)
-    budget = RowBudget.for_model(language_model.adapter)
-    for number, group in enumerate(progress(groups, f"attribution {shard}", unit="batch")):
-        if not parts.done(number):
-            results = attribute(language_model.adapter, group, language_model.mask_token, settings, budget)
-            scores = [_scores(result, floor) for result in results]
-            parts.write(number, scores, [_completeness(result, tolerance) for result in results])
-    missed = parts.merge(len(groups), output, completeness)
+    entry = Entry(cache, content_of(record, model, chosen, kind_of_device(device))) if cache else None
+    kept = entry.find(*KEPT) if entry else None
+    if kept:
+        missed = parts.merge([kept], output, completeness)
+        print(f"{len(chosen)} facts taken from the cache: {kept[0].parent}")
+    else:
+        language_model = open_model(model, device, dtype, threads)
+        groups = list(batches(list(encoded(language_model, chosen).values()), batch))
+        budget = RowBudget.for_model(language_model.adapter)
+        for number, group in enumerate(progress(groups, f"attribution {shard}", unit="batch")):
+            if not parts.done(number):
+                results = attribute(language_model.adapter, group, language_model.mask_token, settings, budget)
+                scores = [_scores(result, floor) for result in results]
+                parts.write(number, scores, [_completeness(result, tolerance) for result in results])
+        missed = parts.merge(map(parts.paths, range(len(groups))), output, completeness)
+        if entry:
+            entry.keep(dict(zip(KEPT, (output, completeness), strict=True)))
     print(f"{len(chosen)} facts attributed; completeness error above {tolerance:g} somewhere in {missed} of them")
