@@ -83,6 +83,27 @@ def of_groupings(path, groupings=GROUPINGS):
     return [f"{RESULTS}/{{model}}/{path}".replace("GROUPING", grouping) for grouping in groupings]
 
 
+# The report's categories; it lists them by name, hence the numbers.
+VERDICTS = "1. Verdicts"
+PAPER = "2. Beside the paper's numbers"
+DEGENERACY = "3. Degeneracy"
+STRUCTURE = "4. Neurons and their structure"
+ROBUSTNESS = "5. Robustness: suppression and enhancement"
+FACT_CHECKING_RESULTS = "6. Fact-checking"
+EVOLVABILITY = "7. Fine-tuning and overlap"
+SIZE = "8. Model size"
+SENSITIVITY = "9. Sensitivity to the settings"
+
+
+def figure(name, category, title):
+    """The outputs of a figure's rule; the PNG goes into the report, its caption is workflow/report/NAME.rst."""
+    files = {kind: f"{RESULTS}/figures/{name}.{kind}" for kind in ("pdf", "png", "csv")}
+    shown = report(
+        files["png"], caption=f"../report/{name}.rst", category=category, labels={"result": f"Figure: {title}"}
+    )
+    return {**files, "png": shown, "numbers": f"{RESULTS}/figures/{name}.rst"}
+
+
 def repeated(flag, values):
     """A flag with each of several values, for a command line."""
     return " ".join(f"{flag} {value}" for value in values)

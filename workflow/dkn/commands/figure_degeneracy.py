@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
+from dkn.captions import of_experiments
 from dkn.commands._figures import save
 from dkn.figures.degeneracy import draw, table
 from dkn.io import read_json
@@ -16,4 +17,4 @@ def main(
 ) -> None:
     """Draw from stored summaries."""
     summaries = [read_json(path) for path in summary]
-    save(draw(summaries), table(summaries), output)
+    save(draw(summaries), table(summaries), output, of_experiments(summaries))

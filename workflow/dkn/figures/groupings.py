@@ -6,6 +6,7 @@ groups of the same sizes. Below, the drop against the number of suppressed neuro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from dkn.captions import bullets, interval, sized
 from dkn.experiments.names import CONTROL, NTC, TESTED_CONTROL
 from dkn.figures.style import COLOURS, GREY, MARKERS, panels
 
@@ -158,3 +160,17 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
         "Suppressing some or all components of a fact, by grouping\n(mean over facts, 95 % bootstrap over subjects)"
     )
     return figure
+
+
+def caption(summaries: Sequence[dict[str, Any]]) -> str:
+    """The gap between full and partial drop of every grouping's components that pass the functional test."""
+    where = {"selection": "bdc", "metric": "drop", "kind": "gap"}
+    lines = []
+    for summary in sorted(summaries, key=lambda summary: summary["model"]):
+        for row in summary["estimates"]:
+            if row["grouping"] == summary["grouping"] and all(row[name] == value for name, value in where.items()):
+                number = interval(row["mean"], row["low"], row["high"], "drop")
+                lines.append(
+                    f"{summary['model']}, {summary['grouping']}: full minus partial drop {number}, {sized(row)}"
+                )
+    return bullets(lines)

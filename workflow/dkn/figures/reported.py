@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dkn.captions import bullets
 from dkn.figures.style import COLOURS, MARKERS, WIDTH, use_style
 
 ROW = 0.15  # inches of a quantity
@@ -74,3 +75,16 @@ def draw(frame: pd.DataFrame) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
+
+
+def caption(frame: pd.DataFrame) -> str:
+    """How many numbers of whom there are, and the first of them, by which a reader can find the scale."""
+    lines = []
+    for (kind, model), rows in frame.groupby(["kind", "model"], sort=False):
+        first = rows.iloc[0]
+        who = f"the paper's {model}" if kind == "reported" else f"{model}, this study's"
+        size = (
+            "" if kind == "reported" else f" ({first['low']:.3g} … {first['high']:.3g}), n = {first['facts']:.0f} facts"
+        )
+        lines.append(f"{who}: {len(rows)} numbers; {first['quantity']}: {first['value']:.3g}{size}")
+    return bullets(lines)

@@ -1,0 +1,98 @@
+"""What the captions of figures state in numbers, as reStructuredText; their words stand in workflow/report/*.rst."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dkn.claims import CLAIMS
+from dkn.complexity import METRICS
+
+PERCENT = ("drop", "accuracy", "regained", "share", "coverage")
+SETS = {
+    "dkn": "D",
+    "kn": "N",
+    "plm": "the model asked in words",
+    "all": "all parameters",
+    "random": "random neurons",
+    "random-matched": "random neurons as active",
+}
+GROUPS = {
+    "ntc": "NTC",
+    "random-partition": "random groups of the same sizes",
+    "random": "random groups that passed the same test",
+}
+PARTICULARS = ("metric", "kind", "query", "split", "part", "neurons", "wording")
+
+
+def escaped(text: str) -> str:
+    """Text without a meaning in reStructuredText: names of models and facts, queries with a star."""
+    return re.sub(r"([\\*_`|<>])", r"\\\1", text)
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list, an entry per line."""
+    return "".join(f"- {escaped(line)}\n" for line in lines) or "Nothing to state: no fact is left.\n"
+
+
+def sized(row: Mapping[str, Any]) -> str:
+    """How much a number rests on."""
+    subjects = row.get("subjects")
+    return f"n = {int(row['facts']):,} facts" + (f" of {int(subjects):,} subjects" if subjects is not None else "")
+
+
+def interval(mean: float, low: float | None, high: float | None, metric: str = "", unit: str = "%") -> str:
+    """A number with its interval, in per cent where its metric is a share; too few subjects give no interval."""
+    scale, unit = (100, f" {unit}") if metric in PERCENT else (1, "")
+    if low is None or high is None or low != low or high != high:
+        return f"{scale * mean:.3g}{unit} (no interval: too few subjects)"
+    return f"{scale * mean:.3g}{unit} ({scale * low:.3g} … {scale * high:.3g})"
+
+
+def contrast(row: Mapping[str, Any]) -> str:
+    """One difference in words: what minus what, by which metric, with interval and n."""
+    names = GROUPS if row["experiment"].startswith("degeneracy") else SETS
+    first, second = (names.get(row[side], row[side]) for side in ("first", "second"))
+    particulars = ", ".join(str(row[name]) for name in PARTICULARS if row.get(name) is not None)
+    number = interval(row["difference"], row["low"], row["high"], row["metric"], "points")
+    return f"{first} minus {second} ({row['experiment']}: {particulars}): {number}, {sized(row)}"
+
+
+def _matching(rows: Sequence[Mapping[str, Any]], where: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if all(row.get(name) == value for name, value in where.items())]
+
+
+def _of_experiment(summary: Mapping[str, Any]) -> list[str]:
+    model, experiment = summary["model"], summary["experiment"]
+    if summary.get("not_run"):
+        return [f"{model}, {experiment}: not run: {summary['not_run']}"]
+    lines = []
+    for metric in METRICS:
+        if metric.experiment == experiment:
+            for row in _matching(summary["estimates"], metric.where):
+                number = interval(row["mean"], row["low"], row["high"], metric.where["metric"])
+                lines.append(f"{model}, {metric.label}: {number}, {sized(row)}")
+    for claim in CLAIMS:
+        for evidence in claim.evidence:
+            if evidence.experiment == experiment:
+                found = _matching(summary["contrasts"], evidence.where)
+                named = ({**evidence.where, **row, "experiment": experiment} for row in found)
+                lines += [f"{model}, for {claim.name}: {contrast(row)}" for row in named]
+    return lines
+
+
+def of_experiments(summaries: Sequence[Mapping[str, Any]]) -> str:
+    """The main numbers of experiments: what complexity follows, and the differences that the claims ask for.
+
+    Args:
+        summaries: contents of ``summary.json`` files; those of one model are listed together.
+    """
+    models = dict.fromkeys(summary["model"] for summary in summaries)
+    return bullets(
+        line
+        for model in models
+        for summary in summaries
+        if summary["model"] == model
+        for line in _of_experiment(summary)
+    )

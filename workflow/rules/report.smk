@@ -1,0 +1,95 @@
+# The report: everything that is marked with `report(…)`, in one file that opens without a network.
+import shlex
+
+# One line makes a table part of the report: its category, its title, and what a reader must know to read it.
+TABLES = {
+    "verdicts": (VERDICTS, "the contrasts behind every verdict", "p is adjusted over all contrasts of a model (Holm)."),
+    "reported": (PAPER, "the paper's numbers beside this study's", "The paper states no intervals."),
+    "funnel": (
+        STRUCTURE,
+        "facts left at every step",
+        "Counts of facts; a step counts the facts that satisfy it alone.",
+    ),
+}
+
+
+rule table_page:
+    input:
+        table=f"{RESULTS}/tables/{{table}}.md",
+        code=code("table-page"),
+    output:
+        report(
+            f"{RESULTS}/tables/{{table}}.html",
+            caption="../report/table.rst",
+            category=lambda wildcards: TABLES[wildcards.table][0],
+            labels=lambda wildcards: {"result": f"Table: {TABLES[wildcards.table][1]}"},
+        ),
+    log:
+        f"{RESULTS}/logs/table_page_{{table}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_page_{{table}}.tsv"
+    wildcard_constraints:
+        table="|".join(TABLES),
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        title=lambda wildcards: TABLES[wildcards.table][1],
+        note=lambda wildcards: TABLES[wildcards.table][2],
+    message:
+        "Writing table {wildcards.table} as a page"
+    shell:
+        "python -m dkn table-page --table {input.table} --title {params.title:q} --note {params.note:q}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+def same_study():
+    """Flags by which another Snakemake reads the configuration that this one was given."""
+    settings = {
+        "--configfile": workflow.config_settings.configfiles,
+        "--config": workflow.config_settings.config_args or [],
+        "--set-scatter": [f"{name}={count}" for name, count in workflow.resource_settings.overwrite_scatter.items()],
+    }
+    flags = ["--snakefile", workflow.main_snakefile, "--profile", "none", "--workflow-profile", "none"]
+    return shlex.join([*flags, *(str(part) for flag, values in settings.items() if values for part in (flag, *values))])
+
+
+localrules:
+    make_report,
+
+
+# A block of Python, so that it runs in Snakemake's own environment: it calls Snakemake, which the others do not have.
+rule make_report:
+    input:
+        rules.figures.input,
+        rules.tables.input,
+        rules.verdicts.input,
+        rules.complexity.input,
+        rules.reported.input,
+        pages=expand(rules.table_page.output, table=TABLES),
+        captions=sorted(str(path) for path in (WORKFLOW / "report").glob("*.rst")),
+    output:
+        f"{RESULTS}/report.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        study=same_study(),
+    message:
+        "Building the report"
+    run:
+        shell(
+            "python -m snakemake {params.study} --cores 1 --nolock --rerun-incomplete --report {output}"
+            " {rule} > {log} 2>&1"
+        )
+
+
+rule report:
+    input:
+        rules.make_report.output,
