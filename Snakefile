@@ -24,6 +24,7 @@ include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/end.smk"
 
 
 rule all:

@@ -34,6 +34,7 @@ def _table(lines: list[str]) -> str:
 
 def page(markdown: str, title: str, note: str) -> str:
     """A page with a title, a note, and the tables and paragraphs of a text in Markdown, in their order."""
+    title = title[:1].upper() + title[1:]
     parts = []
     for block in re.split(r"\n\s*\n", markdown.strip()):
         lines = block.strip().splitlines()

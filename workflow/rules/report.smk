@@ -70,6 +70,7 @@ rule make_report:
         rules.reported.input,
         pages=expand(rules.table_page.output, table=TABLES),
         captions=sorted(str(path) for path in (WORKFLOW / "report").glob("*.rst")),
+        style=WORKFLOW / "report" / "style.css",
     output:
         f"{RESULTS}/report.html",
     log:
@@ -85,8 +86,8 @@ rule make_report:
         "Building the report"
     run:
         shell(
-            "python -m snakemake {params.study} --cores 1 --nolock --rerun-incomplete --report {output}"
-            " {rule} > {log} 2>&1"
+            "python -m snakemake {params.study} --cores 1 --nolock --rerun-incomplete"
+            " --report {output} --report-stylesheet {input.style} {rule} > {log} 2>&1"
         )
 
 

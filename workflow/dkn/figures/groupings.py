@@ -166,7 +166,7 @@ def caption(summaries: Sequence[dict[str, Any]]) -> str:
     """The gap between full and partial drop of every grouping's components that pass the functional test."""
     where = {"selection": "bdc", "metric": "drop", "kind": "gap"}
     lines = []
-    for summary in sorted(summaries, key=lambda summary: summary["model"]):
+    for summary in sorted(summaries, key=lambda summary: str(summary["model"])):
         for row in summary["estimates"]:
             if row["grouping"] == summary["grouping"] and all(row[name] == value for name, value in where.items()):
                 number = interval(row["mean"], row["low"], row["high"], "drop")

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dkn.captions import bullets, contrast, interval, sized
+from dkn.captions import bullets, contrast, escaped, interval, sized
 from dkn.figures.style import use_style
 
 # Colour, and a sign that grey print and colour-blind readers have too.
@@ -87,7 +87,14 @@ def _decisive(row: Mapping[str, Any]) -> str:
 
 
 def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
-    """The verdicts with the contrast that decides each."""
-    return bullets(
-        f"{row['claim']}, {row['model'] or WHOLE_STUDY}: {row['verdict']}. {_decisive(row)}" for row in verdicts
-    )
+    """How many claims hold in each model, and for each claim its verdicts with the contrast that decides."""
+    counts = []
+    for model in dict.fromkeys(row["model"] for row in verdicts if row["model"]):
+        own = [row["verdict"] for row in verdicts if row["model"] == model]
+        counts.append(f"{model}: of {len(own)} claims " + ", ".join(f"{own.count(look)} {look}" for look in LOOKS))
+    parts = [bullets(counts)]
+    for name, text in sorted({(row["claim"], row["text"]) for row in verdicts}):
+        rows = (row for row in verdicts if row["claim"] == name)
+        parts.append(f"**{name}**: {escaped(text)}.\n")
+        parts.append(bullets(f"{row['model'] or WHOLE_STUDY}: {row['verdict']}. {_decisive(row)}" for row in rows))
+    return "\n".join(parts)
