@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-from dkn.claims import CLAIMS
-from dkn.complexity import METRICS
 
 PERCENT = ("drop", "accuracy", "regained", "share", "coverage")
 SETS = {
@@ -57,42 +54,3 @@ def contrast(row: Mapping[str, Any]) -> str:
     particulars = ", ".join(str(row[name]) for name in PARTICULARS if row.get(name) is not None)
     number = interval(row["difference"], row["low"], row["high"], row["metric"], "points")
     return f"{first} minus {second} ({row['experiment']}: {particulars}): {number}, {sized(row)}"
-
-
-def _matching(rows: Sequence[Mapping[str, Any]], where: Mapping[str, str]) -> list[Mapping[str, Any]]:
-    return [row for row in rows if all(row.get(name) == value for name, value in where.items())]
-
-
-def _of_experiment(summary: Mapping[str, Any]) -> list[str]:
-    model, experiment = summary["model"], summary["experiment"]
-    if summary.get("not_run"):
-        return [f"{model}, {experiment}: not run: {summary['not_run']}"]
-    lines = []
-    for metric in METRICS:
-        if metric.experiment == experiment:
-            for row in _matching(summary["estimates"], metric.where):
-                number = interval(row["mean"], row["low"], row["high"], metric.where["metric"])
-                lines.append(f"{model}, {metric.label}: {number}, {sized(row)}")
-    for claim in CLAIMS:
-        for evidence in claim.evidence:
-            if evidence.experiment == experiment:
-                found = _matching(summary["contrasts"], evidence.where)
-                named = ({**evidence.where, **row, "experiment": experiment} for row in found)
-                lines += [f"{model}, for {claim.name}: {contrast(row)}" for row in named]
-    return lines
-
-
-def of_experiments(summaries: Sequence[Mapping[str, Any]]) -> str:
-    """The main numbers of experiments: what complexity follows, and the differences that the claims ask for.
-
-    Args:
-        summaries: contents of ``summary.json`` files; those of one model are listed together.
-    """
-    models = dict.fromkeys(summary["model"] for summary in summaries)
-    return bullets(
-        line
-        for model in models
-        for summary in summaries
-        if summary["model"] == model
-        for line in _of_experiment(summary)
-    )

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.captions import of_experiments
 from dkn.commands._figures import save
 from dkn.figures.degeneracy import draw, table
+from dkn.headlines import of_experiments
 from dkn.io import read_json
 
 
