@@ -36,6 +36,8 @@ rule all:
         rules.complexity.input,
         rules.reported.input,
         rules.report.input,
+    message:
+        "The study is complete"
 
 
 rule facts:

@@ -1,5 +1,6 @@
 # Helpers that all rules share; no rule here.
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -112,3 +113,14 @@ def repeated(flag, values):
 def optional(flag, value):
     """A flag with its value, or nothing where the value is null."""
     return "" if value is None else f"{flag} {value}"
+
+
+def same_study():
+    """Flags by which another Snakemake reads the configuration that this one was given."""
+    settings = {
+        "--configfile": workflow.config_settings.configfiles,
+        "--config": workflow.config_settings.config_args or [],
+        "--set-scatter": [f"{name}={count}" for name, count in workflow.resource_settings.overwrite_scatter.items()],
+    }
+    flags = ["--snakefile", workflow.main_snakefile, "--profile", "none", "--workflow-profile", "none"]
+    return shlex.join([*flags, *(str(part) for flag, values in settings.items() if values for part in (flag, *values))])

@@ -1,5 +1,4 @@
 # The report: everything that is marked with `report(…)`, in one file that opens without a network.
-import shlex
 
 # One line makes a table part of the report: its category, its title, and what a reader must know to read it.
 TABLES = {
@@ -43,17 +42,6 @@ rule table_page:
     shell:
         "python -m dkn table-page --table {input.table} --title {params.title:q} --note {params.note:q}"
         " --output {output} 2>&1 | tee {log}"
-
-
-def same_study():
-    """Flags by which another Snakemake reads the configuration that this one was given."""
-    settings = {
-        "--configfile": workflow.config_settings.configfiles,
-        "--config": workflow.config_settings.config_args or [],
-        "--set-scatter": [f"{name}={count}" for name, count in workflow.resource_settings.overwrite_scatter.items()],
-    }
-    flags = ["--snakefile", workflow.main_snakefile, "--profile", "none", "--workflow-profile", "none"]
-    return shlex.join([*flags, *(str(part) for flag, values in settings.items() if values for part in (flag, *values))])
 
 
 localrules:
