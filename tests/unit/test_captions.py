@@ -97,6 +97,8 @@ def test_an_experiment_that_was_not_run_says_so() -> None:
         "estimates": [],
         "contrasts": [],
     }
+    empty = {**summary, "not_run": None, "estimates": [{"neuron_set": "kn"}]}
+    assert "accuracy on new facts: no fact to measure it on, n = 0 facts" in of_experiments([empty])
     assert of_experiments([summary]) == "- m, fine-tuning-dkn: not run: 2 new facts\n"
     assert "Nothing" in of_experiments([])
 
@@ -138,6 +140,8 @@ def test_captions_of_tables_take_the_right_rows() -> None:
     own, control = ({**gap, "grouping": name} for name in ("ntc", "random"))
     said = groupings.caption([{"model": "m", "grouping": "ntc", "estimates": [own, control, {**own, "kind": "full"}]}])
     assert said == "- m, ntc: full minus partial drop 20 % (10 … 30), n = 1,234 facts of 56 subjects\n"
+    said = groupings.caption([{"model": "m", "grouping": "ntc", "estimates": [control]}])
+    assert said == "- m, ntc: full minus partial drop without a degenerate fact, n = 0 facts\n"
     paper = {"kind": "reported", "model": "GPT-2", "quantity": "drop", "value": 9.0}
     ours = {"kind": "this study", "model": "m", "quantity": "drop", "value": 2.0, "low": 1.0, "high": 3.0, "facts": 7}
     said = reported.caption(pd.DataFrame([paper, ours]))

@@ -25,7 +25,7 @@ PARTICULARS = ("metric", "kind", "query", "split", "part", "neurons", "wording")
 
 def escaped(text: str) -> str:
     """Text without a meaning in reStructuredText: names of models and facts, queries with a star."""
-    return re.sub(r"([\\*_`|<>])", r"\\\1", text)
+    return re.sub(r"([\\*_`|])", r"\\\1", text)
 
 
 def bullets(lines: Iterable[str]) -> str:

@@ -21,9 +21,12 @@ def _of_experiment(summary: Mapping[str, Any]) -> list[str]:
     lines = []
     for metric in METRICS:
         if metric.experiment == experiment:
-            for row in _matching(summary["estimates"], metric.where):
+            found = _matching(summary["estimates"], metric.where)
+            for row in found:
                 number = interval(row["mean"], row["low"], row["high"], metric.where["metric"])
                 lines.append(f"{model}, {metric.label}: {number}, {sized(row)}")
+            if not found:
+                lines.append(f"{model}, {metric.label}: no fact to measure it on, n = 0 facts")
     for claim in CLAIMS:
         for evidence in claim.evidence:
             if evidence.experiment == experiment:

@@ -7,7 +7,7 @@ from typer import Option
 
 from dkn.commands._flags import OutputFlag
 from dkn.io import atomic_file
-from dkn.pages import page
+from dkn.table_pages import page
 
 
 def main(

@@ -164,13 +164,11 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
 
 def caption(summaries: Sequence[dict[str, Any]]) -> str:
     """The gap between full and partial drop of every grouping's components that pass the functional test."""
-    where = {"selection": "bdc", "metric": "drop", "kind": "gap"}
     lines = []
     for summary in sorted(summaries, key=lambda summary: str(summary["model"])):
-        for row in summary["estimates"]:
-            if row["grouping"] == summary["grouping"] and all(row[name] == value for name, value in where.items()):
-                number = interval(row["mean"], row["low"], row["high"], "drop")
-                lines.append(
-                    f"{summary['model']}, {summary['grouping']}: full minus partial drop {number}, {sized(row)}"
-                )
+        where = {"selection": "bdc", "metric": "drop", "kind": "gap", "grouping": summary["grouping"]}
+        found = [row for row in summary["estimates"] if all(row[name] == value for name, value in where.items())]
+        about = f"{summary['model']}, {summary['grouping']}: full minus partial drop"
+        numbers = [f"{interval(row['mean'], row['low'], row['high'], 'drop')}, {sized(row)}" for row in found]
+        lines += [f"{about} {number}" for number in numbers or ["without a degenerate fact, n = 0 facts"]]
     return bullets(lines)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dkn.captions import bullets
+from dkn.captions import bullets, interval
 from dkn.figures.style import COLOURS, MARKERS, WIDTH, use_style
 
 ROW = 0.15  # inches of a quantity
@@ -82,9 +82,10 @@ def caption(frame: pd.DataFrame) -> str:
     lines = []
     for (kind, model), rows in frame.groupby(["kind", "model"], sort=False):
         first = rows.iloc[0]
-        who = f"the paper's {model}" if kind == "reported" else f"{model}, this study's"
-        size = (
-            "" if kind == "reported" else f" ({first['low']:.3g} … {first['high']:.3g}), n = {first['facts']:.0f} facts"
-        )
-        lines.append(f"{who}: {len(rows)} numbers; {first['quantity']}: {first['value']:.3g}{size}")
+        if kind == "reported":
+            who, number = f"the paper's {model}", f"{first['value']:.3g}"
+        else:
+            who = f"{model}, this study's"
+            number = f"{interval(first['value'], first['low'], first['high'])}, n = {first['facts']:.0f} facts"
+        lines.append(f"{who}: {len(rows)} numbers; {first['quantity']}: {number}")
     return bullets(lines)

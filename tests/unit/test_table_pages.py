@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from dkn.pages import page
+from dkn.table_pages import page
 
 MARKDOWN = """Two models.
 
