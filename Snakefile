@@ -7,6 +7,9 @@ min_version("9.27")
 configfile: f"{workflow.basedir}/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/facts.smk"
 include: "workflow/rules/models.smk"
@@ -20,6 +23,8 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/end.smk"
 
 
 rule all:
@@ -30,6 +35,9 @@ rule all:
         rules.verdicts.input,
         rules.complexity.input,
         rules.reported.input,
+        rules.report.input,
+    message:
+        "The study is complete"
 
 
 rule facts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -45,12 +46,15 @@ FIGURES += ["suppression", "enhancement", "fact_checking", "overlap", "fine_tuni
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_has_its_three_files_and_shows_something(study: Checkout, name: str) -> None:
+def test_every_figure_has_its_files_and_shows_something(study: Checkout, name: str) -> None:
     figures = study.path / "results" / "figures"
     assert (figures / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     image = imread(figures / f"{name}.png")
     assert min(image.shape[:2]) > 400
     assert image.std() > 0.05
+    numbers = (figures / f"{name}.rst").read_text()
+    assert "n = " in numbers or name in ("funnel", "reported"), "a caption says how many facts"
+    assert all(model in numbers for model in MODELS)
     frame = pd.read_csv(figures / f"{name}.csv")
     others = {"reported": {"GPT-2", "LLaMA2-7b"}, "verdicts": {"all models"}}
     assert set(frame["model"]) == set(MODELS) | others.get(name, set())
@@ -66,6 +70,20 @@ def test_every_table_has_its_three_files_and_all_models(study: Checkout, name: s
     assert set(pd.read_csv(path)["model"]) >= set(MODELS)
     for text in (path.with_suffix(".md").read_text(), path.with_suffix(".tex").read_text()):
         assert all(model in text for model in MODELS)
+
+
+def test_the_report_was_made_with_every_figure_its_words_and_numbers(study: Checkout) -> None:
+    """``all`` builds it from the very study; the numbers of the captions are those beside the figures."""
+    text = (study.path / "results" / "report.html").read_text()
+    for name in FIGURES:
+        assert f'"results/figures/{name}.png": {{' in text
+        number = re.search(
+            r"n = [\d,]+ facts? of \d+", (study.path / "results" / "figures" / f"{name}.rst").read_text()
+        )
+        assert number is None or number[0] in text
+    assert all(f'"results/tables/{name}.html": {{' in text for name in [*TABLES, "verdicts"])
+    assert "Models of this study: gpt2-short, llama-short" in text, "the configuration that this study was given"
+    assert "system-message" not in text, "captions without errors"
 
 
 def test_every_claim_has_a_verdict_and_every_experiment_its_evidence(study: Checkout) -> None:
@@ -219,8 +237,8 @@ def test_an_edit_reruns_what_it_touches_and_nothing_else(study: Checkout) -> Non
     (library / "attribution.py").touch()
     assert study.planned() == set()
     append(library / "figures" / "persistence.py", "\n# an edit\n")
-    assert study.planned() == {"figure_persistence"}
-    result = study.run("results/figures/persistence.pdf")
+    assert study.planned() == {"figure_persistence", "make_report"}
+    result = study.run("report")
     assert result.returncode == 0, result.stdout
     assert study.planned() == set()
     original = (library / "attribution.py").read_text()

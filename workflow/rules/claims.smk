@@ -61,6 +61,27 @@ rule make_verdicts:
         " --output {output} 2>&1 | tee {log}"
 
 
+rule table_verdicts:
+    input:
+        verdicts=rules.make_verdicts.output,
+        code=code("table-verdicts"),
+    output:
+        multiext(f"{RESULTS}/tables/verdicts", csv=".csv", markdown=".md", latex=".tex"),
+    log:
+        f"{RESULTS}/logs/table_verdicts.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_verdicts.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    message:
+        "Listing the contrasts behind every verdict"
+    shell:
+        "python -m dkn table-verdicts --verdicts {input.verdicts} --output {output.csv} 2>&1 | tee {log}"
+
+
 rule table_reported:
     input:
         reported=Path(workflow.basedir) / "resources" / "reported_results.yaml",
@@ -118,7 +139,7 @@ rule figure_complexity:
         complexity=rules.make_complexity.output,
         code=code("figure-complexity"),
     output:
-        multiext(f"{RESULTS}/figures/complexity", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("complexity", SIZE, "main numbers against model size"),
     log:
         f"{RESULTS}/logs/figure_complexity.log",
     benchmark:
@@ -139,7 +160,7 @@ rule figure_reported:
         table=rules.table_reported.output.csv,
         code=code("figure-reported"),
     output:
-        multiext(f"{RESULTS}/figures/reported", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("reported", PAPER, "the paper's numbers beside this study's"),
     log:
         f"{RESULTS}/logs/figure_reported.log",
     benchmark:
@@ -160,7 +181,7 @@ rule figure_verdicts:
         verdicts=rules.make_verdicts.output,
         code=code("figure-verdicts"),
     output:
-        multiext(f"{RESULTS}/figures/verdicts", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("verdicts", VERDICTS, "every claim against every model"),
     log:
         f"{RESULTS}/logs/figure_verdicts.log",
     benchmark:
@@ -179,6 +200,7 @@ rule figure_verdicts:
 rule verdicts:
     input:
         rules.make_verdicts.output,
+        rules.table_verdicts.output,
         rules.figure_verdicts.output,
 
 

@@ -1,5 +1,6 @@
 # Helpers that all rules share; no rule here.
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -91,6 +92,27 @@ def of_groupings(path, groupings=GROUPINGS):
     return [f"{RESULTS}/{{model}}/{path}".replace("GROUPING", grouping) for grouping in groupings]
 
 
+# The report's categories; it lists them by name, hence the numbers.
+VERDICTS = "1. Verdicts"
+PAPER = "2. Beside the paper's numbers"
+DEGENERACY = "3. Degeneracy"
+STRUCTURE = "4. Neurons and their structure"
+ROBUSTNESS = "5. Robustness: suppression and enhancement"
+FACT_CHECKING_RESULTS = "6. Fact-checking"
+EVOLVABILITY = "7. Fine-tuning and overlap"
+SIZE = "8. Model size"
+SENSITIVITY = "9. Sensitivity to the settings"
+
+
+def figure(name, category, title):
+    """The outputs of a figure's rule; the PNG goes into the report, its caption is workflow/report/NAME.rst."""
+    files = {kind: f"{RESULTS}/figures/{name}.{kind}" for kind in ("pdf", "png", "csv")}
+    shown = report(
+        files["png"], caption=f"../report/{name}.rst", category=category, labels={"result": f"Figure: {title}"}
+    )
+    return {**files, "png": shown, "numbers": f"{RESULTS}/figures/{name}.rst"}
+
+
 def repeated(flag, values):
     """A flag with each of several values, for a command line."""
     return " ".join(f"{flag} {value}" for value in values)
@@ -99,3 +121,14 @@ def repeated(flag, values):
 def optional(flag, value):
     """A flag with its value, or nothing where the value is null."""
     return "" if value is None else f"{flag} {value}"
+
+
+def same_study():
+    """Flags by which another Snakemake reads the configuration that this one was given."""
+    settings = {
+        "--configfile": workflow.config_settings.configfiles,
+        "--config": workflow.config_settings.config_args or [],
+        "--set-scatter": [f"{name}={count}" for name, count in workflow.resource_settings.overwrite_scatter.items()],
+    }
+    flags = ["--snakefile", workflow.main_snakefile, "--profile", "none", "--workflow-profile", "none"]
+    return shlex.join([*flags, *(str(part) for flag, values in settings.items() if values for part in (flag, *values))])

@@ -1,4 +1,4 @@
-# Figures: each a target of its own, from stored records only, as PDF, PNG and the CSV of what it shows.
+# Figures: each a target of its own, from stored records only, as PDF, PNG, the CSV of what it shows and its numbers.
 
 
 rule figure_degeneracy:
@@ -6,7 +6,7 @@ rule figure_degeneracy:
         summaries=expand(f"{RESULTS}/{{model}}/experiments/degeneracy-ntc/summary.json", model=MODELS),
         code=code("figure-degeneracy"),
     output:
-        multiext(f"{RESULTS}/figures/degeneracy", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("degeneracy", DEGENERACY, "drop against the number of suppressed components"),
     log:
         f"{RESULTS}/logs/figure_degeneracy.log",
     benchmark:
@@ -29,7 +29,7 @@ rule figure_groupings:
         summaries=expand(rules.summary_degeneracy.output.summaries, model=MODELS),
         code=code("figure-groupings"),
     output:
-        multiext(f"{RESULTS}/figures/groupings", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("groupings", DEGENERACY, "NTC beside the other groupings and the controls"),
     log:
         f"{RESULTS}/logs/figure_groupings.log",
     benchmark:
@@ -57,7 +57,7 @@ rule figure_persistence:
         components=expand(f"{RESULTS}/{{model}}/components/ntc.parquet", model=MODELS),
         code=code("figure-persistence"),
     output:
-        multiext(f"{RESULTS}/figures/persistence", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("persistence", STRUCTURE, "persistence diagram and barcode of one fact"),
     log:
         f"{RESULTS}/logs/figure_persistence.log",
     benchmark:
@@ -87,7 +87,7 @@ rule figure_kn_graph:
         components=expand(f"{RESULTS}/{{model}}/components/ntc.parquet", model=MODELS),
         code=code("figure-kn-graph"),
     output:
-        multiext(f"{RESULTS}/figures/kn_graph", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("kn_graph", STRUCTURE, "knowledge neurons of one fact, across layers"),
     log:
         f"{RESULTS}/logs/figure_kn_graph.log",
     benchmark:
@@ -115,7 +115,7 @@ rule figure_component_sizes:
         components=expand(f"{RESULTS}/{{model}}/components/ntc.parquet", model=MODELS),
         code=code("figure-component-sizes"),
     output:
-        multiext(f"{RESULTS}/figures/component_sizes", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("component_sizes", STRUCTURE, "sizes of components"),
     log:
         f"{RESULTS}/logs/figure_component_sizes.log",
     benchmark:
@@ -143,7 +143,7 @@ rule figure_funnel:
         funnel=f"{RESULTS}/tables/funnel.csv",
         code=code("figure-funnel"),
     output:
-        multiext(f"{RESULTS}/figures/funnel", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("funnel", STRUCTURE, "facts left at every step"),
     log:
         f"{RESULTS}/logs/figure_funnel.log",
     benchmark:
@@ -164,7 +164,7 @@ rule figure_suppression:
         summaries=rules.suppression.input,
         code=code("figure-perturbation"),
     output:
-        multiext(f"{RESULTS}/figures/suppression", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("suppression", ROBUSTNESS, "suppressed neurons, on the query and on perturbed ones"),
     log:
         f"{RESULTS}/logs/figure_suppression.log",
     benchmark:
@@ -187,7 +187,7 @@ rule figure_enhancement:
         summaries=rules.enhancement.input,
         code=code("figure-perturbation"),
     output:
-        multiext(f"{RESULTS}/figures/enhancement", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("enhancement", ROBUSTNESS, "enhanced neurons, on the query and on perturbed ones"),
     log:
         f"{RESULTS}/logs/figure_enhancement.log",
     benchmark:
@@ -211,7 +211,7 @@ rule figure_fact_checking:
         records=expand(f"{FACT_CHECKING}{{detector}}/records.parquet", model=MODELS, detector=("dkn", "kn", "plm")),
         code=code("figure-fact-checking"),
     output:
-        multiext(f"{RESULTS}/figures/fact_checking", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("fact_checking", FACT_CHECKING_RESULTS, "true statements told from false ones"),
     log:
         f"{RESULTS}/logs/figure_fact_checking.log",
     benchmark:
@@ -236,7 +236,7 @@ rule figure_overlap:
         summaries=expand(rules.summary_overlap.output, model=MODELS),
         code=code("figure-overlap"),
     output:
-        multiext(f"{RESULTS}/figures/overlap", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("overlap", EVOLVABILITY, "where full fine-tuning changes neurons, and where D is"),
     log:
         f"{RESULTS}/logs/figure_overlap.log",
     benchmark:
@@ -260,7 +260,7 @@ rule figure_fine_tuning:
         trainings=expand(rules.experiment_fine_tuning.output.training, model=MODELS, subset=TUNED),
         code=code("figure-fine-tuning"),
     output:
-        multiext(f"{RESULTS}/figures/fine_tuning", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("fine_tuning", EVOLVABILITY, "new, old and paraphrased questions, by what was trained"),
     log:
         f"{RESULTS}/logs/figure_fine_tuning.log",
     benchmark:

@@ -30,7 +30,7 @@ rule experiment_perturbation:
         batch=STUDY.compute.batch,
         compute=compute,
     message:
-        "{wildcards.setting} of {wildcards.site} on original and perturbed queries of {wildcards.model}"
+        "Running {wildcards.setting} of {wildcards.site} on original and perturbed queries of {wildcards.model}"
     shell:
         "python -m dkn experiment-perturbation --model {input.model} --facts {input.facts} --known {input.known}"
         " --neurons {input.neurons} --components {input.components} --setting {wildcards.setting}"

@@ -51,7 +51,7 @@ rule sensitivity_records:
         batch=STUDY.compute.batch,
         compute=compute,
     message:
-        "Degeneracy of {wildcards.model} at KN fraction {wildcards.fraction}, quantile {wildcards.quantile}"
+        "Measuring degeneracy of {wildcards.model} at KN fraction {wildcards.fraction}, quantile {wildcards.quantile}"
     shell:
         "python -m dkn sensitivity --model {input.model} --model-name {wildcards.model} --facts {input.facts}"
         " --known {input.known} {params.scores} --which {params.which} --fraction {params.point[fraction]}"
@@ -100,7 +100,7 @@ rule figure_sensitivity:
         table=rules.table_sensitivity.output.csv,
         code=code("figure-sensitivity"),
     output:
-        multiext(f"{RESULTS}/figures/sensitivity", pdf=".pdf", png=".png", csv=".csv"),
+        **figure("sensitivity", SENSITIVITY, "gap and coverage over the grid of settings"),
     log:
         f"{RESULTS}/logs/figure_sensitivity.log",
     benchmark:

@@ -8,7 +8,7 @@ from typer import Option
 
 from dkn.commands._figures import save
 from dkn.commands._flags import PdfFlag
-from dkn.figures.complexity import draw
+from dkn.figures.complexity import caption, draw
 from dkn.io import read_json
 
 
@@ -16,4 +16,4 @@ def main(complexity: Annotated[Path, Option(help="complexity.json")], output: Pd
     """Draw from the stored table."""
     content = read_json(complexity)
     frame = pd.DataFrame(content["rows"])
-    save(draw(frame, content["note"]), frame, output)
+    save(draw(frame, content["note"]), frame, output, caption(frame, content["note"]))

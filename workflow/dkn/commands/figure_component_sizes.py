@@ -7,7 +7,7 @@ from typer import Option
 
 from dkn.commands._figures import save
 from dkn.commands._flags import FactsFlag, FoldersFlag, PdfFlag, SeedFlag
-from dkn.figures.component_sizes import draw, measured, shares
+from dkn.figures.component_sizes import caption, draw, measured, shares
 from dkn.io import read_table
 from dkn.tables import COMPONENTS, FACTS, KNOWLEDGE_NEURONS
 
@@ -29,4 +29,4 @@ def main(
         sizes = measured(components, neurons, subjects)
         tables.append(shares(folder.name, sizes, resamples, confidence, seed))
     table = pd.concat(tables, ignore_index=True)
-    save(draw(table, [folder.name for folder in model]), table, output)
+    save(draw(table, [folder.name for folder in model]), table, output, caption(table))

@@ -7,6 +7,7 @@ from typer import Option
 
 from dkn.commands._figures import save
 from dkn.figures.degeneracy import draw, table
+from dkn.headlines import of_experiments
 from dkn.io import read_json
 
 
@@ -16,4 +17,4 @@ def main(
 ) -> None:
     """Draw from stored summaries."""
     summaries = [read_json(path) for path in summary]
-    save(draw(summaries), table(summaries), output)
+    save(draw(summaries), table(summaries), output, of_experiments(summaries))

@@ -7,6 +7,7 @@ from dkn.commands._flags import FoldersFlag, PdfFlag
 from dkn.experiments.registry import of_setting
 from dkn.figures.fact_checking import draw, table
 from dkn.figures.style import intervals_of
+from dkn.headlines import of_experiments
 from dkn.io import read_json, read_table
 from dkn.tables import FACT_CHECKING
 
@@ -20,4 +21,4 @@ def main(model: FoldersFlag, output: PdfFlag) -> None:
         parts = [read_table(path / "records.parquet", FACT_CHECKING) for path in experiments]
         records[summaries[-1]["model"]] = pd.concat(parts, ignore_index=True)
     frame = table(summaries, records)
-    save(draw(frame, list(records), intervals_of(summaries)), frame, output)
+    save(draw(frame, list(records), intervals_of(summaries)), frame, output, of_experiments(summaries))

@@ -8,7 +8,7 @@ from typer import Option
 
 from dkn.commands._figures import save
 from dkn.commands._flags import PdfFlag
-from dkn.figures.funnel import draw
+from dkn.figures.funnel import caption, draw
 
 
 def main(
@@ -17,4 +17,4 @@ def main(
 ) -> None:
     """Draw from the stored table."""
     frame = pd.read_csv(funnel)
-    save(draw(frame), frame, output)
+    save(draw(frame), frame, output, caption(frame))

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from dkn.commands._figures import save
-from dkn.figures.groupings import draw, table
+from dkn.figures.groupings import caption, draw, table
 from dkn.io import read_json
 
 
@@ -16,4 +16,4 @@ def main(
 ) -> None:
     """Draw from stored summaries."""
     summaries = [read_json(path) for path in summary]
-    save(draw(summaries), table(summaries), output)
+    save(draw(summaries), table(summaries), output, caption(summaries))

@@ -3,6 +3,7 @@
 from dkn.commands._example import FactFlag, QuantileFlag, read_examples
 from dkn.commands._figures import save
 from dkn.commands._flags import FactsFlag, FoldersFlag, PdfFlag
+from dkn.figures.example import caption
 from dkn.figures.kn_graph import draw, table
 
 
@@ -15,4 +16,4 @@ def main(
 ) -> None:
     """Draw from stored records."""
     _, examples = read_examples(facts, model, quantile, example)
-    save(draw(examples), table(examples), output)
+    save(draw(examples), table(examples), output, caption(examples))

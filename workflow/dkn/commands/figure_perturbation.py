@@ -8,6 +8,7 @@ from typer import Option
 from dkn.commands._figures import save
 from dkn.commands._flags import PdfFlag
 from dkn.figures.perturbation import draw, table
+from dkn.headlines import of_experiments
 from dkn.io import read_json
 
 
@@ -19,4 +20,4 @@ def main(
 ) -> None:
     """Draw from stored summaries."""
     summaries = [read_json(path) for path in summary]
-    save(draw(summaries), table(summaries), output)
+    save(draw(summaries), table(summaries), output, of_experiments(summaries))

@@ -7,7 +7,7 @@ import pandas as pd
 from typer import Option
 
 from dkn.commands._figures import save
-from dkn.figures.sensitivity import draw
+from dkn.figures.sensitivity import caption, draw
 
 
 def main(
@@ -16,4 +16,4 @@ def main(
 ) -> None:
     """Draw from the stored table."""
     frame = pd.read_csv(table)
-    save(draw(frame), frame, output)
+    save(draw(frame), frame, output, caption(frame))

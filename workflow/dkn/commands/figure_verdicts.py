@@ -7,11 +7,12 @@ from typer import Option
 
 from dkn.commands._figures import save
 from dkn.commands._flags import PdfFlag
-from dkn.figures.verdicts import draw, table
+from dkn.figures.verdicts import caption, draw, table
 from dkn.io import read_json
 
 
 def main(verdicts: Annotated[Path, Option(help="verdicts.json")], output: PdfFlag) -> None:
     """Draw from the stored table."""
-    frame = table(read_json(verdicts)["verdicts"])
-    save(draw(frame), frame, output)
+    rows = read_json(verdicts)["verdicts"]
+    frame = table(rows)
+    save(draw(frame), frame, output, caption(rows))

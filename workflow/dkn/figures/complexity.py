@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
+from dkn.captions import bullets, interval, sized
 from dkn.figures.style import COLOURS, MARKERS, panels
 
 COLUMNS = 3
@@ -65,3 +66,13 @@ def draw(frame: pd.DataFrame, note: str | None) -> Figure:
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
     figure.suptitle("Every setting's main number against model size (95 % intervals)" + (f"\n{note}" if note else ""))
     return figure
+
+
+def caption(frame: pd.DataFrame, note: str | None) -> str:
+    """Every point, and what is not claimed of so few models."""
+    points = (
+        f"{row.label}, {row.model} with {row.parameters:,} parameters: {interval(row.mean, row.low, row.high)}, "
+        f"{sized(row._asdict())}"
+        for row in frame.itertuples(index=False)
+    )
+    return bullets([*([note] if note else []), *points])

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from dkn.captions import bullets, interval, sized
 from dkn.figures.style import COLOURS, GREY, panels
 from dkn.randomness import generator
 from dkn.statistics import estimate
@@ -114,3 +115,13 @@ def draw(table: pd.DataFrame, models: list[str]) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.suptitle("NTC's components: neurons and layers\n(whiskers: bootstrap over subjects)")
     return figure
+
+
+def caption(frame: pd.DataFrame) -> str:
+    """The share of the smallest components, of two neurons, per model and kind."""
+    smallest = frame[(frame["quantity"] == "neurons") & (frame["value"] == 2)]
+    return bullets(
+        f"{row.model}: {interval(row.share, row.low, row.high, 'share')} have two neurons, of the {row.components:,} "
+        f"components that {'passed' if row.kind == 'bdc' else 'failed'} the functional test, {sized(row._asdict())}"
+        for row in smallest.itertuples(index=False)
+    )

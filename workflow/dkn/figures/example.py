@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
+from dkn.captions import bullets
 from dkn.dendrogram import Dendrogram, dendrogram, matrix_of_pairs
 from dkn.figures.style import COLOURS
 
@@ -59,3 +61,16 @@ def choose_example(components: dict[str, pd.DataFrame]) -> str:
         raise ValueError("no fact has a component in every model")
     order = pd.DataFrame({"least": counts.min(axis=1), "total": counts.sum(axis=1)})
     return str(order.sort_index().sort_values(["least", "total"], ascending=False, kind="stable").index[0])
+
+
+def caption(examples: Sequence[Example]) -> str:
+    """The one fact that is drawn, and what each model has of it; one fact has no interval."""
+    lines = [f"n = 1 fact: {examples[0].fact}" if len({e.fact for e in examples}) == 1 else "n = 1 fact"]
+    for example in examples:
+        kept = example.components["kept"].astype(bool)
+        told = "" if lines[0].endswith(example.fact) else f"{example.fact}: "
+        lines.append(
+            f"{example.model}: {told}{len(example.neurons)} knowledge neurons in {example.neurons['layer'].nunique()} "
+            f"layers, {len(example.distances)} finite distances, {len(kept)} components, {int(kept.sum())} of them BDCs"
+        )
+    return bullets(lines)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dkn.captions import bullets
 from dkn.figures.style import WIDTH, use_style
 
 STEPS = {
@@ -68,3 +69,14 @@ def draw(frame: pd.DataFrame) -> Figure:
         _panel(place, model, wide.loc[model])
     figure.supxlabel("shade: share of the known facts", fontsize=7.5)
     return figure
+
+
+def caption(frame: pd.DataFrame) -> str:
+    """Of how many known facts NTC leaves how many degenerate ones, per model; counts, so without intervals."""
+    wide = counts(frame)
+    return bullets(
+        f"{model}, NTC: {row['known']:,} of {row['facts']:,} facts are known, {row['with_finite_distances']:,} have "
+        f"finite distances, {row['with_bdcs']:,} a BDC, {row['degenerate']:,} two or more"
+        for (model, grouping), row in wide.iterrows()
+        if grouping == "ntc"
+    )

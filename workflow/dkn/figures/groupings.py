@@ -6,6 +6,7 @@ groups of the same sizes. Below, the drop against the number of suppressed neuro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from dkn.captions import bullets, interval, sized
 from dkn.experiments.names import CONTROL, NTC, TESTED_CONTROL
 from dkn.figures.style import COLOURS, GREY, MARKERS, panels
 
@@ -158,3 +160,15 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
         "Suppressing some or all components of a fact, by grouping\n(mean over facts, 95 % bootstrap over subjects)"
     )
     return figure
+
+
+def caption(summaries: Sequence[dict[str, Any]]) -> str:
+    """The gap between full and partial drop of every grouping's components that pass the functional test."""
+    lines = []
+    for summary in sorted(summaries, key=lambda summary: str(summary["model"])):
+        where = {"selection": "bdc", "metric": "drop", "kind": "gap", "grouping": summary["grouping"]}
+        found = [row for row in summary["estimates"] if all(row[name] == value for name, value in where.items())]
+        about = f"{summary['model']}, {summary['grouping']}: full minus partial drop"
+        numbers = [f"{interval(row['mean'], row['low'], row['high'], 'drop')}, {sized(row)}" for row in found]
+        lines += [f"{about} {number}" for number in numbers or ["without a degenerate fact, n = 0 facts"]]
+    return bullets(lines)

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dkn.captions import bullets, interval
 from dkn.figures.style import COLOURS, MARKERS, WIDTH, use_style
 
 ROW = 0.15  # inches of a quantity
@@ -74,3 +75,17 @@ def draw(frame: pd.DataFrame) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
+
+
+def caption(frame: pd.DataFrame) -> str:
+    """How many numbers of whom there are, and the first of them, by which a reader can find the scale."""
+    lines = []
+    for (kind, model), rows in frame.groupby(["kind", "model"], sort=False):
+        first = rows.iloc[0]
+        if kind == "reported":
+            who, number = f"the paper's {model}", f"{first['value']:.3g}"
+        else:
+            who = f"{model}, this study's"
+            number = f"{interval(first['value'], first['low'], first['high'])}, n = {first['facts']:.0f} facts"
+        lines.append(f"{who}: {len(rows)} numbers; {first['quantity']}: {number}")
+    return bullets(lines)

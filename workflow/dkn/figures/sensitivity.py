@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from dkn.captions import bullets, interval
 from dkn.figures.style import panels
 from dkn.statistics import MIN_SUBJECTS
 
@@ -140,3 +141,16 @@ def _legend(figure: Figure) -> None:
         ),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
+
+
+def caption(frame: pd.DataFrame) -> str:
+    """In how many points of the grid the gap's interval excludes zero, and the gap at the study's own settings."""
+    lines = []
+    for model, rows in frame[frame["selection"] == "bdc"].groupby("model", sort=False):
+        above, below = (rows["drop_gap_low"] > 0).sum(), (rows["drop_gap_high"] < 0).sum()
+        line = f"{model}: the interval lies above zero in {above} of {len(rows)} points, below in {below}"
+        for own in rows[rows["own_settings"]].itertuples(index=False):
+            gap = interval(own.drop_gap, own.drop_gap_low, own.drop_gap_high, "drop")
+            line += f"; at the study's own settings the gap is {gap}, n = {own.degenerate} of {own.facts} facts"
+        lines.append(line)
+    return bullets(lines)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dkn.captions import bullets, contrast, escaped, interval, sized
 from dkn.figures.style import use_style
 
 # Colour, and a sign that grey print and colour-blind readers have too.
@@ -72,3 +73,28 @@ def draw(frame: pd.DataFrame) -> Figure:
     axes.set_ylim(len(claims) - 0.5, -0.5)
     axes.spines[:].set_visible(False)
     return figure
+
+
+def _decisive(row: Mapping[str, Any]) -> str:
+    """The first contrast that says what the claim's verdict says, with its numbers; else why there are none."""
+    for part in row["evidence"]:
+        if part.get("verdict") == row["verdict"] and part.get("difference") is not None:
+            return contrast(part)
+    if row["model"] is None and row["evidence"]:
+        numbers = (f"{p['model']} {interval(p['mean'], p['low'], p['high'])}, {sized(p)}" for p in row["evidence"])
+        return "; ".join((*([row["note"]] if row["note"] else []), *numbers))
+    return "no contrast over enough subjects"
+
+
+def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """How many claims hold in each model, and for each claim its verdicts with the contrast that decides."""
+    counts = []
+    for model in dict.fromkeys(row["model"] for row in verdicts if row["model"]):
+        own = [row["verdict"] for row in verdicts if row["model"] == model]
+        counts.append(f"{model}: of {len(own)} claims " + ", ".join(f"{own.count(look)} {look}" for look in LOOKS))
+    parts = [bullets(counts)]
+    for name, text in sorted({(row["claim"], row["text"]) for row in verdicts}):
+        rows = (row for row in verdicts if row["claim"] == name)
+        parts.append(f"**{name}**: {escaped(text)}.\n")
+        parts.append(bullets(f"{row['model'] or WHOLE_STUDY}: {row['verdict']}. {_decisive(row)}" for row in rows))
+    return "\n".join(parts)
