@@ -20,6 +20,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/explorer.smk"
 
 
 rule all:
@@ -30,6 +31,7 @@ rule all:
         rules.verdicts.input,
         rules.complexity.input,
         rules.reported.input,
+        rules.explorer.input,
 
 
 rule facts:
