@@ -119,10 +119,12 @@ def test_a_fact_is_chosen_by_keyboard(opened: webdriver.Chrome) -> None:
     tab_to(opened, "fact").send_keys(Keys.ARROW_DOWN)
     assert at(opened, "answer").text == "Rome"
     assert [row.text for row in opened.find_elements(By.CSS_SELECTOR, "#components th[scope=row]")] == [
-        "■ BDC 1",
+        "● BDC 1",
         "✖ failed 1",
     ]
     assert groups(opened) == [("BDC 1", 2), ("failed 1", 2), ("in no tested component", 1)]
+    labels = [label.text for label in opened.find_elements(By.CSS_SELECTOR, "#barcode .textpoint")]
+    assert sorted(filter(None, labels)) == ["BDC 1", "failed 1", "tau1"]
     assert at(opened, "radius").is_enabled()
     assert at(opened, "suppression-figure").is_displayed()
 
@@ -130,7 +132,7 @@ def test_a_fact_is_chosen_by_keyboard(opened: webdriver.Chrome) -> None:
 def test_components_merge_with_the_radius_until_there_is_one(opened: webdriver.Chrome) -> None:
     count = at(opened, "count")
     assert count.get_attribute("aria-live") == "polite"
-    assert count.text == "2 components at radius 3 (NTC’s limit), 2 of two or more neurons"
+    assert count.text == "2 components at radius 3 (the last merge within NTC’s limit), 2 of two or more neurons"
     slider = tab_to(opened, "radius")
     slider.send_keys(Keys.HOME)
     assert count.text.startswith("5 components at radius 0,")

@@ -107,7 +107,8 @@
       showlegend: false, hovermode: "closest", dragmode: false, font: { size: 13, color: "#1b1b1b" },
       paper_bgcolor: "white", plot_bgcolor: "white", autosize: true,
     };
-    Plotly.react(id, traces, { ...base, ...layout }, CONFIG);
+    // Not react: it leaves out the labels of a bar whose predecessor, in the fact shown before, had none.
+    Plotly.newPlot(id, traces, { ...base, ...layout }, CONFIG);
   }
 
   function drawNeurons() {
@@ -180,6 +181,12 @@
     return [low, isLog() ? limit * (limit / low) ** 0.3 : limit + 0.3 * (limit - low)];
   }
 
+  function logTicks([low, high]) {
+    const powers = Array.from({ length: 41 }, (_, place) => 10 ** (place - 20));
+    const tickvals = powers.flatMap((power) => [power, 2 * power, 5 * power]).filter((x) => x >= low && x <= high);
+    return { tickvals, ticktext: tickvals.map(shown) };
+  }
+
   function bar(level, [birth, death], style, text, label = "") {
     return {
       type: "scatter", mode: "lines+markers+text", x: [birth, death], y: [level, level], hoverinfo: "text", hovertext: text,
@@ -225,7 +232,7 @@
       height: Math.max(240, 100 + 12 * levels), margin: { l: 12, r: 12, t: 26, b: 44 },
       xaxis: {
         title: { text: "distance" }, type: isLog() ? "log" : "linear", zeroline: false,
-        range: range.map((end) => toAxis(end)),
+        range: range.map((end) => toAxis(end)), ...(isLog() ? logTicks(range) : {}),
       },
       yaxis: { visible: false, range: [-1, levels - 0.5] },
       ...barcodeShapes(fact),
@@ -310,7 +317,8 @@
     const { step } = state;
     const radius = step ? filtration.radii[step - 1] : 0;
     const { count, groups } = radiusGroups(state.fact, step);
-    const place = step === filtration.limitStep ? " (NTC’s limit)" : step > filtration.limitStep ? " (beyond NTC’s limit)" : "";
+    const place = step === filtration.limitStep ? " (the last merge within NTC’s limit)"
+      : step > filtration.limitStep ? " (beyond NTC’s limit)" : "";
     const text = `${plural(count, "component")} at radius ${shown(radius)}${place}, ${groups.length - 1} of two or more neurons`
       + (step === filtration.radii.length && count > 1 ? "; no finite distance joins them" : "");
     at("count").textContent = text;
