@@ -25,6 +25,7 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/end.smk"
+include: "workflow/rules/explorer.smk"
 
 
 rule all:
@@ -36,6 +37,7 @@ rule all:
         rules.complexity.input,
         rules.reported.input,
         rules.report.input,
+        rules.explorer.input,
     message:
         "The study is complete"
 

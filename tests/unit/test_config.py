@@ -125,6 +125,7 @@ def test_facts_of_every_source(entry: dict[str, Any]) -> None:
         ("knowledge_neurons.cap", 50),
         ("distances.max_span", 1),
         ("figures.example_fact", "a_P54_2012"),
+        ("explorer.facts", None),
         ("models.1.target", 1),
         ("functional_test.tau2", -0.5),
         ("attribution.floor", 0.1),

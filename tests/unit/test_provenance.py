@@ -58,8 +58,13 @@ def test_a_closure_holds_no_other_stage(stage: str) -> None:
             ["figures/kn_graph.py", "figures/example.py"],
             ["language_models.py", "figures/persistence"],
         ),
-        ("figure-perturbation", ["figures/perturbation.py"], ["language_models.py", "statistics.py"]),
+        ("figure-perturbation", ["figures/perturbation.py"], ["language_models.py", "figures/degeneracy"]),
         ("figure-fact-checking", ["detection.py"], ["language_models.py", "attribution.py", "figures/perturbation"]),
+        (
+            "explorer",
+            ["explorer.py", "merging.py", "page.py", "clustering.py"],
+            ["language_models.py", "functional_test.py", "figures/persistence", "figures/kn_graph"],
+        ),
         ("figure-component-sizes", ["statistics.py"], ["language_models.py", "dendrogram.py", "clustering.py"]),
         ("summary-degeneracy", ["statistics.py"], ["language_models.py", "attribution.py", "figures/"]),
         (

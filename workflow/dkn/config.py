@@ -299,6 +299,10 @@ class Figures(Section):
     example_fact: str | None
 
 
+class Explorer(Section):
+    facts: Positive | None
+
+
 class Compute(Section):
     device: Literal["auto", "cpu", "cuda"]
     threads: Positive
@@ -328,6 +332,7 @@ class Study(Section):
     statistics: Statistics
     claims: Claims
     figures: Figures
+    explorer: Explorer
     compute: Compute
     cache: Annotated[str, Field(min_length=1)] | None
 

@@ -1,0 +1,64 @@
+"""The neuron explorer: one HTML page of a model's facts, neurons and components, from stored records."""
+
+from pathlib import Path
+from typing import Annotated
+
+from plotly.offline import get_plotlyjs
+from typer import Option
+
+from dkn.clustering import NTCSettings
+from dkn.commands._flags import FactsFlag, OutputFlag, SeedFlag
+from dkn.complexity import parameters
+from dkn.explorer import Settings, Tables, explorer_data, model_description
+from dkn.io import atomic_file, read_json, read_table
+from dkn.page import look, page
+from dkn.provenance import provenance
+from dkn.tables import COMPONENTS, DEGENERACY, DIAGRAMS, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
+
+STORED = {
+    "known": ("known.parquet", KNOWN),
+    "neurons": ("knowledge_neurons.parquet", KNOWLEDGE_NEURONS),
+    "distances": ("distances.parquet", DISTANCES),
+    "diagrams": ("diagrams.parquet", DIAGRAMS),
+    "components": ("components/ntc.parquet", COMPONENTS),
+    "records": ("experiments/degeneracy-ntc/records.parquet", DEGENERACY),
+}
+
+
+def main(
+    model: Annotated[Path, Option(help="A model's folder of results.")],
+    facts: FactsFlag,
+    template: Annotated[Path, Option(help="The page's HTML; its style and script lie beside it.")],
+    persistence: Annotated[str, Option(help="difference or ratio.")],
+    tau1: Annotated[float, Option(help="Components need more persistence than this.")],
+    quantile: Annotated[float, Option(help="Where the filtration stops, of the finite distances.")],
+    min_size: Annotated[int, Option(help="The fewest neurons of a component.")],
+    test: Annotated[str, Option(help="sufficiency or compensation.")],
+    tau2: Annotated[float, Option(help="Threshold of the functional test.")],
+    seed: SeedFlag,
+    output: OutputFlag,
+    tau1_is_quantile: Annotated[bool, Option(help="Take tau1 as a quantile of each fact's own persistences.")] = False,
+    sample: Annotated[int | None, Option(help="Facts to show; all where not given.")] = None,
+) -> None:
+    """Write the page; it needs no server and no network."""
+    clustering = NTCSettings(persistence, tau1, quantile, min_size, tau1_is_quantile)
+    settings = Settings(clustering, test, tau2, sample, seed)
+    stored = {name: read_table(model / path, schema) for name, (path, schema) in STORED.items()}
+    joined = read_table(facts, FACTS).merge(stored.pop("known"), on="fact_id", validate="one_to_one")
+    data = explorer_data(Tables(joined, **stored), settings)
+    files = {suffix: template.with_suffix(suffix) for suffix in (".html", ".css", ".js")}
+    tables = [facts, *(model / path for path, _ in STORED.values())]
+    stated = {**vars(settings), "ntc": vars(clustering)}
+    data["provenance"] = provenance("explorer", stated, [model / "model", *tables, *files.values()])
+    record = read_json(model / "model" / "provenance.json")
+    data["model"] = {
+        "name": model.name,
+        "description": model_description(model.name, record, parameters(model / "model")),
+    }
+    data["look"] = look()
+    style, script = files[".css"].read_text(), files[".js"].read_text()
+    text = page(files[".html"].read_text(), model.name, style, get_plotlyjs(), script, data)
+    with atomic_file(output) as path:
+        path.write_text(text)
+    counts = data["counts"]
+    print(f"{counts['shown']} of {counts['attributed']} facts, {output.stat().st_size / 1e6:.1f} MB")
