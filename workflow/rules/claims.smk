@@ -20,8 +20,8 @@ rule make_complexity:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         experiments=repeated("--experiment", STUDY_EXPERIMENTS),
@@ -45,8 +45,8 @@ rule make_verdicts:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         experiments=repeated("--experiment", STUDY_EXPERIMENTS),
@@ -76,8 +76,8 @@ rule table_reported:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         experiments=repeated("--experiment", STUDY_EXPERIMENTS),
@@ -101,8 +101,8 @@ rule figure_complexity:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Drawing figure complexity"
     shell:
@@ -122,8 +122,8 @@ rule figure_reported:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Drawing figure reported"
     shell:
@@ -143,8 +143,8 @@ rule figure_verdicts:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Drawing figure verdicts"
     shell:
