@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 CONFIGURATION = Path("/etc/slurm")
@@ -88,6 +89,10 @@ def _munge_answers() -> bool:
     return bool(output_of("munge", "-n"))
 
 
+def _has_ended(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
 def start(folder: Path) -> None:
     """Start the daemons with their state in a folder, and wait until the node is idle."""
     for name in ("state", "spool"):
@@ -120,6 +125,6 @@ def stop(folder: Path) -> None:
     pids = [folder / "slurmd.pid", folder / "slurmctld.pid", Path(f"/run/munge/{folder.name}.pid")]
     for pid in [int(path.read_text()) for path in pids if path.exists()]:
         os.kill(pid, signal.SIGTERM)
-        wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists(), f"process {pid} to end")
+        wait_for(partial(_has_ended, pid), f"process {pid} to end")
     for name in ("slurm.conf", "gres.conf", "cgroup.conf"):
         (CONFIGURATION / name).unlink(missing_ok=True)

