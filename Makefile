@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo smollm2 test lint format envs clean
+.PHONY: demo smollm2 test test-slurm lint format envs clean
 
 demo: $(VENV)/installed  ## the default study: two nano models, all figures
 	$(BIN)/snakemake --cores all
@@ -13,6 +13,9 @@ smollm2: $(VENV)/installed  ## the same on SmolLM2-135M-Instruct
 
 test: $(VENV)/installed  ## all tests
 	$(BIN)/pytest
+
+test-slurm: $(VENV)/installed  ## the profile for clusters on a one-node SLURM, which is started and stopped; as root
+	DKN_NEED_SLURM=1 $(BIN)/pytest -m slurm tests/slurm
 
 lint: $(VENV)/installed  ## format, style, types, and Snakemake's own linter
 	$(BIN)/ruff format --check .

@@ -18,8 +18,9 @@ rule attribution:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000, per_gb=3000),
+        runtime=growing(240, per_gb=30),
+        gpu=GPUS,
     params:
         which=STUDY.attribution.facts,
         baseline=STUDY.attribution.baseline,
@@ -53,8 +54,8 @@ rule knowledge_neurons:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=growing(4000),
+        runtime=growing(20),
     params:
         scores=lambda wildcards, input: " ".join(f"--scores {path}" for path in input.scores),
         fraction=STUDY.knowledge_neurons.fraction,

@@ -20,8 +20,8 @@ rule make_complexity:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         experiments=repeated("--experiment", STUDY_EXPERIMENTS),
@@ -45,8 +45,8 @@ rule make_verdicts:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         experiments=repeated("--experiment", STUDY_EXPERIMENTS),
@@ -74,8 +74,8 @@ rule table_verdicts:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Listing the contrasts behind every verdict"
     shell:
@@ -96,8 +96,8 @@ rule table_reported:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         experiments=repeated("--experiment", STUDY_EXPERIMENTS),
@@ -121,8 +121,8 @@ rule table_contrasts:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         experiments=repeated("--experiment", STUDY_EXPERIMENTS),
@@ -147,8 +147,8 @@ rule figure_complexity:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Drawing figure complexity"
     shell:
@@ -168,8 +168,8 @@ rule figure_reported:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Drawing figure reported"
     shell:
@@ -189,8 +189,8 @@ rule figure_verdicts:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Drawing figure verdicts"
     shell:

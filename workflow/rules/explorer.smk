@@ -22,8 +22,8 @@ rule make_explorer:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         folder=lambda wildcards, output: Path(output[0]).parent,
         persistence=STUDY.clustering.persistence,

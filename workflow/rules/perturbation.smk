@@ -22,8 +22,9 @@ rule experiment_perturbation:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000, per_gb=3000),
+        runtime=growing(240, per_gb=30),
+        gpu=GPUS,
     params:
         random_sets=lambda wildcards: getattr(STUDY.experiments, wildcards.setting).random_sets,
         seed=STUDY.seed,
@@ -54,8 +55,8 @@ rule summary_perturbation:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         resamples=STUDY.statistics.resamples,
         confidence=STUDY.statistics.confidence,

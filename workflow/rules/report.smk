@@ -45,8 +45,8 @@ rule table_page:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         title=lambda wildcards: TABLES[wildcards.table][1],
         note=lambda wildcards: TABLES[wildcards.table][2],
@@ -79,8 +79,8 @@ rule make_report:
     benchmark:
         f"{RESULTS}/benchmarks/report.tsv"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         study=same_study(),
     message:

@@ -30,8 +30,9 @@ rule sensitivity_records:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000, per_gb=3000),
+        runtime=growing(240, per_gb=30),
+        gpu=GPUS,
     params:
         scores=lambda wildcards, input: " ".join(f"--scores {path}" for path in input.scores),
         which=STUDY.attribution.facts,
@@ -76,8 +77,8 @@ rule table_sensitivity:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         records=lambda wildcards, input: " ".join(f"--records {path}" for path in input.records),
         fraction=STUDY.knowledge_neurons.fraction,
@@ -108,8 +109,8 @@ rule figure_sensitivity:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     message:
         "Drawing figure sensitivity"
     shell:

@@ -16,8 +16,9 @@ rule distances:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=growing(6000, per_gb=3000),
+        runtime=growing(60, per_gb=30),
+        gpu=GPUS,
     params:
         max_span=optional("--max-span", STUDY.distances.max_span),
         fold_norm="--fold-norm" if STUDY.distances.fold_norm else "",
@@ -44,8 +45,8 @@ rule candidates_ntc:
     conda:
         "../../envs/topology.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         persistence=STUDY.clustering.persistence,
         tau1=getattr(STUDY.clustering.tau1, "quantile", STUDY.clustering.tau1),
@@ -75,8 +76,8 @@ rule candidates_groupings:
     conda:
         "../../envs/topology.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         methods=repeated("--method", CLUSTERINGS),
         output=lambda wildcards, output: repeated("--output", output),
@@ -113,8 +114,9 @@ rule candidates_amig:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=6000,
-        runtime=120,
+        mem_mb=growing(6000, per_gb=3000),
+        runtime=growing(120, per_gb=30),
+        gpu=GPUS,
     params:
         tried=STUDY.groupings.amig.neurons,
         matters=STUDY.groupings.amig.matters,
@@ -142,8 +144,8 @@ rule candidates_random:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         repeats=STUDY.groupings.random.repeats,
         seed=STUDY.seed,
@@ -172,8 +174,9 @@ rule components:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=6000,
-        runtime=120,
+        mem_mb=growing(6000, per_gb=3000),
+        runtime=growing(120, per_gb=30),
+        gpu=GPUS,
     params:
         test=STUDY.functional_test.test,
         tau2=STUDY.functional_test.tau2,

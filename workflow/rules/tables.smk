@@ -25,8 +25,8 @@ rule table_funnel:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         models=of_models("--model", ""),
         groupings=repeated("--grouping", GROUPINGS),
@@ -60,8 +60,8 @@ rule table_setting:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         setting=lambda wildcards: TABLE_SETTINGS[wildcards.table],
         models=of_models("--model", ""),

@@ -1,0 +1,85 @@
+"""What jobs ask for: more with every attempt and with larger weights; GPUs only where someone declares them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+
+from .conftest import Checkout, short_config
+
+# The workflow, printing what each of its rules asks for in its first two attempts: memory, minutes, GPUs.
+ASKING = """
+import json
+
+from snakemake.iocontainers import InputFiles
+
+include: "Snakefile"
+
+MODEL = InputFiles(fromdict={"model": "weights"})
+
+def asked(rule):
+    attempts = [rule.expand_resources({}, MODEL, attempt) for attempt in (1, 2)]
+    return {"loads": "compute" in rule.params.keys(), "asks": [[r.mem_mb, r.runtime, r.get("gpu")] for r in attempts]}
+
+print("ASKED", json.dumps({rule.name: asked(rule) for rule in workflow.rules if not rule.norun}))
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(new_checkout: Callable[[dict], Checkout]) -> Checkout:
+    """With a model folder whose weights take no room on the disk."""
+    made = new_checkout(short_config(("gpt2",)))
+    (made.path / "asking.smk").write_text(ASKING)
+    (made.path / "weights").mkdir()
+    (made.path / "weights" / "tokenizer.json").write_text("{}" * 1000)
+    return made
+
+
+def asked(checkout: Checkout, gigabytes: float, *arguments: str) -> dict[str, dict]:
+    """Rule -> whether it loads a model, and what its first two attempts ask for with weights of this size."""
+    with (checkout.path / "weights" / "model.safetensors").open("wb") as file:
+        file.truncate(int(gigabytes * 1e9))
+    result = checkout.run("--list-rules", "--snakefile", "asking.smk", *arguments)
+    found = re.search(r"^ASKED (.*)$", result.stdout, flags=re.MULTILINE)
+    assert found, result.stdout
+    return json.loads(found[1])
+
+
+def test_every_job_asks_for_more_with_every_attempt_and_with_larger_weights(checkout: Checkout) -> None:
+    small, large = asked(checkout, 0), asked(checkout, 13.5)
+    assert small.keys() == large.keys() > {"known", "attribution", "experiment_fine_tuning", "figure_groupings"}
+    for rule, before in small.items():
+        memory, minutes, gpu = before["asks"][0]
+        larger, longer, _ = large[rule]["asks"][0]
+        assert before["asks"][1] == [2 * memory, 2 * minutes, gpu], rule
+        assert large[rule]["asks"][1] == [2 * larger, 2 * longer, gpu], rule
+        weights = {"experiment_fine_tuning": 135_000}.get(rule, 40_500) if before["loads"] else 0
+        assert (larger - memory, longer - minutes) == (weights, 405 if weights else 0), rule
+    assert {rule for rule, before in small.items() if before["loads"]} >= {"known", "sensitivity_records", "components"}
+
+
+GPUS = {
+    "nobody declares any": ([], "auto", 0),
+    "two are declared": (["--resources", "gpu=2"], "auto", 1),
+    "none are declared": (["--resources", "gpu=0"], "auto", 0),
+    "not wanted": (["--resources", "gpu=2"], "cpu", 0),
+    "wanted": ([], "cuda", 1),
+}
+
+
+@pytest.mark.parametrize("case", GPUS)
+def test_jobs_that_load_a_model_ask_for_a_gpu(case: str, checkout: Checkout) -> None:
+    arguments, device, expected = GPUS[case]
+    rules = asked(checkout, 0, *arguments, "--config", f"compute={{device: {device}}}")
+    for rule, found in rules.items():
+        assert found["asks"][0][2] == (expected if found["loads"] else None), rule
+
+
+def test_a_gpu_that_is_wanted_and_ruled_out_is_an_error(checkout: Checkout) -> None:
+    result = checkout.run("--dry-run", "--resources", "gpu=0", "--config", "compute={device: cuda}")
+    assert result.returncode == 1
+    assert "error: compute.device: cuda, but" in result.stdout
+    assert "Traceback" not in result.stdout
