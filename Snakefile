@@ -26,6 +26,7 @@ include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/end.smk"
 include: "workflow/rules/explorer.smk"
+include: "workflow/rules/estimate.smk"
 
 
 rule all:

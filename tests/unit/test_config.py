@@ -161,6 +161,7 @@ def test_even_nodes_are_allowed_without_adaptive_quadrature(quadrature: str) -> 
         ("experiments.enhancement.draws", ["random_sets"]),
         ("experiments.fact_checking.limit", ["facts", "relation_neurons", "shots"]),
         ("figures.format", ["example_fact"]),
+        ("estimate.gpu.peak", ["peak_tflops", "utilisation"]),
     ],
 )
 def test_an_unknown_key_is_named_with_the_known_ones(place: str, allowed: list[str]) -> None:
@@ -173,7 +174,8 @@ def test_an_unknown_key_is_named_with_the_known_ones(place: str, allowed: list[s
 def test_an_unknown_key_of_a_model_is_named_with_its_sources_keys(source: str) -> None:
     line = complaint(("models.1", {**MODELS[source], "layer": 3}))
     assert line.startswith("models.2.layer: unknown key; allowed: ")
-    assert set(MODELS[source]) | {"dtype"} == set(line.partition("allowed: ")[2].split(", "))
+    optional = {"dtype", "shape"} if source in ("hub", "wheel") else {"dtype"}
+    assert set(MODELS[source]) | optional == set(line.partition("allowed: ")[2].split(", "))
 
 
 @pytest.mark.parametrize(
@@ -258,6 +260,7 @@ def test_a_models_value_of_the_wrong_type_is_named_with_the_right_one(
         ("experiments.fine_tuning.learning_rates", [], "1"),
         ("experiments.suppression.random_sets", 0, "1"),
         ("experiments.fact_checking.shots", -1, "0"),
+        ("estimate.subsets", [20], "2"),
         ("statistics.resamples", 99, "100"),
         ("statistics.confidence", 0.5, "0.5"),
         ("statistics.confidence", 1, "1"),
@@ -272,6 +275,24 @@ def test_a_value_out_of_range_is_named_with_its_bound(place: str, value: object,
     assert where == place
     assert bound in what.replace(f"(found {value!r})", "")
     assert repr(value) in what
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "line"),
+    [
+        ("estimate.subsets", [20, 5], "estimate.subsets: must be [low, high]"),
+        ("estimate.known", [0.5, 1.5], "estimate.known.2: Input should be less than or equal to 1 (found 1.5)"),
+        ("estimate.cpu_gflops", [0, 5], "estimate.cpu_gflops.1: Input should be greater than 0 (found 0)"),
+    ],
+)
+def test_an_interval_has_a_low_and_a_high_end(place: str, value: object, line: str) -> None:
+    assert complaint((place, value)) == line
+
+
+def test_a_shape_names_its_missing_keys() -> None:
+    shape = {"architecture": "gpt2", "layers": 2, "width": 8, "heads": 2, "kv_heads": 2, "neurons": 8, "tied": True}
+    lines = complaints(("models.1", {**MODELS["hub"], "shape": shape}))
+    assert lines == [f"models.2.shape.{key}: missing" for key in ("vocabulary", "context")]
 
 
 def test_the_last_epoch_is_always_asked() -> None:

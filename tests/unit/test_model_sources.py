@@ -128,6 +128,18 @@ def test_a_folder_is_linked_never_copied(saved: Path, tmp_path: Path) -> None:
     assert (saved / "provenance.json").read_text() == "not to be taken along"
 
 
+def test_weights_that_do_not_fit_the_device_are_one_line(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_to_move(*_arguments: object, **_settings: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nAt length.")
+
+    monkeypatch.setattr(GPT2LMHeadModel, "to", refuse_to_move)
+    with pytest.raises(UserError) as caught:
+        load(saved, device="cpu")
+    message = line_of(caught)
+    assert message.startswith(f"{saved}: 0.0 GB of float32 weights do not fit")
+    assert all(part in message for part in ("bfloat16", "not spread", "compute.device"))
+
+
 def test_a_relative_folder_is_linked_from_anywhere(
     local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from dkn import sources
 from dkn.commands.facts import main as facts_command
 from dkn.config import BundledFacts, PathFacts, Study, UrlFacts, parse_config
 from dkn.errors import UserError
-from dkn.io import read_table
+from dkn.io import read_json, read_table
 from dkn.preflight import check_facts, facts_locations, template_files
 from dkn.sources import FactsSource, read_facts, read_source, read_templates
 from dkn.tables import FACTS
@@ -54,10 +56,17 @@ def broken(at: int) -> bytes:
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Serves the content plain and packed; any other address answers with the status it names."""
+    """Serves the content plain and packed, and with ``/busy`` in front at the third time it is asked for; any other
+    address answers with the status it names.
+    """
+
+    asked: ClassVar[Counter[str]] = Counter()
 
     def do_GET(self) -> None:
         known = {"/facts.jsonl": CONTENT, "/facts.jsonl.gz": PACKED}
+        if self.path.startswith("/busy"):
+            self.asked[self.path] += 1
+            self.path = self.path.removeprefix("/busy") if self.asked[self.path] == 3 else "/503"
         body = known.get(self.path, b"no such file")
         self.send_response(200 if self.path in known else int(self.path.strip("/")))
         self.send_header("Content-Length", str(len(body)))
@@ -85,6 +94,12 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy of the machine must not stand between the tests and their server."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Downloads are tried again at once."""
+    monkeypatch.setattr(sources, "BACKOFF", 0)
 
 
 # --- sources ------------------------------------------------------------------------------------------------
@@ -173,6 +188,43 @@ def test_a_refused_url_is_one_line_with_the_servers_status(status: int, server: 
     place, _, cause = line_of(caught).partition(f"{server}/{status}: ")
     assert not place
     assert str(status) in cause
+
+
+def test_a_busy_server_is_asked_again(server: str) -> None:
+    assert read_source(FactsSource(f"{server}/busy/facts.jsonl")).text == CONTENT
+    assert Answers.asked["/busy/facts.jsonl"] == 3
+
+
+def download(url: str, folder: Path) -> None:
+    """The facts stage on one URL."""
+    facts_command([url], [RESOURCES / "templates.yaml"], 0, folder / "facts.parquet", folder / "downloads.json")
+
+
+def test_a_first_download_is_held_to(server: str, tmp_path: Path) -> None:
+    """The same content passes again; other content is an error, and changes neither facts nor record."""
+    url = f"{server}/facts.jsonl"
+    download(url, tmp_path)
+    record = tmp_path / "downloads.json"
+    assert read_json(record) == {url: sha256(CONTENT)}
+    download(url, tmp_path)
+    record.write_text(f'{{"{url}": "{"0" * 64}", "https://a.org/b": "{"1" * 64}"}}')
+    before = (tmp_path / "facts.parquet").read_bytes()
+    with pytest.raises(UserError) as caught:
+        download(url, tmp_path)
+    message = line_of(caught)
+    assert message.startswith(f"{url}: sha256 is {sha256(CONTENT)}, expected {'0' * 64}, as first downloaded")
+    assert str(record) in message
+    assert read_json(record)[url] == "0" * 64
+    assert (tmp_path / "facts.parquet").read_bytes() == before
+    download(f"{url}.gz", tmp_path)
+    assert read_json(record).keys() == {url, f"{url}.gz", "https://a.org/b"}
+
+
+def test_a_stated_checksum_goes_before_the_record(server: str, tmp_path: Path) -> None:
+    url = f"{server}/facts.jsonl"
+    (tmp_path / "downloads.json").write_text(f'{{"{url}": "{"0" * 64}"}}')
+    download(f"{url}#sha256={sha256(CONTENT)}", tmp_path)
+    assert read_json(tmp_path / "downloads.json") == {url: sha256(CONTENT)}
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
@@ -267,7 +319,7 @@ def test_urls_wait_for_their_job() -> None:
 def test_the_facts_command_stores_what_it_reads(tmp_path: Path) -> None:
     source, output = tmp_path / "some.jsonl", tmp_path / "facts.parquet"
     source.write_bytes(CONTENT)
-    facts_command([str(source)], [RESOURCES / "templates.yaml"], 0, output)
+    facts_command([str(source)], [RESOURCES / "templates.yaml"], 0, output, tmp_path / "downloads.json")
     table = read_table(output, FACTS)
     assert table["fact_id"].tolist() == [
         fact.fact_id

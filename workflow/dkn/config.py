@@ -70,6 +70,20 @@ class Facts(Section):
     templates: list[str]
 
 
+class Shape(Section):
+    """A model's sizes; ``tied`` means that its unembedding is its embedding."""
+
+    architecture: Literal["gpt2", "llama"]
+    layers: Positive
+    width: Positive
+    heads: Positive
+    kv_heads: Positive
+    neurons: Positive
+    vocabulary: Positive
+    context: Positive
+    tied: bool
+
+
 class Model(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     dtype: Dtype = "float32"
@@ -86,6 +100,7 @@ class HubModel(Model):
     source: Literal["hub"]
     repo: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+$")]
     revision: Annotated[str, Field(min_length=1)]
+    shape: Shape | None = None
 
 
 class FolderModel(Model):
@@ -98,6 +113,7 @@ class WheelModel(Model):
     package: Annotated[str, Field(min_length=1)]
     version: Annotated[str, Field(min_length=1)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    shape: Shape | None = None
 
 
 class TrainedModel(Model):
@@ -310,6 +326,44 @@ class Compute(Section):
     jobs_per_gpu: Positive
 
 
+def _rising(values: list[float]) -> list[float]:
+    if values[0] > values[1]:
+        raise ValueError("must be [low, high]")
+    return values
+
+
+Interval = Annotated[
+    list[Annotated[float, Field(gt=0)]], Field(min_length=2, max_length=2), AfterValidator(_rising)
+]  # [low, high]
+ShareInterval = Annotated[
+    list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=2, max_length=2), AfterValidator(_rising)
+]
+
+
+class PeakRates(Section):
+    float32: Annotated[float, Field(gt=0)]
+    bfloat16: Annotated[float, Field(gt=0)]
+    float16: Annotated[float, Field(gt=0)]
+
+
+class Gpu(Section):
+    peak_tflops: PeakRates
+    utilisation: ShareInterval
+
+
+class Estimate(Section):
+    facts: Positive | None
+    known: ShareInterval
+    answers: Interval
+    prompt_tokens: Interval
+    answer_tokens: Interval
+    candidates: Interval
+    subsets: Interval
+    with_dkn: ShareInterval
+    cpu_gflops: Interval
+    gpu: Gpu
+
+
 class Study(Section):
     """Everything a study states."""
 
@@ -333,6 +387,7 @@ class Study(Section):
     claims: Claims
     figures: Figures
     explorer: Explorer
+    estimate: Estimate
     compute: Compute
     cache: Annotated[str, Field(min_length=1)] | None
 

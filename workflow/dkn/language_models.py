@@ -394,6 +394,8 @@ def load(folder: Path, device: str = "auto", dtype: str = "float32") -> Language
         folder: a folder in Hugging Face's layout.
         device: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         dtype: the weights' type on the device.
+    Raises:
+        UserError: no model there, an unknown type, or a device too small for the weights.
     """
     if dtype not in DTYPES:
         raise UserError(f"unknown dtype {dtype!r}; allowed: {', '.join(DTYPES)}")
@@ -407,4 +409,12 @@ def load(folder: Path, device: str = "auto", dtype: str = "float32") -> Language
         local_files_only=True,
         attn_implementation="eager",
     )
-    return LanguageModel(adapt(model.to(kind_of_device(device))), tokenizer)
+    try:
+        model = model.to(kind_of_device(device))
+    except torch.OutOfMemoryError:
+        size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+        raise UserError(
+            f"{folder}: {size / 1e9:.1f} GB of {dtype} weights do not fit on this {device} device; a model is not "
+            f"spread over several: use `dtype: bfloat16`, a larger device, or compute.device: cpu"
+        ) from None
+    return LanguageModel(adapt(model), tokenizer)

@@ -20,16 +20,20 @@ from urllib3.util import Retry
 from dkn.errors import UserError
 from dkn.facts import Fact, Templates, make_fact, parse_templates, read_queries
 
+BACKOFF = 1.0  # seconds before the second try of a download; doubled before each further one
+
 
 @dataclass(frozen=True)
 class FactsSource:
     """A file or URL of JSON lines (gzip is unpacked), and the SHA-256 it must have, if stated.
 
-    On a command line: ``LOCATION`` or ``LOCATION#sha256=HEX``.
+    On a command line: ``LOCATION`` or ``LOCATION#sha256=HEX``. ``stated`` says where the checksum comes from, unless it
+    is the configuration.
     """
 
     location: str
     sha256: str | None = None
+    stated: str = ""
 
     @classmethod
     def parse(cls, text: str) -> FactsSource:
@@ -46,11 +50,20 @@ class FactsSource:
         return self.location.rsplit("/", 1)[-1]
 
 
+def held_to_record(source: FactsSource, recorded: dict[str, str], record: Path) -> FactsSource:
+    """A URL without a checksum, with the one that ``record`` has from its first download."""
+    first = recorded.get(source.location)
+    if source.sha256 or not first:
+        return source
+    stated = f"as first downloaded; if the new content is meant, take the address out of {record}"
+    return FactsSource(source.location, first, stated)
+
+
 def _download(url: str) -> bytes:
     session = requests.Session()
-    session.mount(
-        "https://", HTTPAdapter(max_retries=Retry(5, backoff_factor=1, status_forcelist=[429, 500, 502, 503]))
-    )
+    retry = Retry(5, backoff_factor=BACKOFF, status_forcelist=[429, 500, 502, 503, 504], raise_on_status=False)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry))
     try:
         response = session.get(url, timeout=60)
         response.raise_for_status()
@@ -81,7 +94,8 @@ def read_source(source: FactsSource) -> Content:
         content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if source.sha256 and found != source.sha256:
-        raise UserError(f"{source.location}: sha256 is {found}, expected {source.sha256}")
+        stated = f", {source.stated}" if source.stated else ""
+        raise UserError(f"{source.location}: sha256 is {found}, expected {source.sha256}{stated}")
     try:
         return Content(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content, found)
     except (OSError, EOFError, zlib.error) as error:
@@ -108,7 +122,7 @@ def read_templates(paths: Sequence[Path]) -> Templates:
 
 
 def read_facts(sources: Sequence[FactsSource], templates: Templates, seed: int) -> tuple[list[Fact], dict[str, str]]:
-    """All facts of all sources, validated, in the sources' order; and the checksum of each source by its name.
+    """All facts of all sources, validated, in the sources' order; and each source's checksum, by its URL or file name.
 
     Raises:
         UserError: at the first bad line, naming file, line number and cause.
@@ -118,7 +132,7 @@ def read_facts(sources: Sequence[FactsSource], templates: Templates, seed: int) 
     checksums: dict[str, str] = {}
     for source in sources:
         content = read_source(source)
-        checksums[source.name] = content.sha256
+        checksums[source.location if source.is_url else source.name] = content.sha256
         try:
             lines = content.text.decode("utf-8-sig").split("\n")
         except UnicodeDecodeError as error:

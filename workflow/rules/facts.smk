@@ -1,4 +1,4 @@
-# All facts of the study, validated, with their wordings and splits.
+# All facts of the study, validated, with their wordings and splits. `downloads` outlives reruns: it is no output.
 
 
 rule make_facts:
@@ -21,8 +21,9 @@ rule make_facts:
         sources=" ".join(f"--source '{source}'" for source in FACTS_SOURCES),
         templates=" ".join(f"--templates '{path}'" for path in TEMPLATES),
         seed=STUDY.seed,
+        downloads=f"{RESULTS}/facts/downloads.json",
     message:
         "Reading and validating the facts"
     shell:
         "python -m dkn facts {params.sources} {params.templates} --seed {params.seed} --output {output}"
-        " 2>&1 | tee {log}"
+        " --downloads {params.downloads} 2>&1 | tee {log}"

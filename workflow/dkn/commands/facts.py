@@ -7,9 +7,9 @@ from typing import Annotated
 import pandas as pd
 from typer import Option
 
-from dkn.io import write_table
+from dkn.io import read_json, write_json, write_table
 from dkn.provenance import provenance
-from dkn.sources import FactsSource, read_facts, read_templates
+from dkn.sources import FactsSource, held_to_record, read_facts, read_templates
 from dkn.tables import FACTS
 
 
@@ -18,10 +18,15 @@ def main(
     templates: Annotated[list[Path], Option(help="YAML file of relation templates; repeatable.")],
     seed: Annotated[int, Option(help="The study's seed; it decides the split of subjects.")],
     output: Annotated[Path, Option(help="facts.parquet")],
+    downloads: Annotated[Path, Option(help="JSON file that keeps the checksum of every URL's first download.")],
 ) -> None:
-    """Read, validate and store all facts."""
-    sources = [FactsSource.parse(text) for text in source]
+    """Read, validate and store all facts; what a URL gave first it must give ever after."""
+    recorded = read_json(downloads) if downloads.is_file() else {}
+    sources = [held_to_record(FactsSource.parse(text), recorded, downloads) for text in source]
     facts, checksums = read_facts(sources, read_templates(templates), seed)
+    new = {one.location: checksums[one.location] for one in sources if one.is_url}
+    if new:
+        write_json(downloads, {**recorded, **new})
     frame = pd.DataFrame([asdict(fact) for fact in facts])
     record = provenance("facts", {"sources": checksums, "seed": seed}, templates)
     write_table(output, frame, FACTS, record)

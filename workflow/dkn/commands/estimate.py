@@ -1,0 +1,123 @@
+"""What the study will cost: hours, memory and disk of every model and stage, before anything runs."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from dkn.config import FolderModel, Shape, Study, TrainedModel, parse_config
+from dkn.errors import UserError
+from dkn.estimates import STAGES, Range, Seen, StageEstimate, estimate_space, estimate_stages, total, workloads
+from dkn.io import read_json, read_table
+from dkn.sources import FactsSource, read_source
+from dkn.tables import FACTS, KNOWN
+from dkn.work import shape_of
+
+TRAINED_CONTEXT = 128  # of nano models
+
+
+def _shape(model: object, prepared: Path) -> Shape:
+    """From the prepared model, its folder, or the configuration."""
+    name = getattr(model, "name", "")
+    folders = [prepared, *([Path(model.path)] if isinstance(model, FolderModel) else [])]
+    for folder in folders:
+        if (folder / "config.json").is_file():
+            return shape_of(read_json(folder / "config.json"))
+    if isinstance(model, TrainedModel):
+        sizes = {key: getattr(model, key) for key in Shape.model_fields if hasattr(model, key)}
+        return Shape(**sizes, context=TRAINED_CONTEXT, tied=True)
+    shape = getattr(model, "shape", None)
+    if shape is None:
+        raise UserError(f"model {name}: its size is not known before it is here; state it as `shape:`")
+    return shape
+
+
+def _count_facts(study: Study, results: Path, sources: list[str]) -> tuple[int, float | None]:
+    """Facts of the study, and their mean accepted answers where they have been read."""
+    stored = results / "facts" / "facts.parquet"
+    if stored.is_file():
+        answers = read_table(stored, FACTS)["answers"]
+        return len(answers), float(answers.map(len).mean())
+    if study.estimate.facts is not None:
+        return study.estimate.facts, None
+    parsed = [FactsSource.parse(text) for text in sources]
+    if remote := [source.location for source in parsed if source.is_url]:
+        raise UserError(f"{remote[0]} has not been read yet: state the number of facts as estimate.facts")
+    return sum(len(read_source(source).text.splitlines()) for source in parsed), None
+
+
+def _seen(folder: Path) -> Seen | None:
+    """What the model's known facts tell, if they have been asked."""
+    if not (folder / "known.parquet").is_file():
+        return None
+    known = read_table(folder / "known.parquet", KNOWN).query("known")
+    return Seen(len(known), float(known["prompt_tokens"].mean()), float(known["answer_tokens"].mean()))
+
+
+def _measured(stage: str, folder: Path) -> float | None:
+    """Seconds that a finished stage took by its benchmark files; None unless all of its jobs have one."""
+    jobs, patterns = STAGES[stage]
+    files = [path for pattern in patterns for path in sorted(folder.glob(f"{pattern}.tsv"))]
+    if not files or (jobs is not None and len(files) < jobs):
+        return None
+    return sum(float(path.read_text().splitlines()[-1].split("\t")[0]) for path in files)
+
+
+def _amount(value: Range | None, unit: float) -> str:
+    return "-" if value is None else f"{value.low / unit:.3g} – {value.high / unit:.3g}"
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def _time(value: Range | None) -> str:
+    return "-" if value is None else f"{_duration(value.low)} – {_duration(value.high)}"
+
+
+def _row(model: str, stage: StageEstimate, measured: float | None) -> str:
+    spent = "-" if measured is None else _duration(measured)
+    cells = (model, stage.stage, _amount(stage.flops, 1e15), _time(stage.gpu), _time(stage.cpu), spent)
+    return f"| {' | '.join(cells)} |"
+
+
+def main(
+    study: Annotated[str, Option(help="The study's whole configuration, as JSON.")],
+    source: Annotated[list[str], Option(help="Facts file or URL; repeatable.")],
+    shards: Annotated[int, Option(help="Attribution jobs per model.")],
+) -> None:
+    """Print estimates beside what has been measured, and what they assume."""
+    config = parse_config(json.loads(study))
+    results = Path(config.results)
+    facts, answers = _count_facts(config, results, source)
+    rows, spaces = [], []
+    for model in config.models:
+        shape = _shape(model, results / model.name / "model")
+        seen = _seen(results / model.name)
+        loads = workloads(config, facts, answers, seen)
+        stages = estimate_stages(shape, model.dtype, config, loads, shards)
+        spent = [_measured(stage.stage, results / "benchmarks" / model.name) for stage in stages]
+        rows += [_row(model.name, stage, seconds) for stage, seconds in zip(stages, spent, strict=True)]
+        rows.append(_row(model.name, total(stages), None if None in spent else sum(filter(None, spent))))
+        space = estimate_space(shape, model.dtype, loads)
+        known = f"{loads[0].known} known" if seen else f"{loads[0].known} – {loads[1].known} known (assumed)"
+        spaces.append(
+            f"| {model.name} | {known} of {facts} | {_amount(space.download, 1e9)} | {_amount(space.results, 1e9)} | "
+            f"{space.device / 1e9:.1f} | {space.device_in_full / 1e9:.1f} |"
+        )
+    print("| model | stage | PFLOP | one GPU | one CPU thread | measured |")
+    print("|---|---|---|---|---|---|", *rows, sep="\n")
+    print("\n| model | facts | download (GB) | results (GB) | memory (GB) | memory, all parameters trained (GB) |")
+    print("|---|---|---|---|---|---|", *spaces, sep="\n")
+    assumed, gpu = config.estimate, config.estimate.gpu
+    print(
+        f"\nAssumed: {facts} facts; CPU {assumed.cpu_gflops} GFLOP/s a thread (measured on nano models, SmolLM2-135M "
+        f"and GPT-2's shape); GPU {gpu.utilisation} of {gpu.peak_tflops.float32} TFLOP/s in float32, "
+        f"{gpu.peak_tflops.bfloat16} in bfloat16 (assumed: no GPU was measured), and kernels' starts like a nano "
+        f"model's. Ranges take the favourable end of every assumption (keys below `estimate`), and the other. "
+        f"docs/paper.md says more."
+    )
