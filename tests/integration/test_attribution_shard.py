@@ -37,7 +37,15 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
     (folder / "model" / "provenance.json").write_text("{}")
-    call(folder, "facts", source=folder / "facts.jsonl", templates=templates, seed=0, output=folder / "facts.parquet")
+    call(
+        folder,
+        "facts",
+        source=folder / "facts.jsonl",
+        templates=templates,
+        seed=0,
+        output=folder / "facts.parquet",
+        downloads=folder / "d.json",
+    )
     call(
         folder,
         "known",

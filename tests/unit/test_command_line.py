@@ -90,7 +90,7 @@ def test_every_stage_has_help(stage: str, capsys: pytest.CaptureFixture[str], mo
         assert parameter.help, f"{flag} says nothing"
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"estimate"}))  # which prints, and writes nothing
 def test_every_stage_states_where_it_writes(stage: str) -> None:
     assert parameters(stage)["--output"].required
 
@@ -112,7 +112,7 @@ def test_a_users_mistake_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if arguments[0] == "facts":
-        arguments = [*arguments, "--templates", str(RESOURCES / "templates.yaml")]
+        arguments = [*arguments, "--templates", str(RESOURCES / "templates.yaml"), "--downloads", "out/downloads.json"]
     assert main([*arguments, "--output", "out/made"]) == 1
     printed = capsys.readouterr()
     assert printed.err == f"error: {cause}\n"
