@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,22 @@ def put_interpreter_first() -> None:
     """
     here = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", "")])
+
+
+def require_environment() -> str:
+    """Shell code for the start of a job with a conda environment: without its ``python`` in use the job ends there.
+
+    Snakemake activates the environment before the shell is told to stop at errors, so that after a failed activation
+    the job would go on with another interpreter. What the user has installed in ``~/.local`` is kept out as well.
+    """
+    message = "error: the conda environment of this job is not active; python is "
+    check = (
+        'import os, sys; prefix = os.environ.get("CONDA_PREFIX"); '
+        "active = prefix and prefix != sys.argv[1] and os.path.samefile(prefix, sys.prefix); "
+        f'sys.exit(None if active else "{message}" + sys.executable)'
+    )
+    before = os.environ.get("CONDA_PREFIX", "")
+    return f"export PYTHONNOUSERSITE=1; python -I -c {shlex.quote(check)} {shlex.quote(before)}; "
 
 
 def facts_locations(study: Study, resources: Path) -> list[str]:

@@ -3,6 +3,8 @@ import os
 import sys
 from pathlib import Path
 
+from snakemake.settings.types import DeploymentMethod
+
 WORKFLOW = Path(workflow.basedir) / "workflow"
 if str(WORKFLOW) not in sys.path:
     sys.path.insert(0, str(WORKFLOW))
@@ -11,11 +13,22 @@ from dkn.config import parse_config
 from dkn.errors import UserError
 from dkn.experiments.registry import of_study
 from dkn.experiments.names import CLUSTERINGS, TESTED_CONTROL
-from dkn.preflight import check_facts, check_models, facts_locations, put_interpreter_first, template_files
+from dkn.preflight import (
+    check_facts,
+    check_models,
+    facts_locations,
+    put_interpreter_first,
+    require_environment,
+    template_files,
+)
 from dkn.provenance import code_files
 
 put_interpreter_first()
-shell.prefix(f"set -euo pipefail; export PYTHONPATH='{WORKFLOW}' PYTHONUNBUFFERED=1; ")
+BEFORE_EVERY_JOB = f"set -euo pipefail; export PYTHONPATH='{WORKFLOW}' PYTHONUNBUFFERED=1; "
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    os.environ["PIP_IGNORE_INSTALLED"] = "1"  # environments are made whole, whatever the user has in ~/.local
+    BEFORE_EVERY_JOB += require_environment()
+shell.prefix(BEFORE_EVERY_JOB)
 
 
 def or_stop(check, *arguments):
