@@ -22,6 +22,9 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/claims.smk"
 
 
+containerized: STUDY.container
+
+
 rule all:
     default_target: True
     input:

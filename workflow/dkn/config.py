@@ -328,6 +328,7 @@ class Study(Section):
     claims: Claims
     figures: Figures
     compute: Compute
+    container: Annotated[str, Field(min_length=1)] | None
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Study:
