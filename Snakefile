@@ -8,6 +8,11 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+
+
+containerized: STUDY.container  # of the rules that follow
+
+
 include: "workflow/rules/facts.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/attribution.smk"
@@ -20,9 +25,6 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/claims.smk"
-
-
-containerized: STUDY.container
 
 
 rule all:

@@ -108,7 +108,8 @@ def test_an_activation_that_fails_ends_the_job(
 # A container engine without a container: commands run here, with an image's folder of environments elsewhere.
 ENGINE = """#!/bin/bash
 if [ "$1" = --version ]; then echo "apptainer version 1.4.0"; exit; fi
-exec bash -c "${{@: -1//\\/conda-envs\\//{folder}/}}"
+command="${{!#}}"
+exec bash -c "${{command//\\/conda-envs/{folder}}}"
 """
 
 
@@ -133,7 +134,7 @@ def test_an_image_serves_what_jobs_ask_for(
     monkeypatch.setenv("PATH", str(engine.parent), prepend=":")
     monkeypatch.setenv("DKN_TEST_INTERPRETERS", str(tmp_path / "interpreters.tsv"))
     image = replace(elsewhere, interpreters=tmp_path / "interpreters.tsv")
-    result = image.run("--software-deployment-method", "conda", "apptainer", "--", "facts")
+    result = image.checkout.run("facts", "--software-deployment-method", "conda", "apptainer")
     assert result.returncode == 0, result.stdout[-4000:]
     ((prefix, stage),) = image.started()
     assert (prefix, stage) == (tmp_path / "conda-envs" / place(JOBS["make_facts"].environment), "facts")

@@ -23,6 +23,11 @@ def put_interpreter_first() -> None:
     os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", "")])
 
 
+def make_environments_whole() -> None:
+    """Let pip install everything into new conda environments: what lies in the user's ``~/.local`` does not count."""
+    os.environ["PIP_IGNORE_INSTALLED"] = "1"
+
+
 def require_environment() -> str:
     """Shell code for the start of a job with a conda environment: without its ``python`` in use the job ends there.
 

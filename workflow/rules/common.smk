@@ -17,6 +17,7 @@ from dkn.preflight import (
     check_facts,
     check_models,
     facts_locations,
+    make_environments_whole,
     put_interpreter_first,
     require_environment,
     template_files,
@@ -26,7 +27,7 @@ from dkn.provenance import code_files
 put_interpreter_first()
 BEFORE_EVERY_JOB = f"set -euo pipefail; export PYTHONPATH='{WORKFLOW}' PYTHONUNBUFFERED=1; "
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
-    os.environ["PIP_IGNORE_INSTALLED"] = "1"  # environments are made whole, whatever the user has in ~/.local
+    make_environments_whole()
     BEFORE_EVERY_JOB += require_environment()
 shell.prefix(BEFORE_EVERY_JOB)
 
