@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo smollm2 test test-slurm lint format envs clean
+.PHONY: demo smollm2 test test-slurm test-conda lint format envs clean
 
 demo: $(VENV)/installed  ## the default study: two nano models, all figures
 	$(BIN)/snakemake --cores all
@@ -11,18 +11,22 @@ demo: $(VENV)/installed  ## the default study: two nano models, all figures
 smollm2: $(VENV)/installed  ## the same on SmolLM2-135M-Instruct
 	$(BIN)/snakemake --cores all --configfile config/smollm2.yaml
 
-test: $(VENV)/installed  ## all tests
+test: $(VENV)/installed  ## all tests but those of the next two
 	$(BIN)/pytest
 
 test-slurm: $(VENV)/installed  ## the profile for clusters on a one-node SLURM, which is started and stopped; as root
 	DKN_NEED_SLURM=1 $(BIN)/pytest -m slurm tests/slurm
 
-lint: $(VENV)/installed  ## format, style, types, and Snakemake's own linter
+test-conda: $(VENV)/installed  ## --use-conda with a real conda: every environment, a whole study; minutes
+	$(BIN)/pytest -m conda
+
+lint: $(VENV)/installed  ## format, style, types, Snakemake's own linter, and the Dockerfile's
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check .
 	$(BIN)/snakemake --lint
+	$(BIN)/hadolint container/Dockerfile
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

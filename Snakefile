@@ -11,6 +11,11 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+
+
+containerized: STUDY.container  # of the rules that follow
+
+
 include: "workflow/rules/facts.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/attribution.smk"

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import re
 import sys
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,16 @@ ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 # Import name -> package name, where they differ. urllib3 is no pin of its own: requests is built on it and brings it.
 PACKAGES = {"yaml": "pyyaml", "sklearn": "scikit-learn", "urllib3": "requests"}
+
+
+# Packages that no stage imports itself, and why an environment holds them.
+NEEDED_BY_OTHERS = {
+    "safetensors": "transformers reads and writes weights with it",
+    "gguf": "transformers reads GGUF weights with it",
+    "accelerate": "transformers wants it for GGUF weights",
+    "tabulate": "pandas writes Markdown with it",
+    "jinja2": "pandas writes LaTeX with it",
+}
 
 
 def load_pin() -> ModuleType:
@@ -53,36 +64,50 @@ def packages(path: Path) -> dict[str, str]:
     return dict(line.split("==") for line in section)
 
 
-def stages_by_environment() -> dict[Path, set[str]]:
-    """Environment file -> the stages that the rules run in it."""
-    found: dict[Path, set[str]] = {path: set() for path in ENVIRONMENTS}
+@dataclass(frozen=True)
+class Job:
+    """What one rule runs, and in which environment file."""
+
+    stage: str
+    environment: Path
+
+
+def jobs_by_rule() -> dict[str, Job]:
+    """Rule -> its job, for every rule with a command: each has one environment, and the others have none."""
+    found = {}
     for path in RULES:
         for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            rule = block.partition(":")[0]
+            if rule == "make_report":  # calls Snakemake, which only the main environment has
+                continue
+            commands = re.findall(r"^    (?:shell|script|run|notebook|wrapper):", block, flags=re.MULTILINE)
             stages = re.findall(r"python -m dkn ([\w-]+)", block)
-            files = re.findall(r'conda:\s*"([^"]+)"', block)
-            assert len(files) == (1 if stages else 0), f"{path.name}: rule {block.partition(':')[0]}"
-            for file in files:
-                found[(path.parent / file).resolve()].update(stages)
+            files = re.findall(r'^    conda:\s*"([^"]+)"', block, flags=re.MULTILINE)
+            assert len(commands) == len(stages) == len(files) <= 1, f"{path.name}: rule {rule}"
+            if stages:
+                found[rule] = Job(stages[0], (path.parent / files[0]).resolve())
     return found
 
 
-STAGES = stages_by_environment()
+JOBS = jobs_by_rule()
+STAGES = {path: {job.stage for job in JOBS.values() if job.environment == path} for path in ENVIRONMENTS}
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level names of other people's modules that a file imports when it is imported itself."""
+    """Top-level names of other people's modules that a file imports, inside functions too."""
     names: set[str] = set()
-    todo: list[ast.AST] = [ast.parse(path.read_text())]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module.split(".")[0])
-        todo.extend(ast.iter_child_nodes(node))
     return names - set(sys.stdlib_module_names) - {PACKAGE.name}
+
+
+def packages_of(stage: str) -> set[str]:
+    """The packages that a stage imports, its command line included."""
+    files = [*code_files(stage), PACKAGE / "__main__.py", PACKAGE / "devices.py", *PACKAGE.rglob("__init__.py")]
+    return {PACKAGES.get(name, name) for file in files for name in imported(file)}
 
 
 # --- pins ---------------------------------------------------------------------------------------------------
@@ -135,7 +160,7 @@ def test_environments_agree_on_python() -> None:
 
 def test_every_environment_serves_a_stage() -> None:
     assert all(STAGES.values())
-    assert set(STAGES) == set(ENVIRONMENTS)
+    assert {job.environment for job in JOBS.values()} == set(ENVIRONMENTS)
 
 
 @pytest.mark.parametrize(
@@ -144,9 +169,13 @@ def test_every_environment_serves_a_stage() -> None:
     ids=lambda value: value.stem if isinstance(value, Path) else value,
 )
 def test_an_environment_holds_what_its_stage_imports(path: Path, stage: str) -> None:
-    files = [*code_files(stage), PACKAGE / "__main__.py", *PACKAGE.rglob("__init__.py")]
-    needed = {PACKAGES.get(name, name) for file in files for name in imported(file)}
-    assert needed <= packages(path).keys()
+    assert packages_of(stage) <= packages(path).keys()
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_an_environment_holds_nothing_that_no_stage_needs(path: Path) -> None:
+    needed = set[str]().union(*map(packages_of, STAGES[path]))
+    assert packages(path).keys() - needed <= NEEDED_BY_OTHERS.keys()
 
 
 def test_light_environments_hold_no_models() -> None:

@@ -390,6 +390,7 @@ class Study(Section):
     estimate: Estimate
     compute: Compute
     cache: Annotated[str, Field(min_length=1)] | None
+    container: Annotated[str, Field(min_length=1)] | None
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Study:

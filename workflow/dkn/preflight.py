@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,27 @@ def pass_to_jobs(study: Study) -> None:
     """What says how jobs run, not what they compute: as parameters of rules, a change would rerun everything."""
     os.environ["DKN_JOBS_PER_GPU"] = str(study.compute.jobs_per_gpu)
     os.environ["DKN_CACHE"] = study.cache or ""
+
+
+def make_environments_whole() -> None:
+    """Let pip install everything into new conda environments: what lies in the user's ``~/.local`` does not count."""
+    os.environ["PIP_IGNORE_INSTALLED"] = "1"
+
+
+def require_environment() -> str:
+    """Shell code for the start of a job with a conda environment: without its ``python`` in use the job ends there.
+
+    Snakemake activates the environment before the shell is told to stop at errors, so that after a failed activation
+    the job would go on with another interpreter. What the user has installed in ``~/.local`` is kept out as well.
+    """
+    message = "error: the conda environment of this job is not active; python is "
+    check = (
+        'import os, sys; prefix = os.environ.get("CONDA_PREFIX"); '
+        "active = prefix and prefix != sys.argv[1] and os.path.samefile(prefix, sys.prefix); "
+        f'sys.exit(None if active else "{message}" + sys.executable)'
+    )
+    before = os.environ.get("CONDA_PREFIX", "")
+    return f"export PYTHONNOUSERSITE=1; python -I -c {shlex.quote(check)} {shlex.quote(before)}; "
 
 
 def facts_locations(study: Study, resources: Path) -> list[str]:

@@ -4,6 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.settings.types import DeploymentMethod
+
 WORKFLOW = Path(workflow.basedir) / "workflow"
 if str(WORKFLOW) not in sys.path:
     sys.path.insert(0, str(WORKFLOW))
@@ -16,14 +18,20 @@ from dkn.preflight import (
     check_facts,
     check_models,
     facts_locations,
+    make_environments_whole,
     pass_to_jobs,
     put_interpreter_first,
+    require_environment,
     template_files,
 )
 from dkn.provenance import code_files
 
 put_interpreter_first()
-shell.prefix(f"set -euo pipefail; export PYTHONPATH='{WORKFLOW}' PYTHONUNBUFFERED=1; ")
+BEFORE_EVERY_JOB = f"set -euo pipefail; export PYTHONPATH='{WORKFLOW}' PYTHONUNBUFFERED=1; "
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    make_environments_whole()
+    BEFORE_EVERY_JOB += require_environment()
+shell.prefix(BEFORE_EVERY_JOB)
 
 
 def or_stop(check, *arguments):
