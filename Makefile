@@ -15,7 +15,7 @@ test: $(VENV)/installed  ## all tests but those of `make test-conda`
 	$(BIN)/pytest
 
 test-conda: $(VENV)/installed  ## --use-conda with a real conda: every environment, a whole study; minutes
-	$(BIN)/pytest -m conda
+	$(BIN)/pytest -m conda tests/conda
 
 lint: $(VENV)/installed  ## format, style, types, Snakemake's own linter, and the Dockerfile's
 	$(BIN)/ruff format --check .
