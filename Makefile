@@ -18,7 +18,7 @@ test-slurm: $(VENV)/installed  ## the profile for clusters on a one-node SLURM, 
 	DKN_NEED_SLURM=1 $(BIN)/pytest -m slurm tests/slurm
 
 test-conda: $(VENV)/installed  ## --use-conda with a real conda: every environment, a whole study; minutes
-	$(BIN)/pytest -m conda
+	$(BIN)/pytest -m conda tests/conda
 
 lint: $(VENV)/installed  ## format, style, types, Snakemake's own linter, and the Dockerfile's
 	$(BIN)/ruff format --check .
