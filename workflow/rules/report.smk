@@ -1,4 +1,5 @@
 # The report: everything that is marked with `report(…)`, in one file that opens without a network.
+import subprocess
 
 P_OVER_SETTING = "Brackets: bootstrap over subjects. p: adjusted over all contrasts of the setting in a model (Holm)."
 
@@ -61,7 +62,8 @@ localrules:
     make_report,
 
 
-# A block of Python, so that it runs in Snakemake's own environment: it calls Snakemake, which the others do not have.
+# A block of Python, so that it runs in Snakemake's own environment: it calls Snakemake, which the others do not have. No
+# shell(…), whose jobs must have a conda environment when there are any.
 rule make_report:
     input:
         rules.figures.input,
@@ -86,10 +88,10 @@ rule make_report:
     message:
         "Building the report"
     run:
-        shell(
-            "python -m snakemake {params.study} --cores 1 --nolock --rerun-incomplete"
-            " --report {output} --report-stylesheet {input.style} {rule} > {log} 2>&1"
-        )
+        command = [sys.executable, "-m", "snakemake", *shlex.split(params.study), "--cores", "1", "--nolock"]
+        command += ["--rerun-incomplete", "--report", output[0], "--report-stylesheet", input.style, rule]
+        with open(log[0], "w") as file:
+            subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=True)
 
 
 rule report:
