@@ -1,6 +1,7 @@
 # Helpers that all rules share; no rule here.
 import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -141,6 +142,14 @@ def same_study():
     }
     flags = ["--snakefile", workflow.main_snakefile, "--profile", "none", "--workflow-profile", "none"]
     return shlex.join([*flags, *(str(part) for flag, values in settings.items() if values for part in (flag, *values))])
+
+
+def build_report(study, target, output, style, log):
+    """Call Snakemake on the same study; no shell(…), whose jobs must have a conda environment when there are any."""
+    command = [sys.executable, "-m", "snakemake", *study, "--cores", "1", "--nolock", "--rerun-incomplete"]
+    with open(log, "w") as file:
+        command += ["--report", output, "--report-stylesheet", style, target]
+        subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=True)
 
 
 # What jobs ask for, of a cluster or of --resources.

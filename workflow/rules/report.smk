@@ -1,5 +1,4 @@
 # The report: everything that is marked with `report(…)`, in one file that opens without a network.
-import subprocess
 
 P_OVER_SETTING = "Brackets: bootstrap over subjects. p: adjusted over all contrasts of the setting in a model (Holm)."
 
@@ -62,8 +61,7 @@ localrules:
     make_report,
 
 
-# A block of Python, so that it runs in Snakemake's own environment: it calls Snakemake, which the others do not have. No
-# shell(…), whose jobs must have a conda environment when there are any.
+# A block of Python, so that it runs in Snakemake's own environment: it calls Snakemake, which the others do not have.
 rule make_report:
     input:
         rules.figures.input,
@@ -88,10 +86,7 @@ rule make_report:
     message:
         "Building the report"
     run:
-        command = [sys.executable, "-m", "snakemake", *shlex.split(params.study), "--cores", "1", "--nolock"]
-        command += ["--rerun-incomplete", "--report", output[0], "--report-stylesheet", input.style, rule]
-        with open(log[0], "w") as file:
-            subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=True)
+        build_report(shlex.split(params.study), rule, output[0], input.style, log[0])
 
 
 rule report:
