@@ -19,7 +19,6 @@ from dkn.experiments.fact_checking import (
     fitting_shots,
     make_statements,
     relation_sets,
-    sample_by_subject,
     truth_prompts,
 )
 from dkn.experiments.fact_checking_summary import summarise
@@ -27,6 +26,7 @@ from dkn.interventions import NeuronSet
 from dkn.language_models import LanguageModel
 from dkn.neuron_sets import random_like
 from dkn.randomness import generator
+from dkn.sampling import sample_by_subject
 from dkn.tables import FACT_CHECKING
 from tests.unit import planted
 
@@ -103,13 +103,17 @@ def test_every_fact_has_a_true_and_the_same_false_statement_in_both_wordings() -
 
 def test_samples_are_whole_subjects_whatever_the_order() -> None:
     frame = facts_table([(f"{n}", f"s{n // 4}", "P1", None, ["x"]) for n in range(80)])
-    found = sample_by_subject(frame, 30, 0)
+    found = sample_by_subject(frame, 30, 0, "fact-checking/sample")
     assert len(found) == 32
     assert (found.groupby("subject").size() == 4).all()
-    shuffled = sample_by_subject(frame.sample(frac=1, random_state=1), 30, 0)
+    shuffled = sample_by_subject(frame.sample(frac=1, random_state=1), 30, 0, "fact-checking/sample")
     assert set(shuffled["fact_id"]) == set(found["fact_id"])
-    assert set(sample_by_subject(frame, 30, 1)["fact_id"]) != set(found["fact_id"])
-    assert len(sample_by_subject(frame, None, 0)) == len(sample_by_subject(frame, 80, 0)) == 80
+    assert set(sample_by_subject(frame, 30, 1, "fact-checking/sample")["fact_id"]) != set(found["fact_id"])
+    assert (
+        len(sample_by_subject(frame, None, 0, "fact-checking/sample"))
+        == len(sample_by_subject(frame, 80, 0, "fact-checking/sample"))
+        == 80
+    )
 
 
 def test_relation_sets_count_training_subjects_and_never_see_a_test_subject() -> None:

@@ -19,12 +19,13 @@ from dkn.experiments import sensitivity
 from dkn.experiments.degeneracy import DegeneracySettings, degeneracy_records, with_controls
 from dkn.experiments.degeneracy_summary import StatisticsSettings, per_fact, with_metrics
 from dkn.experiments.names import CONTROL
-from dkn.experiments.sensitivity import Grid, Sample, distinct_components, sample_by_subject, sensitivity_records
+from dkn.experiments.sensitivity import Grid, Sample, distinct_components, sensitivity_records
 from dkn.experiments.sensitivity_summary import grid_table
 from dkn.figures.sensitivity import draw
 from dkn.functional_test import FunctionalTest, measure_components
 from dkn.interventions import NeuronSet
 from dkn.language_models import Adapter
+from dkn.sampling import sample_by_subject
 
 GRID = Grid(
     clusterings=[NTCSettings("difference", tau1, 0.15, 2) for tau1 in (0.0, 0.1, 0.3)],
@@ -46,20 +47,20 @@ def facts_of(counts: dict[str, int]) -> pd.DataFrame:
 
 def test_a_sample_has_whole_subjects_and_ignores_the_order_of_facts() -> None:
     facts = facts_of({f"s{number}": 1 + number % 4 for number in range(40)})
-    sample = sample_by_subject(facts, 30, seed=0)
+    sample = sample_by_subject(facts, 30, 0, "sensitivity")
     assert 30 <= len(sample) < 30 + 4
     sizes = facts.groupby("subject").size()
     assert (sample.groupby("subject").size() == sizes.loc[sample["subject"].unique()].sort_index()).all()
-    shuffled = sample_by_subject(facts.sample(frac=1, random_state=1), 30, seed=0)
+    shuffled = sample_by_subject(facts.sample(frac=1, random_state=1), 30, 0, "sensitivity")
     assert set(shuffled.index) == set(sample.index)
-    assert set(sample_by_subject(facts, 50, seed=0).index) > set(sample.index)
-    assert set(sample_by_subject(facts, 30, seed=1).index) != set(sample.index)
+    assert set(sample_by_subject(facts, 50, 0, "sensitivity").index) > set(sample.index)
+    assert set(sample_by_subject(facts, 30, 1, "sensitivity").index) != set(sample.index)
 
 
 @pytest.mark.parametrize("count", [None, 1000])
 def test_a_sample_may_be_everything(count: int | None) -> None:
     facts = facts_of({"a": 3, "b": 2})
-    pd.testing.assert_frame_equal(sample_by_subject(facts, count, seed=0), facts)
+    pd.testing.assert_frame_equal(sample_by_subject(facts, count, 0, "sensitivity"), facts)
 
 
 # --- records ------------------------------------------------------------------------------------------------

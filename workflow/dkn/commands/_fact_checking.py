@@ -5,16 +5,17 @@ from __future__ import annotations
 import pandas as pd
 
 from dkn.encoding import EncodedFact, encode
-from dkn.experiments.fact_checking import make_statements, sample_by_subject
+from dkn.experiments.fact_checking import make_statements
 from dkn.interventions import NeuronSet
 from dkn.language_models import LanguageModel
+from dkn.sampling import sample_by_subject
 
 
 def sampled_statements(
     frame: pd.DataFrame, members: dict[str, NeuronSet], limit: int | None, seed: int
 ) -> pd.DataFrame:
     """Statements of at most about ``limit`` facts that have knowledge neurons; ``frame`` holds all facts."""
-    chosen = sample_by_subject(frame.loc[sorted(members)], limit, seed)
+    chosen = sample_by_subject(frame.loc[sorted(members)], limit, seed, "fact-checking/sample")
     return make_statements(frame.reset_index(drop=True), chosen, seed)
 
 

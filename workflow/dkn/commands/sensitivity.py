@@ -21,11 +21,12 @@ from dkn.commands._flags import (
 )
 from dkn.commands._shared import encoded, neuron_sets, open_model, study_facts
 from dkn.experiments.degeneracy import DegeneracySettings
-from dkn.experiments.sensitivity import Grid, Sample, sample_by_subject, sensitivity_records
+from dkn.experiments.sensitivity import Grid, Sample, sensitivity_records
 from dkn.functional_test import FunctionalTest
 from dkn.io import read_table, write_table
 from dkn.knowledge import knowledge_neurons
 from dkn.provenance import provenance
+from dkn.sampling import sample_by_subject
 from dkn.tables import SCORES, SENSITIVITY
 
 
@@ -65,7 +66,7 @@ def main(
         fold_norm=fold_norm,
     )
     language_model = open_model(model, device, dtype, threads)
-    chosen = sample_by_subject(study_facts(facts, known, which), sample, seed)
+    chosen = sample_by_subject(study_facts(facts, known, which), sample, seed, "sensitivity")
     table = pd.concat([read_table(path, SCORES) for path in scores], ignore_index=True)
     neurons, _ = knowledge_neurons(table[table["fact_id"].isin(chosen.index)], fraction, cap)
     sampled = Sample(list(encoded(language_model, chosen).values()), chosen["subject"], neuron_sets(neurons))

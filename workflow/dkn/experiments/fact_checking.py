@@ -36,17 +36,6 @@ class StatementSet:
     neurons: NeuronSet
 
 
-def sample_by_subject(facts: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:
-    """Whole subjects in an order drawn by seed and subject, until there are ``limit`` facts; None takes all."""
-    if limit is None or len(facts) <= limit:
-        return facts
-    keys = {name: generator(seed, "fact-checking/sample", name).random() for name in facts["subject"].unique()}
-    counts = facts.groupby("subject").size()
-    order = counts.loc[sorted(keys, key=lambda name: (keys[name], name))]
-    before = order.cumsum() - order
-    return facts[facts["subject"].isin(before[before < limit].index)]
-
-
 def false_answer(fact: pd.Series, relation: pd.DataFrame, draw: np.random.Generator) -> str | None:
     """An answer of another subject's fact of the same relation that is not accepted here; None if there is none.
 

@@ -23,7 +23,6 @@ from dkn.functional_test import FunctionalTest, measure_components
 from dkn.interventions import NeuronSet
 from dkn.language_models import Adapter
 from dkn.progress import progress
-from dkn.randomness import generator
 
 GROUPING = "ntc"
 GAPS = ("drop_gap", "nats_gap")
@@ -49,19 +48,6 @@ class Sample:
     facts: Sequence[EncodedFact]
     subjects: pd.Series
     members: dict[str, NeuronSet]
-
-
-def sample_by_subject(facts: pd.DataFrame, count: int | None, seed: int) -> pd.DataFrame:
-    """All facts of randomly drawn subjects, as many subjects as it takes to have ``count`` facts; None for all facts.
-
-    A subject's rank depends on the seed and its name only, so a larger sample contains a smaller one.
-    """
-    if count is None:
-        return facts
-    subjects = facts["subject"].unique()
-    rank = pd.Series([generator(seed, "sensitivity", subject).random() for subject in subjects], index=subjects)
-    taken = facts.groupby("subject").size().loc[rank.sort_values().index].cumsum().shift(fill_value=0)
-    return facts[facts["subject"].isin(taken.index[taken < count])]
 
 
 def distinct_components(
