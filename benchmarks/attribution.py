@@ -36,7 +36,8 @@ from transformers.utils import logging
 from dkn.attribution import AttributionSettings, attribute
 from dkn.encoding import EncodedFact
 from dkn.knowledge import knowledge_neurons
-from dkn.language_models import Adapter, LanguageModel, adapt, load
+from dkn.adapters import Adapter
+from dkn.language_models import LanguageModel, adapt, load
 from dkn.memory import RowBudget
 from dkn.model_sources import dequantise_gguf, download_wheel, extract_gguf
 from dkn.quadrature import nodes_and_weights

@@ -25,7 +25,8 @@ from transformers.utils import logging
 
 from dkn.encoding import EncodedFact
 from dkn.interventions import SITES, SUPPRESS, NeuronSet, answer_scores, edited_weights
-from dkn.language_models import Adapter, adapt
+from dkn.adapters import Adapter
+from dkn.language_models import adapt
 
 PROMPT, ANSWER, NEURONS = 12, 2, 20
 SHAPES = {  # layers, width, heads, vocabulary; facts; sets per fact

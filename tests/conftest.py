@@ -17,8 +17,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
-from dkn.language_models import Adapter, LanguageModel, adapt
+from dkn.language_models import LanguageModel, adapt
 
 VOCABULARY = 100
 CONTEXT = 32

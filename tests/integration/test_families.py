@@ -10,12 +10,13 @@ import pytest
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
+from dkn.adapters import FAMILIES, Adapter, GraniteAdapter
 from dkn.attribution import AttributionSettings, attribute
 from dkn.branches import attend, visible_prefix
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.families import OBSTACLES, SUPPORTED
-from dkn.language_models import FAMILIES, Adapter, GraniteAdapter, adapt
+from dkn.language_models import adapt
 from dkn.reading import read_prompts
 
 from ..unit import plain

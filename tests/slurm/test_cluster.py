@@ -44,7 +44,7 @@ rule with_gpu:
     resources:
         mem_mb=growing(100),
         runtime=growing(5),
-        gpu=GPUS,
+        gpu=gpus_of_job(STUDY, 1, GPU_LIMIT),
     shell:
         'echo "$SLURM_JOB_PARTITION ${{CUDA_VISIBLE_DEVICES:-none}}" > {output}'
 

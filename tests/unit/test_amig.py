@@ -5,10 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from dkn.adapters import Adapter
 from dkn.amig import amig_pairs, disjoint_pairs
 from dkn.encoding import EncodedFact
 from dkn.interventions import NO_NEURONS, NeuronSet, answer_log_probs
-from dkn.language_models import Adapter
 
 
 def test_disjoint_pairs_take_the_largest_cost_first() -> None:

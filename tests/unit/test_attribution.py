@@ -12,10 +12,10 @@ from captum.attr._utils.approximation_methods import approximation_parameters
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from dkn.adapters import Adapter
 from dkn.attribution import Attribution, AttributionSettings, attribute
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
-from dkn.language_models import Adapter
 from dkn.memory import RowBudget
 from dkn.quadrature import nodes_and_weights
 from tests.unit import plain

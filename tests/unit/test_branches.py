@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dkn.adapters import Adapter
 from dkn.branches import attend, visible_prefix
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
-from dkn.language_models import Adapter
 from dkn.reading import Prefix, read_prompts
 from tests.unit import plain
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
 from dkn.experiments.degeneracy import DegeneracySettings, degeneracy_records, proper_subsets, with_controls
 from dkn.experiments.degeneracy_summary import StatisticsSettings, per_fact, summarise, with_metrics
 from dkn.experiments.names import CONTROL
 from dkn.interventions import NeuronSet
-from dkn.language_models import Adapter
 
 SETTINGS = DegeneracySettings(max_subsets=32, partitions=2, seed=0)
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from dkn import __main__, devices
-from dkn.__main__ import main, may_use_gpu
+from dkn.__main__ import gpus_wanted, main
 from dkn.config import parse_config
 from dkn.errors import UserError
 from dkn.preflight import pass_to_jobs
@@ -26,7 +26,7 @@ HOLD = """
 import os, sys
 from dkn import devices
 devices.SECONDS = 0.01
-with devices.one_gpu():
+with devices.claimed_gpus(int(sys.argv[1])):
     print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
     sys.stdin.readline()
 """
@@ -54,14 +54,14 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 @pytest.fixture
-def job() -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """Start a process that claims a GPU, says which, and ends with a line on its standard input."""
+def job() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a process that claims GPUs, says which, and ends with a line on its standard input."""
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
+    def start(gpus: int = 1) -> subprocess.Popen[str]:
         started.append(
             subprocess.Popen(
-                [sys.executable, "-c", HOLD],
+                [sys.executable, "-c", HOLD, str(gpus)],
                 env={**os.environ, "PYTHONPATH": str(WORKFLOW)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -91,7 +91,7 @@ def said(process: subprocess.Popen[str]) -> str:
 def is_waiting(process: subprocess.Popen[str]) -> bool:
     """Whether a process says that it waits. (One that has a GPU says so on the other stream, and then nothing.)"""
     either = select.select([process.stdout, process.stderr], [], [], 30)[0]
-    return either == [process.stderr] and line(process.stderr).startswith("waiting for a GPU")
+    return either == [process.stderr] and line(process.stderr).startswith("waiting for")
 
 
 def test_jobs_that_run_together_have_different_gpus(machine: Machine, job: Callable) -> None:
@@ -149,6 +149,39 @@ def test_what_is_visible_is_what_may_be_claimed(machine: Machine, visible: str |
     assert devices.claimable_gpus() == expected
 
 
+def test_a_job_may_have_several(machine: Machine, job: Callable) -> None:
+    machine(3)
+    assert said(job(2)) == f"{GPUS[0]},{GPUS[1]}"
+    assert said(job()) == GPUS[2]
+
+
+def test_a_job_that_wants_several_holds_none_while_it_waits(machine: Machine, job: Callable) -> None:
+    machine(2)
+    first = job()
+    assert said(first) == GPUS[0]
+    both = job(2)
+    assert is_waiting(both)
+    second = job()
+    assert said(second) == GPUS[1]
+    for process in (first, second):
+        process.communicate("\n")
+    assert said(both) == f"{GPUS[0]},{GPUS[1]}"
+
+
+@pytest.mark.parametrize(("visible", "expected"), [(None, f"{GPUS[0]},{GPUS[1]}"), ("1,0", f"{GPUS[1]},{GPUS[0]}")])
+def test_more_than_there_are_is_all_of_them(
+    machine: Machine, job: Callable, visible: str | None, expected: str
+) -> None:
+    machine(2, visible)
+    assert said(job(4)) == expected
+
+
+def test_several_with_shared_gpus_are_different_ones(machine: Machine, job: Callable) -> None:
+    machine(2, jobs_per_gpu=2)
+    assert [set(said(job(2)).split(",")) for _ in range(2)] == [set(GPUS[:2])] * 2
+    assert is_waiting(job())
+
+
 def test_numbers_of_two_views_mean_the_same_gpu(
     machine: Machine, job: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,21 +209,26 @@ def test_without_a_driver_nothing_happens(machine: Machine, job: Callable, tmp_p
 @pytest.mark.parametrize("stated", ["0", "-1", "two"])
 def test_a_number_of_jobs_that_makes_no_sense_is_one_line(machine: Machine, stated: str) -> None:
     machine(1, jobs_per_gpu=stated)
-    with pytest.raises(UserError, match="DKN_JOBS_PER_GPU must be an integer of 1 or more"), devices.one_gpu():
+    with pytest.raises(UserError, match="DKN_JOBS_PER_GPU must be an integer of 1 or more"), devices.claimed_gpus():
         pass
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["known", "--device", "auto"], True),
-        (["known", "--device", "cuda", "--dtype", "float32"], True),
-        (["known", "--device", "cpu"], False),
-        (["known", "--output", "cuda"], False),
+        (["known", "--device", "auto"], 1),
+        (["known", "--device", "cuda", "--dtype", "float32"], 1),
+        (["known", "--device", "cpu"], 0),
+        (["known", "--device", "cpu", "--gpus", "2"], 0),
+        (["known", "--output", "cuda"], 0),
+        (["known", "--device", "auto", "--gpus", "2"], 2),
+        (["known", "--device", "auto", "--gpus", "0"], 1),
+        (["known", "--device", "auto", "--gpus", "two"], 1),
+        (["known", "--gpus", "2"], 0),
     ],
 )
-def test_stages_on_a_gpu_are_told_by_their_device(arguments: list[str], expected: bool) -> None:
-    assert may_use_gpu(arguments) == expected
+def test_stages_on_gpus_are_told_by_their_flags(arguments: list[str], expected: int) -> None:
+    assert gpus_wanted(arguments) == expected
 
 
 @pytest.mark.parametrize(("device", "expected"), [("cuda", GPUS[0]), ("cpu", None)])

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from dkn.adapters import Adapter
 from dkn.distances import connection_vectors, distance_matrix
 from dkn.interventions import NeuronSet
-from dkn.language_models import Adapter
 
 
 def brute_force(layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, max_span: int | None) -> np.ndarray:

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
+from dkn.adapters import Adapter
 from dkn.experiments.degeneracy_summary import StatisticsSettings
 from dkn.experiments.fine_tuning import Answers, Exam, mean_activation, neuron_set, records, report, tune_at_all_rates
 from dkn.experiments.fine_tuning_summary import METRICS, summarise
 from dkn.experiments.names import ALL, AUGMENTED, DEVELOPMENT, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, TEST
 from dkn.experiments.tuning_facts import Question
 from dkn.interventions import NeuronSet
-from dkn.language_models import Adapter, LanguageModel, adapt
+from dkn.language_models import LanguageModel, adapt
 from dkn.neuron_tuning import TuningSettings
 from tests.unit.test_interventions import assert_same_bits, pairs_of, random_set, weights_of
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from dkn import interventions
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.interventions import (
@@ -24,7 +25,6 @@ from dkn.interventions import (
     answer_scores,
     edited_weights,
 )
-from dkn.language_models import Adapter
 from tests.unit import plain
 
 MakeFact = Callable[..., EncodedFact]

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from dkn import path_gradients
+from dkn.adapters import Adapter
 from dkn.attribution import AttributionSettings, attribute
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
-from dkn.language_models import Adapter
 from dkn.memory import MOST_ROWS, RowBudget
 
 MakeFact = Callable[..., EncodedFact]

@@ -15,8 +15,9 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
+from dkn.adapters import Adapter, LlamaAdapter
 from dkn.interventions import NeuronSet
-from dkn.language_models import Adapter, LlamaAdapter, adapt
+from dkn.language_models import adapt
 from dkn.neuron_tuning import FullTuning, NeuronTuning, Tuning, TuningSettings, train
 from dkn.randomness import generator
 from dkn.sentences import Sentence

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.experiments.degeneracy_summary import StatisticsSettings
@@ -21,7 +22,6 @@ from dkn.experiments.perturbation import (
 )
 from dkn.experiments.perturbation_summary import per_fact, summarise, with_metrics
 from dkn.interventions import SITES, NeuronSet
-from dkn.language_models import Adapter
 from tests.unit import planted
 
 STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)

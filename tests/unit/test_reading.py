@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from dkn import reading
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
-from dkn.language_models import Adapter
 from dkn.memory import RowBudget
 from dkn.reading import read_prompts, read_with_masked
 from tests.unit import plain

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
+from dkn.adapters import Adapter
 from dkn.attribution import AttributionSettings, attribute
 from dkn.encoding import EncodedFact
-from dkn.language_models import Adapter
 from dkn.work import attribution_flops, shape_of
 
 

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
+from dkn.adapters import Adapter
 from dkn.clustering import NTCSettings, ntc
 from dkn.distances import connection_vectors, distance_matrix
 from dkn.encoding import EncodedFact
@@ -24,7 +25,6 @@ from dkn.experiments.sensitivity_summary import grid_table
 from dkn.figures.sensitivity import draw
 from dkn.functional_test import FunctionalTest, measure_components
 from dkn.interventions import NeuronSet
-from dkn.language_models import Adapter
 from dkn.sampling import sample_by_subject
 
 GRID = Grid(

@@ -12,10 +12,10 @@ import yaml
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+from dkn.adapters import Adapter
 from dkn.config import Shape, Study, parse_config
 from dkn.encoding import EncodedFact
 from dkn.interventions import SUPPRESS, NeuronSet, answer_scores
-from dkn.language_models import Adapter
 from dkn.work import (
     Workload,
     attribution_flops,

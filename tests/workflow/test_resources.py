@@ -14,28 +14,41 @@ from .conftest import Checkout, short_config
 ASKING = """
 import json
 
-from snakemake.iocontainers import InputFiles
+from snakemake.iocontainers import InputFiles, Wildcards
 
 include: "Snakefile"
 
 MODEL = InputFiles(fromdict={"model": "weights"})
 
 def asked(rule):
-    attempts = [rule.expand_resources({}, MODEL, attempt) for attempt in (1, 2)]
+    known = {"model": next(iter(MODELS)), "subset": "all"}
+    wildcards = Wildcards(fromdict={name: value for name, value in known.items() if name in rule.wildcard_names})
+    attempts = [rule.expand_resources(wildcards, MODEL, attempt) for attempt in (1, 2)]
     return {"loads": "compute" in rule.params.keys(), "asks": [[r.mem_mb, r.runtime, r.get("gpu")] for r in attempts]}
 
 print("ASKED", json.dumps({rule.name: asked(rule) for rule in workflow.rules if not rule.norun}))
 """
 
 
-@pytest.fixture(scope="module")
-def checkout(new_checkout: Callable[[dict], Checkout]) -> Checkout:
+def asking(made: Checkout) -> Checkout:
     """With a model folder whose weights take no room on the disk."""
-    made = new_checkout(short_config(("gpt2",)))
     (made.path / "asking.smk").write_text(ASKING)
     (made.path / "weights").mkdir()
     (made.path / "weights" / "tokenizer.json").write_text("{}" * 1000)
     return made
+
+
+@pytest.fixture(scope="module")
+def checkout(new_checkout: Callable[[dict], Checkout]) -> Checkout:
+    return asking(new_checkout(short_config(("gpt2",))))
+
+
+@pytest.fixture(scope="module")
+def spread(new_checkout: Callable[[dict], Checkout]) -> Checkout:
+    """The same with a model that wants several GPUs."""
+    content = short_config(("gpt2",))
+    content["models"][0] |= {"gpus": 2, "training_gpus": 4}
+    return asking(new_checkout(content))
 
 
 def asked(checkout: Checkout, gigabytes: float, *arguments: str) -> dict[str, dict]:
@@ -68,6 +81,12 @@ GPUS = {
     "not wanted": (["--resources", "gpu=2"], "cpu", 0),
     "wanted": ([], "cuda", 1),
 }
+SPREAD = {
+    "as the model says": ([], "auto", {"all": 4, "others": 2}),
+    "as many as are declared": (["--resources", "gpu=3"], "cuda", {"all": 3, "others": 2}),
+    "none are declared": (["--resources", "gpu=0"], "auto", {"all": 0, "others": 0}),
+    "not wanted": (["--resources", "gpu=8"], "cpu", {"all": 0, "others": 0}),
+}
 
 
 @pytest.mark.parametrize("case", GPUS)
@@ -76,6 +95,16 @@ def test_jobs_that_load_a_model_ask_for_a_gpu(case: str, checkout: Checkout) -> 
     rules = asked(checkout, 0, *arguments, "--config", f"compute={{device: {device}}}")
     for rule, found in rules.items():
         assert found["asks"][0][2] == (expected if found["loads"] else None), rule
+
+
+@pytest.mark.parametrize("case", SPREAD)
+def test_jobs_of_a_model_over_several_gpus_ask_for_them(case: str, spread: Checkout) -> None:
+    """Fine-tuning, of all parameters here, wants more."""
+    arguments, device, expected = SPREAD[case]
+    rules = asked(spread, 0, *arguments, "--config", f"compute={{device: {device}}}")
+    for rule, found in rules.items():
+        which = "all" if rule == "experiment_fine_tuning" else "others"
+        assert found["asks"][0][2] == (expected[which] if found["loads"] else None), rule
 
 
 def test_a_gpu_that_is_wanted_and_ruled_out_is_an_error(checkout: Checkout) -> None:

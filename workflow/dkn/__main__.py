@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import itertools
 import os
 import sys
 from contextlib import nullcontext
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from dkn.devices import one_gpu
+from dkn.devices import claimed_gpus
 from dkn.errors import UserError
 
 COMMANDS = Path(__file__).parent / "commands"
@@ -24,11 +25,13 @@ def stages() -> dict[str, str]:
     }
 
 
-def may_use_gpu(arguments: list[str]) -> bool:
-    """Whether a stage's flags name a device other than the CPU; stages without a model have no such flag."""
-    following = [*arguments[1:], ""]
-    named = [value for flag, value in zip(arguments, following, strict=True) if flag == "--device"]
-    return bool(named) and named[-1] != "cpu"
+def gpus_wanted(arguments: list[str]) -> int:
+    """How many GPUs a stage may use: none where its flags name the CPU, or no device, as of stages without a model."""
+    flags = dict(itertools.pairwise(arguments))
+    if flags.get("--device", "cpu") == "cpu":
+        return 0
+    stated = flags.get("--gpus", "1")
+    return max(1, int(stated)) if stated.isdecimal() else 1  # the stage itself refuses what is no number
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +48,8 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        with one_gpu() if may_use_gpu(arguments) else nullcontext():  # before the stage imports torch
+        wanted = gpus_wanted(arguments)
+        with claimed_gpus(wanted) if wanted else nullcontext():  # before the stage imports torch
             module = importlib.import_module(f"dkn.commands.{arguments[0].replace('-', '_')}")
             app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             app.command()(module.main)

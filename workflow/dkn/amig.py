@@ -11,9 +11,9 @@ from itertools import combinations
 
 import numpy as np
 
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
 from dkn.interventions import NO_NEURONS, NeuronSet, answer_log_probs
-from dkn.language_models import Adapter
 
 
 def disjoint_pairs(pairs: Sequence[tuple[int, int]], cost: np.ndarray) -> list[np.ndarray]:

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.integration import Integral, integrate, integrate_adaptively
-from dkn.language_models import Adapter
 from dkn.memory import RowBudget
 from dkn.path_gradients import Paths
 from dkn.probabilities import log_odds_against, log_prob
@@ -163,14 +163,14 @@ def _collect(
     change = prob[:, :, None] - integral.prob_lower
     scores = []
     for layer in range(paths.adapter.n_layers):
-        towards = integral.gradient[:, :, layer]
+        towards = paths.adapter.enter(layer, integral.gradient[:, :, layer])
         if paths.site == "preactivation":
             step = paths.delta[layer].float()
         else:
             step = paths.prefix.neurons[layer].float() - baseline[layer]
             towards = towards @ paths.adapter.writing(layer).float().T
-        scores.append((step * towards).sum(1))
-    dense = torch.stack(scores, dim=1).cpu()
+        scores.append((step * towards).sum(1).cpu())
+    dense = torch.stack(scores, dim=1)
     scale = np.abs(change.sum(1)).max(-1)  # (F,): the fact's largest layer change
     error = np.abs(integral.total - change) / np.maximum(scale, np.finfo(np.float32).tiny)[:, None, None]
     results = []

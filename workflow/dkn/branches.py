@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dkn.language_models import Adapter, rotate
+from dkn.adapters import Adapter, rotate
 from dkn.reading import Prefix
 
 
@@ -32,13 +32,14 @@ def attend(
     """One layer's attention for branches: to the visible prefix, and causally to the branch's own tokens.
 
     Args:
-        hidden: (F, R, T, width), the residual stream entering the layer.
+        hidden: (F, R, T, width), the residual stream entering the layer, on whatever device.
         visible: (F, R, S) from ``visible_prefix``.
         rotation: cosines and sines of the branches' positions, (F, R, T, head size) each, or None.
     Returns:
         (F, R, T, width), the residual stream after attention. No score between two branches is ever formed.
     """
     facts, rows, tokens, _ = hidden.shape
+    hidden = adapter.enter(layer, hidden)
     query, key, value = adapter.attention_inputs(layer, hidden)
     query, key = rotate(query, rotation), rotate(key, rotation)
     kv_heads, groups = adapter.n_kv_heads, adapter.n_heads // adapter.n_kv_heads
@@ -48,7 +49,7 @@ def attend(
 
     to_prefix = query.reshape(facts, kv_heads, -1, query.shape[-1]) @ prefix.keys[layer].transpose(-1, -2)
     to_prefix = to_prefix.view(facts, kv_heads, rows, tokens, groups, -1)
-    to_prefix = to_prefix.masked_fill(~visible[:, None, :, None, None, :], float("-inf"))
+    to_prefix = to_prefix.masked_fill(~visible.to(hidden.device)[:, None, :, None, None, :], float("-inf"))
     if tokens == 1:
         to_self = (query * key[:, :, :, :, None, :]).sum(-1, keepdim=True)
     else:

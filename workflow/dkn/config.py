@@ -87,6 +87,8 @@ class Shape(Section):
 class Model(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     dtype: Dtype = "float32"
+    gpus: Positive = 1
+    training_gpus: Positive = 1
 
     @field_validator("name")
     @classmethod

@@ -1,17 +1,18 @@
-"""One GPU for one job: claimed before torch is imported, and free again when the process ends, however it ends.
+"""GPUs for one job: claimed before torch is imported, and free again when the process ends, however it ends.
 
 A claim is a lock on a file, which the operating system drops with the process. Nothing is written that could be stale.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -50,18 +51,22 @@ def claimable_gpus() -> list[str]:
     return [{**numbered, **whole}.get(entry, entry) for entry in entries]
 
 
-def _free_gpu(gpus: Sequence[str], jobs_per_gpu: int) -> tuple[str, FileLock] | None:
-    """A GPU with its lock, if one has room; those with the fewest jobs first."""
+def _free_gpus(gpus: Sequence[str], count: int, jobs_per_gpu: int) -> dict[str, FileLock] | None:
+    """So many GPUs with their locks, if they have room; those with the fewest jobs first. All of them or none."""
     folder = Path(tempfile.gettempdir()) / f"dkn-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    for place in range(jobs_per_gpu):
-        for gpu in gpus:
-            lock = FileLock(folder / f"{gpu.replace('/', '-')}.{place}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            return gpu, lock
+    claimed: dict[str, FileLock] = {}
+    for place, gpu in itertools.product(range(jobs_per_gpu), gpus):
+        if gpu in claimed:
+            continue
+        lock = FileLock(folder / f"{gpu.replace('/', '-')}.{place}.lock")
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            claimed[gpu] = lock
+        if len(claimed) == count:
+            return claimed
+    for lock in claimed.values():
+        lock.release()
     return None
 
 
@@ -73,11 +78,13 @@ def _jobs_per_gpu() -> int:
 
 
 @contextmanager
-def one_gpu() -> Iterator[None]:
-    """Within the context CUDA_VISIBLE_DEVICES names one GPU that no more than DKN_JOBS_PER_GPU (1) jobs have.
+def claimed_gpus(count: int = 1) -> Iterator[None]:
+    """Within the context CUDA_VISIBLE_DEVICES names GPUs that no more than DKN_JOBS_PER_GPU (1) jobs have.
 
-    Where all have as many, it waits. Where there is no choice between GPUs, nothing is changed and nobody waits.
+    Where too few have room, it waits. Where there is no choice between GPUs, nothing is changed and nobody waits.
 
+    Args:
+        count: how many; all there are where there are fewer.
     Raises:
         UserError: DKN_JOBS_PER_GPU is not a positive integer.
     """
@@ -85,18 +92,20 @@ def one_gpu() -> Iterator[None]:
     if not gpus:
         yield
         return
-    claim = _free_gpu(gpus, jobs_per_gpu)
+    count = min(count, len(gpus))
+    claim = _free_gpus(gpus, count, jobs_per_gpu)
     if claim is None:
-        print(f"waiting for a GPU: {jobs_per_gpu * len(gpus)} jobs have all there are", file=sys.stderr, flush=True)
+        wanted = "a GPU" if count == 1 else f"{count} GPUs at once"
+        print(f"waiting for {wanted}: other jobs have them", file=sys.stderr, flush=True)
     while claim is None:
         time.sleep(SECONDS)
-        claim = _free_gpu(gpus, jobs_per_gpu)
-    gpu, lock = claim
-    os.environ[VISIBLE] = gpu
+        claim = _free_gpus(gpus, count, jobs_per_gpu)
+    os.environ[VISIBLE] = ",".join(claim)
     try:
         yield
     finally:
-        lock.release()
+        for lock in claim.values():
+            lock.release()
         del os.environ[VISIBLE]
         if before is not None:
             os.environ[VISIBLE] = before

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from dkn.adapters import Adapter
 from dkn.interventions import NeuronSet
-from dkn.language_models import Adapter
 
 
 def connection_vectors(adapter: Adapter, neurons: NeuronSet, fold_norm: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -19,7 +19,7 @@ def connection_vectors(adapter: Adapter, neurons: NeuronSet, fold_norm: bool) ->
     writing = np.zeros_like(reading)
     for layer in np.unique(neurons.layers):
         here = np.flatnonzero(neurons.layers == layer)
-        index = torch.from_numpy(neurons.neurons[here]).to(adapter.device)
+        index = torch.from_numpy(neurons.neurons[here]).to(adapter.layer_device(int(layer)))
         read = adapter.reading(int(layer))[index].float()
         if fold_norm:
             read = read * adapter.mlp_norm_gain(int(layer)).float()

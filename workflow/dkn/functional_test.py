@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.interventions import NO_NEURONS, NeuronSet, answer_log_probs
-from dkn.language_models import Adapter
 
 FUNCTIONAL_TESTS = ("sufficiency", "compensation")
 

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dkn.adapters import Adapter
 from dkn.branches import attend, visible_prefix
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
-from dkn.language_models import Adapter
 from dkn.probabilities import log_odds_against, log_prob
 from dkn.reading import Prefix, attend_whole, read_prompts
 
@@ -66,7 +66,7 @@ def _distinct(edits: Sequence[NeuronSet]) -> tuple[list[NeuronSet], list[int]]:
     return found, inverse
 
 
-def _by_layer(variants: Sequence[Sequence[NeuronSet]], n_layers: int, device: torch.device) -> list[tuple[Tensor, ...]]:
+def _by_layer(adapter: Adapter, variants: Sequence[Sequence[NeuronSet]]) -> list[tuple[Tensor, ...]]:
     """Per layer the (fact, branch, neuron) index triples of all edits."""
     triples = [
         np.stack((np.full(len(edit), fact), np.full(len(edit), row), edit.neurons, edit.layers))
@@ -75,7 +75,8 @@ def _by_layer(variants: Sequence[Sequence[NeuronSet]], n_layers: int, device: to
     ]
     flat = np.concatenate(triples, axis=1) if triples else np.zeros((4, 0), dtype=int)
     return [
-        tuple(torch.from_numpy(part).to(device) for part in flat[:3, flat[3] == layer]) for layer in range(n_layers)
+        tuple(torch.from_numpy(part).to(adapter.layer_device(layer)) for part in flat[:3, flat[3] == layer])
+        for layer in range(adapter.n_layers)
     ]
 
 
@@ -84,7 +85,7 @@ def _edited_branches(
 ) -> Tensor:
     """Final residual streams (F, R, T, width) of all branches; fact f's first ``len(variants[f])`` rows are real."""
     rows = max(len(edits) for edits in variants)
-    edits = _by_layer(variants, adapter.n_layers, adapter.device)
+    edits = _by_layer(adapter, variants)
     first = next((layer for layer, (fact, _, _) in enumerate(edits) if len(fact)), adapter.n_layers - 1)
     visible = visible_prefix(prefix, starts[:, None].expand(-1, rows))
     rotation = adapter.rotation(prefix.positions[:, None].expand(-1, rows, -1))
@@ -156,17 +157,17 @@ def _edited_rows(
     A row enters the stack at its first layer; below, it is the untouched model.
     """
     first = np.array([_first_layer(edit, adapter.n_layers) for _, edit in rows])
-    fact = torch.tensor([number for number, _ in rows], device=adapter.device)
-    edits = _by_layer([[edit for _, edit in rows]], adapter.n_layers, adapter.device)
+    fact = np.array([number for number, _ in rows])
+    edits = _by_layer(adapter, [[edit for _, edit in rows]])
     hidden = middles[0][:0]
     for layer in range(int(first[0]), adapter.n_layers):
+        hidden = adapter.enter(layer, hidden)
         if len(hidden):
             hidden = attend_whole(adapter, layer, hidden, rotation)
-        entering = fact[torch.from_numpy(np.flatnonzero(first == layer)).to(fact.device)]
-        hidden = torch.cat((hidden, middles[layer][entering]))
+        hidden = torch.cat((hidden, middles[layer][fact[first == layer]]))
         _, row, neuron = edits[layer]
         hidden = _edited_mlp(adapter, layer, hidden, row, neuron, factor)
-    return torch.cat((hidden, middles[-1][fact[len(hidden) :]]))
+    return torch.cat((hidden.to(middles[-1].device), middles[-1][fact[len(hidden) :]]))
 
 
 def _pad(prompts: Sequence[Sequence[int]]) -> Tensor:
@@ -194,7 +195,7 @@ def _weight_streams(
         part = order[begin : begin + step]
         hidden = _edited_rows(adapter, middles, rotation, [flat[place] for place in part], factor)
         queried = positions[[flat[place][0] for place in part], :, None]
-        final[part] = hidden.gather(1, queried.expand(-1, -1, adapter.width))
+        final[part] = hidden.to(queried.device).gather(1, queried.expand(-1, -1, adapter.width))
     done = 0
     for number, edits in enumerate(variants):
         if edits:
@@ -245,8 +246,8 @@ def answer_scores(
     streams = _value_streams if site == "values" else _weight_streams
     distinct, inverse = zip(*(_distinct(edits) for edits in variants), strict=True)
     for number, hidden in streams(adapter, facts, distinct, factor, max_rows):
-        answers = torch.tensor(facts[number].answer, device=hidden.device).expand(len(hidden), -1)
         logits = adapter.unembed(adapter.final_norm(hidden))
+        answers = torch.tensor(facts[number].answer, device=logits.device).expand(len(hidden), -1)
         log_probs = log_prob(log_odds_against(logits, answers).double())
         greedy = (logits.argmax(-1) == answers).all(-1)
         found[number].append((log_probs.cpu().numpy(), greedy.cpu().numpy()))
@@ -278,7 +279,7 @@ def edited_weights(adapter: Adapter, edit: NeuronSet, factor: float) -> Iterator
     try:
         with torch.no_grad():
             for layer in np.unique(edit.layers):
-                neurons = torch.from_numpy(edit.neurons[edit.layers == layer]).to(adapter.device)
+                neurons = torch.from_numpy(edit.neurons[edit.layers == layer]).to(adapter.layer_device(int(layer)))
                 for weight in (adapter.reading(int(layer)), adapter.writing(int(layer))):
                     touched.append((weight, neurons, weight[neurons].clone()))
                     weight[neurons] *= factor

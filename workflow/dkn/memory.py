@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from dkn.adapters import Adapter
 from dkn.errors import UserError
-from dkn.language_models import Adapter
 
 SHARE = 0.4  # of the free memory
 MOST_ROWS = 4096  # more branches at once are no faster
@@ -54,7 +54,7 @@ class RowBudget:
     @classmethod
     def for_model(cls, adapter: Adapter) -> RowBudget:
         """As many as a share of the free memory holds."""
-        room = int(SHARE * free_memory(adapter.device)) // bytes_per_branch(adapter)
+        room = int(SHARE * min(map(free_memory, adapter.devices))) // bytes_per_branch(adapter)
         return cls(max(1, min(MOST_ROWS, room)))
 
     @contextmanager

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dkn.adapters import Adapter
 from dkn.interventions import NeuronSet
-from dkn.language_models import Adapter
 from dkn.randomness import generator
 from dkn.sentences import Sentence, answer_loss
 
@@ -71,7 +71,7 @@ class _LayerCorrection:
 
     def __init__(self, adapter: Adapter, layer: int, neurons: np.ndarray):
         self.layer, self.modules = layer, adapter.projections(layer)
-        self.neurons = torch.from_numpy(neurons).to(adapter.device)
+        self.neurons = torch.from_numpy(neurons).to(adapter.layer_device(layer))
         self.vectors = tuple(weight[self.neurons] for weight in (adapter.reading(layer), adapter.writing(layer)))
         dtype = torch.promote_types(adapter.model.dtype, torch.float32)
         self.reading, self.writing = (nn.Parameter(torch.zeros_like(part, dtype=dtype)) for part in self.vectors)

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dkn.adapters import Adapter
 from dkn.branches import attend, visible_prefix
-from dkn.language_models import Adapter
 from dkn.memory import RowBudget
 from dkn.probabilities import log_odds_against, log_prob, odds_and_others
 from dkn.reading import Prefix
@@ -137,12 +137,14 @@ def _through_the_stack(
     hidden = prefix.middle[0][:, :riders, None]
     moved, ridden, done = [], [], riders
     for layer, table in enumerate(tables):
+        hidden = adapter.enter(layer, hidden)
         if layer and done:
             turned = rotation and (rotation[0][:, :done], rotation[1][:, :done])
             hidden = attend(adapter, layer, prefix, hidden, visible[:, :done], turned)
         new = slice(done, done + table.shape[1])
-        where = fact[:, new], target[:, new]
-        value = paths.start[layer][where] + (alpha[:, new, None] * paths.delta[layer][where]).to(paths.start[layer])
+        where = tuple(part[:, new].to(hidden.device) for part in (fact, target))
+        way = alpha[:, new, None].to(hidden.device) * paths.delta[layer][where]
+        value = paths.start[layer][where] + way.to(paths.start[layer])
         moved.append(value[:, :, None].requires_grad_())
         own, others = paths.own_value(layer, hidden).tensor_split((riders,), dim=1)
         ridden.append(own.requires_grad_())
@@ -182,8 +184,8 @@ def _evaluate_chunk(
         ):
             known = torch.from_numpy(places).to(device)
             keep = known >= 0
-            prob = probability[:, columns][keep]
-            yield known[keep], prob, prob[:, None].float() * gradient[:, : places.shape[1], 0][keep].float()
+            prob, towards = probability[:, columns][keep], gradient[:, : places.shape[1], 0].to(device)[keep]
+            yield known[keep], prob, prob[:, None].float() * towards.float()
         done += table.shape[1]
 
 
@@ -228,7 +230,7 @@ def evaluate(paths: Paths, points: Points, differentiate: bool = True) -> Values
                 left[index.cpu().numpy()] = False
     if not differentiate:
         return Values(probability.cpu().numpy(), np.zeros(0), gradient)
-    delta = torch.stack(paths.delta)  # (layers, F, T, size)
+    delta = torch.stack([part.to(device) for part in paths.delta])  # (layers, F, T, size)
     layer, fact, target = (torch.from_numpy(part).to(device) for part in (points.layer, points.fact, points.target))
     derivative = torch.linalg.vecdot(delta[layer, fact, target].float(), gradient)
     return Values(probability.cpu().numpy(), derivative.double().cpu().numpy(), gradient)

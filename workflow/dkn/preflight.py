@@ -29,6 +29,27 @@ def pass_to_jobs(study: Study) -> None:
     os.environ["DKN_CACHE"] = study.cache or ""
 
 
+def check_gpus(study: Study, limit: int | None) -> None:
+    """Raise where the study insists on GPUs and may hold none.
+
+    Args:
+        limit: how many GPUs the jobs may hold together; None where that is not stated.
+    """
+    if study.compute.device == "cuda" and limit == 0:
+        raise UserError("compute.device: cuda, but --resources or the profile says gpu=0; allowed: gpu=1 or more")
+
+
+def gpus_of_job(study: Study, wanted: int, limit: int | None) -> int:
+    """How many GPUs a job asks for that loads a model which wants so many.
+
+    With ``auto`` none, unless there are said to be some: by a limit, or by a model that wants several.
+    """
+    device = study.compute.device
+    if device == "cpu" or (device == "auto" and limit is None and wanted == 1):
+        return 0
+    return wanted if limit is None else min(wanted, limit)
+
+
 def make_environments_whole() -> None:
     """Let pip install everything into new conda environments: what lies in the user's ``~/.local`` does not count."""
     os.environ["PIP_IGNORE_INSTALLED"] = "1"

@@ -11,15 +11,15 @@ flat list, key-value heads K.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dkn.adapters import Adapter, rotate
 from dkn.errors import UserError
-from dkn.language_models import Adapter, rotate
 from dkn.memory import RowBudget
 
 TOKENS_PER_ROW = 4  # a token that is read holds one layer's intermediates, a branch those of half the stack
@@ -36,6 +36,8 @@ class Prefix:
         outputs: per layer, (F, Q, width): the MLP's output at the queried positions.
         final: (F, Q, width): the residual stream after the last layer at the queried positions.
         positions: (F, Q): the queried positions.
+
+    What belongs to a layer is on its device.
     """
 
     keys: list[Tensor]
@@ -61,6 +63,10 @@ class _Layout:
     places: Tensor
     source: Tensor
     own: Tensor
+
+    def to(self, device: torch.device) -> _Layout:
+        """The same on another device."""
+        return _Layout(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def _layout(
@@ -107,6 +113,7 @@ def attend_whole(adapter: Adapter, layer: int, hidden: Tensor, rotation: tuple[T
     Returns:
         (B, S, width), the residual stream after attention.
     """
+    hidden = adapter.enter(layer, hidden)
     query, key, value = adapter.attention_inputs(layer, hidden)
     attended = _causal_attention(adapter, layer, rotate(query, rotation), rotate(key, rotation), value)
     return adapter.add_attention(layer, hidden, attended)
@@ -118,16 +125,17 @@ def _read(adapter: Adapter, layout: _Layout, positions: Tensor, cache: bool) -> 
     facts, copies, longest = layout.source.shape
     hidden = adapter.embed(layout.tokens, layout.places)
     rotation = adapter.rotation(layout.places)
-    prompt = layout.source[:, 0]
     wanted = layout.source.gather(2, positions[:, None].expand(-1, copies, -1))
     prefix = Prefix([], [], [], [], [], hidden, positions)
     found = []
     for layer in range(adapter.n_layers):
+        hidden = adapter.enter(layer, hidden)
+        layout, wanted = layout.to(hidden.device), wanted.to(hidden.device)
         query, key, value = adapter.attention_inputs(layer, hidden)
         query, key = rotate(query, rotation), rotate(key, rotation)
         if cache:
-            prefix.keys.append(key[prompt].transpose(1, 2).contiguous())
-            prefix.values.append(value[prompt].transpose(1, 2).contiguous())
+            prefix.keys.append(key[layout.source[:, 0]].transpose(1, 2).contiguous())
+            prefix.values.append(value[layout.source[:, 0]].transpose(1, 2).contiguous())
         whole = (part[layout.source].flatten(0, 1) for part in (query, key, value))
         attended = _causal_attention(adapter, layer, *whole).reshape(facts * copies * longest, -1)[layout.own]
         if layer == adapter.n_layers - 1:  # from here on nothing but the queried positions is needed
@@ -148,9 +156,8 @@ def _read(adapter: Adapter, layout: _Layout, positions: Tensor, cache: bool) -> 
 
 def _sum_over_copies(found: list[Tensor], copies: Sequence[int]) -> list[Tensor]:
     """Per layer (F, C, Q, neurons) -> (F, Q, neurons) float32: the sum over each fact's own number of masked copies."""
-    device = found[0].device
-    real = torch.arange(found[0].shape[1] - 1, device=device) < torch.tensor(copies, device=device)[:, None]
-    return [torch.einsum("fc,fcqn->fqn", real.float(), part[:, 1:].float()) for part in found]
+    real = (torch.arange(found[0].shape[1] - 1) < torch.tensor(copies)[:, None]).float()
+    return [torch.einsum("fc,fcqn->fqn", real.to(part.device), part[:, 1:].float()) for part in found]
 
 
 def _check_lengths(adapter: Adapter, prompts: Sequence[Sequence[int]]) -> None:
@@ -212,5 +219,5 @@ def read_with_masked(
             prefix = prefix or read
             done += fitting
     assert prefix is not None
-    counts = torch.tensor([len(place) for place in places], device=adapter.device)
-    return prefix, [total / counts[:, None, None] for total in sums]
+    counts = torch.tensor([len(place) for place in places])[:, None, None]
+    return prefix, [total / counts.to(total.device) for total in sums]

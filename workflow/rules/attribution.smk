@@ -20,7 +20,7 @@ rule attribution:
     resources:
         mem_mb=growing(8000, per_gb=3000),
         runtime=growing(240, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         which=STUDY.attribution.facts,
         baseline=STUDY.attribution.baseline,
@@ -38,7 +38,7 @@ rule attribution:
         " --shard {wildcards.scatteritem} --which {params.which} --baseline {params.baseline}"
         " --quadrature {params.quadrature} --nodes {params.nodes} --tolerance {params.tolerance}"
         " --max-nodes {params.max_nodes} --floor {params.floor} --batch {params.batch}"
-        " --output {output.scores} --completeness {output.completeness} {params.compute} 2>&1 | tee {log}"
+        " --output {output.scores} --completeness {output.completeness} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule knowledge_neurons:

@@ -17,8 +17,10 @@ from dkn.experiments.registry import of_study
 from dkn.experiments.names import CLUSTERINGS, TESTED_CONTROL
 from dkn.preflight import (
     check_facts,
+    check_gpus,
     check_models,
     facts_locations,
+    gpus_of_job,
     make_environments_whole,
     pass_to_jobs,
     put_interpreter_first,
@@ -153,19 +155,15 @@ def build_report(study, target, output, style, log):
 
 
 # What jobs ask for, of a cluster or of --resources.
-def gpus():
-    """GPUs of a job that loads a model: one with `cuda`, and with `auto` where --resources or a profile declares any.
-
-    A declared `gpu=0` is a limit that Snakemake holds these jobs to.
-    """
-    device = STUDY.compute.device
-    declared = workflow.global_resources["gpu"].value if "gpu" in workflow.global_resources else None
-    if device == "cuda" and declared == 0:
-        raise UserError("compute.device: cuda, but --resources or the profile says gpu=0; allowed: gpu=1 or more")
-    return int(device == "cuda" or (device == "auto" and declared is not None))
+GPU_LIMIT = workflow.global_resources["gpu"].value if "gpu" in workflow.global_resources else None
+or_stop(check_gpus, STUDY, GPU_LIMIT)
 
 
-GPUS = or_stop(gpus)
+def gpus(wildcards):
+    """GPUs of a job that loads a model; the one that trains all parameters may want more."""
+    model = MODELS[wildcards.model]
+    wanted = max(model.gpus, model.training_gpus) if wildcards.get("subset") == "all" else model.gpus
+    return gpus_of_job(STUDY, wanted, GPU_LIMIT)
 
 
 def growing(base, per_gb=0):

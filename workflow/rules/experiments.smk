@@ -21,7 +21,7 @@ rule experiment_degeneracy:
     resources:
         mem_mb=growing(8000, per_gb=3000),
         runtime=growing(240, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),
@@ -37,7 +37,7 @@ rule experiment_degeneracy:
         "python -m dkn experiment-degeneracy --model {input.model} --facts {input.facts} --known {input.known}"
         " --neurons {input.neurons} {params.groupings} {params.components} {params.output}"
         " --max-subsets {params.max_subsets} --partitions {params.partitions} --seed {params.seed}"
-        " --batch {params.batch} {params.compute} 2>&1 | tee {log}"
+        " --batch {params.batch} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule summary_degeneracy:

@@ -23,7 +23,7 @@ rule experiment_fact_checking:
     resources:
         mem_mb=growing(8000, per_gb=3000),
         runtime=growing(240, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         relation_neurons=STUDY.experiments.fact_checking.relation_neurons,
@@ -36,7 +36,7 @@ rule experiment_fact_checking:
         "python -m dkn experiment-fact-checking --model {input.model} --facts {input.facts} --known {input.known}"
         " --neurons {input.neurons} --components {input.components} --relation-neurons {params.relation_neurons}"
         " {params.limit} --seed {params.seed} --batch {params.batch} --output {output.dkn}"
-        " --kn-output {output.kn} {params.compute} 2>&1 | tee {log}"
+        " --kn-output {output.kn} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule experiment_fact_checking_plm:
@@ -58,7 +58,7 @@ rule experiment_fact_checking_plm:
     resources:
         mem_mb=growing(8000, per_gb=3000),
         runtime=growing(120, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         shots=STUDY.experiments.fact_checking.shots,
@@ -70,7 +70,7 @@ rule experiment_fact_checking_plm:
     shell:
         "python -m dkn experiment-fact-checking-plm --model {input.model} --facts {input.facts} --known {input.known}"
         " --neurons {input.neurons} --shots {params.shots} {params.limit} --seed {params.seed}"
-        " --batch {params.batch} --output {output} {params.compute} 2>&1 | tee {log}"
+        " --batch {params.batch} --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule summary_fact_checking:

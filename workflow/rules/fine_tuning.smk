@@ -29,7 +29,7 @@ rule experiment_fine_tuning:
     resources:
         mem_mb=growing(8000, per_gb=10000),
         runtime=growing(240, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         new_facts=STUDY.experiments.fine_tuning.new_facts,
         old_facts=STUDY.experiments.fine_tuning.old_facts,
@@ -51,7 +51,7 @@ rule experiment_fine_tuning:
         " --minimum {params.minimum} --epochs {params.epochs} --ask-every {params.ask_every}"
         " --batch {params.batch} --draws {params.draws} {params.rates}"
         " --seed {params.seed} --output {output.records} --changes {output.changes} --training {output.training}"
-        " {params.compute} 2>&1 | tee {log}"
+        " {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule summary_fine_tuning:

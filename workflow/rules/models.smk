@@ -135,7 +135,7 @@ rule known:
     resources:
         mem_mb=growing(6000, per_gb=3000),
         runtime=growing(60, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         minimum=STUDY.minimum_known,
         compute=compute,
@@ -143,4 +143,4 @@ rule known:
         "Asking {wildcards.model} for every fact"
     shell:
         "python -m dkn known --model {input.model} --facts {input.facts} --minimum {params.minimum}"
-        " --output {output} {params.compute} 2>&1 | tee {log}"
+        " --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"

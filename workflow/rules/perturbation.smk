@@ -24,7 +24,7 @@ rule experiment_perturbation:
     resources:
         mem_mb=growing(8000, per_gb=3000),
         runtime=growing(240, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         random_sets=lambda wildcards: getattr(STUDY.experiments, wildcards.setting).random_sets,
         seed=STUDY.seed,
@@ -36,7 +36,7 @@ rule experiment_perturbation:
         "python -m dkn experiment-perturbation --model {input.model} --facts {input.facts} --known {input.known}"
         " --neurons {input.neurons} --components {input.components} --setting {wildcards.setting}"
         " --site {wildcards.site} --random-sets {params.random_sets} --seed {params.seed} --batch {params.batch}"
-        " --output {output} {params.compute} 2>&1 | tee {log}"
+        " --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule summary_perturbation:

@@ -32,7 +32,7 @@ rule sensitivity_records:
     resources:
         mem_mb=growing(8000, per_gb=3000),
         runtime=growing(240, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         scores=lambda wildcards, input: " ".join(f"--scores {path}" for path in input.scores),
         which=STUDY.attribution.facts,
@@ -59,7 +59,7 @@ rule sensitivity_records:
         " --quantile {params.point[quantile]} {params.tau1} {params.tau2} {params.sample}"
         " --max-subsets {params.max_subsets} --partitions {params.partitions} {params.cap} {params.max_span}"
         " {params.fold_norm} --persistence {params.persistence} --min-size {params.min_size} --test {params.test}"
-        " --seed {params.seed} --batch {params.batch} --output {output} {params.compute} 2>&1 | tee {log}"
+        " --seed {params.seed} --batch {params.batch} --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule table_sensitivity:

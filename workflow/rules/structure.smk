@@ -18,7 +18,7 @@ rule distances:
     resources:
         mem_mb=growing(6000, per_gb=3000),
         runtime=growing(60, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         max_span=optional("--max-span", STUDY.distances.max_span),
         fold_norm="--fold-norm" if STUDY.distances.fold_norm else "",
@@ -27,7 +27,7 @@ rule distances:
         "Measuring distances between the knowledge neurons of {wildcards.model}"
     shell:
         "python -m dkn distances --model {input.model} --neurons {input.neurons} {params.max_span}"
-        " {params.fold_norm} --output {output} {params.compute} 2>&1 | tee {log}"
+        " {params.fold_norm} --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule candidates_ntc:
@@ -116,7 +116,7 @@ rule candidates_amig:
     resources:
         mem_mb=growing(6000, per_gb=3000),
         runtime=growing(120, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         tried=STUDY.groupings.amig.neurons,
         matters=STUDY.groupings.amig.matters,
@@ -127,7 +127,7 @@ rule candidates_amig:
     shell:
         "python -m dkn candidates-amig --model {input.model} --facts {input.facts} --known {input.known}"
         " --neurons {input.neurons} --tried {params.tried} --matters {params.matters} --batch {params.batch}"
-        " --output {output} {params.compute} 2>&1 | tee {log}"
+        " --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule candidates_random:
@@ -176,7 +176,7 @@ rule components:
     resources:
         mem_mb=growing(6000, per_gb=3000),
         runtime=growing(120, per_gb=30),
-        gpu=GPUS,
+        gpu=gpus,
     params:
         test=STUDY.functional_test.test,
         tau2=STUDY.functional_test.tau2,
@@ -189,4 +189,4 @@ rule components:
     shell:
         "python -m dkn components --model {input.model} --facts {input.facts} --known {input.known}"
         " --neurons {input.neurons} {params.candidates} {params.output} --test {params.test} --tau2 {params.tau2}"
-        " --batch {params.batch} {params.compute} 2>&1 | tee {log}"
+        " --batch {params.batch} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"

@@ -23,6 +23,7 @@ PdfFlag = Annotated[Path, Option(help="The PDF; PNG and CSV go beside it.")]
 DeviceFlag = Annotated[str, Option(help="cpu, cuda, or auto for a GPU where there is one.")]
 DtypeFlag = Annotated[str, Option(help="Type of the weights: float32, bfloat16 or float16.")]
 ThreadsFlag = Annotated[int, Option(help="CPU threads.")]
+GpusFlag = Annotated[int, Option(min=0, help="The most GPUs that the model is spread over; 0 as 1.")]
 BatchFlag = Annotated[int, Option(help="Facts computed at once.")]
 OutputsFlag = Annotated[list[Path], Option(help="File to write for each, in the same order; repeatable.")]
 

@@ -26,10 +26,10 @@ def read_facts_table(path: Path) -> list[Fact]:
     ]
 
 
-def open_model(folder: Path, device: str, dtype: str, threads: int) -> LanguageModel:
-    """Load a model with a number of CPU threads."""
+def open_model(folder: Path, device: str, dtype: str, threads: int, gpus: int) -> LanguageModel:
+    """Load a model with a number of CPU threads, spread over at most so many GPUs."""
     torch.set_num_threads(threads)
-    return load(folder, device, dtype)
+    return load(folder, device, dtype, gpus)
 
 
 def study_facts(facts: Path, known: Path, which: str = "known") -> pd.DataFrame:

@@ -18,6 +18,7 @@ from dkn.commands._flags import (
     DeviceFlag,
     DtypeFlag,
     FactsFlag,
+    GpusFlag,
     KnownFlag,
     ModelFlag,
     OutputFlag,
@@ -26,7 +27,7 @@ from dkn.commands._flags import (
 from dkn.commands._shared import encoded, open_model, study_facts
 from dkn.encoding import batches
 from dkn.io import TableWriter, atomic_file, read_row_groups
-from dkn.language_models import kind_of_device
+from dkn.language_models import devices_of
 from dkn.memory import RowBudget
 from dkn.progress import progress
 from dkn.provenance import provenance
@@ -132,6 +133,7 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
     cache: Annotated[
         Path | None, Option(envvar="DKN_CACHE", help="Folder of attributions to reuse and add to.")
     ] = None,
@@ -143,13 +145,13 @@ def main(
     stated = {**vars(settings), "floor": floor, "which": which, "shard": shard, "batch": batch, "dtype": dtype}
     record = provenance("attribution", stated, [model, facts, known])
     parts = Parts(output, record)
-    entry = Entry(cache, content_of(record, model, chosen, kind_of_device(device))) if cache else None
+    entry = Entry(cache, content_of(record, model, chosen, devices_of(device, gpus)[0].type)) if cache else None
     kept = entry.find(*KEPT) if entry else None
     if kept:
         missed = parts.merge([kept], output, completeness)
         print(f"{len(chosen)} facts taken from the cache: {kept[0].parent}")
     else:
-        language_model = open_model(model, device, dtype, threads)
+        language_model = open_model(model, device, dtype, threads, gpus)
         groups = list(batches(list(encoded(language_model, chosen).values()), batch))
         budget = RowBudget.for_model(language_model.adapter)
         for number, group in enumerate(progress(groups, f"attribution {shard}", unit="batch")):

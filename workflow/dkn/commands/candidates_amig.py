@@ -13,6 +13,7 @@ from dkn.commands._flags import (
     DeviceFlag,
     DtypeFlag,
     FactsFlag,
+    GpusFlag,
     KnownFlag,
     ModelFlag,
     OutputFlag,
@@ -38,9 +39,10 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """Try single neurons, then their pairs, of every fact that has two knowledge neurons."""
-    language_model = open_model(model, device, dtype, threads)
+    language_model = open_model(model, device, dtype, threads, gpus)
     table = read_table(neurons, KNOWLEDGE_NEURONS)
     members = {fact_id: found for fact_id, found in neuron_sets(table).items() if len(found) > 1}
     scores = {

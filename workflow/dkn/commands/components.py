@@ -11,6 +11,7 @@ from dkn.commands._flags import (
     DeviceFlag,
     DtypeFlag,
     FactsFlag,
+    GpusFlag,
     KnownFlag,
     ModelFlag,
     OutputsFlag,
@@ -39,11 +40,12 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """Run the functional test on every candidate of every fact, all groupings of a fact at once."""
     one_output_each(output, candidates=candidates)
     functional = FunctionalTest(test, tau2)
-    language_model = open_model(model, device, dtype, threads)
+    language_model = open_model(model, device, dtype, threads, gpus)
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
     table = pd.concat([read_table(path, CANDIDATES).assign(file=place) for place, path in enumerate(candidates)])
     groups = dict(list(table.groupby("fact_id")))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from typer import Option
 
-from dkn.commands._flags import DeviceFlag, DtypeFlag, ModelFlag, OutputFlag, ThreadsFlag
+from dkn.commands._flags import DeviceFlag, DtypeFlag, GpusFlag, ModelFlag, OutputFlag, ThreadsFlag
 from dkn.commands._shared import neuron_sets, open_model
 from dkn.distances import connection_vectors, distance_matrix
 from dkn.io import read_table, write_table
@@ -25,9 +25,10 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """Store the finite distances of every fact."""
-    adapter = open_model(model, device, dtype, threads).adapter
+    adapter = open_model(model, device, dtype, threads, gpus).adapter
     parts = []
     for fact_id, members in progress(neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS)).items(), "distances"):
         matrix = distance_matrix(members.layers, *connection_vectors(adapter, members, fold_norm), max_span)

@@ -12,6 +12,7 @@ from dkn.commands._flags import (
     DeviceFlag,
     DtypeFlag,
     FactsFlag,
+    GpusFlag,
     KnownFlag,
     ModelFlag,
     OutputsFlag,
@@ -64,11 +65,12 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """One record per fact, grouping and suppressed subset; all groupings of a fact are computed at once."""
     one_output_each(output, components=components, grouping=grouping)
     settings = DegeneracySettings(max_subsets, partitions, seed)
-    language_model = open_model(model, device, dtype, threads)
+    language_model = open_model(model, device, dtype, threads, gpus)
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
     groups: dict[str, list[Groups]] = {}
     for path, name in zip(components, grouping, strict=True):

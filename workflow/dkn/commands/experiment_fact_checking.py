@@ -6,7 +6,17 @@ from typing import Annotated
 from typer import Option
 
 from dkn.commands._fact_checking import encoded_statements, sampled_statements
-from dkn.commands._flags import BatchFlag, DeviceFlag, DtypeFlag, FactsFlag, KnownFlag, ModelFlag, SeedFlag, ThreadsFlag
+from dkn.commands._flags import (
+    BatchFlag,
+    DeviceFlag,
+    DtypeFlag,
+    FactsFlag,
+    GpusFlag,
+    KnownFlag,
+    ModelFlag,
+    SeedFlag,
+    ThreadsFlag,
+)
 from dkn.commands._shared import dkn_sets, neuron_sets, open_model, study_facts
 from dkn.experiments.fact_checking import StatementSet, as_records, attribution_records, relation_sets
 from dkn.interventions import NeuronSet
@@ -38,9 +48,10 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """One record per statement and neuron set; one pass of attribution serves all sets."""
-    language_model = open_model(model, device, dtype, threads)
+    language_model = open_model(model, device, dtype, threads, gpus)
     n_neurons = language_model.adapter.n_neurons
     frame = study_facts(facts, known, "all")
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))

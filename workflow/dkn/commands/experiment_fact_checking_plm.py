@@ -12,6 +12,7 @@ from dkn.commands._flags import (
     DeviceFlag,
     DtypeFlag,
     FactsFlag,
+    GpusFlag,
     KnownFlag,
     ModelFlag,
     OutputFlag,
@@ -65,9 +66,10 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """Two records per statement. The examples' subjects are training subjects and have no records themselves."""
-    language_model = open_model(model, device, dtype, threads)
+    language_model = open_model(model, device, dtype, threads, gpus)
     frame = study_facts(facts, known, "all")
     statements = sampled_statements(frame, neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS)), limit, seed)
     parts, used = [], {}

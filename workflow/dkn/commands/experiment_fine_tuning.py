@@ -10,6 +10,7 @@ from dkn.commands._flags import (
     DeviceFlag,
     DtypeFlag,
     FactsFlag,
+    GpusFlag,
     KnownFlag,
     ModelFlag,
     OutputFlag,
@@ -79,6 +80,7 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """Records over epochs, changes of the neurons, and what the training cost."""
     if subset not in TUNED_SETS:
@@ -94,7 +96,7 @@ def main(
         answered, changed = pd.DataFrame(columns=FINE_TUNING.names), pd.DataFrame(columns=CHANGES.names)
     else:
         # Small steps vanish in 16-bit weights: trained in full, the weights are float32.
-        language_model = open_model(model, device, "float32" if subset == ALL else dtype, threads)
+        language_model = open_model(model, device, "float32" if subset == ALL else dtype, threads, gpus)
         answered, changed, stated["sets"] = _train(
             Exam(language_model, questions, QUESTIONS_AT_ONCE),
             TUNED_SETS[subset],

@@ -11,6 +11,7 @@ from dkn.commands._flags import (
     DeviceFlag,
     DtypeFlag,
     FactsFlag,
+    GpusFlag,
     KnownFlag,
     ModelFlag,
     OutputFlag,
@@ -59,10 +60,11 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """One record per query and neuron set, for every fact that has a degenerate knowledge neuron set."""
     settings = PerturbationSettings(setting, site, random_sets, seed)
-    language_model = open_model(model, device, dtype, threads)
+    language_model = open_model(model, device, dtype, threads, gpus)
     adapter = language_model.adapter
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
     tested = read_table(components, COMPONENTS)

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 from typer import Option
 
-from dkn.commands._flags import BatchFlag, DeviceFlag, DtypeFlag, FactsFlag, ModelFlag, OutputFlag, ThreadsFlag
+from dkn.commands._flags import (
+    BatchFlag,
+    DeviceFlag,
+    DtypeFlag,
+    FactsFlag,
+    GpusFlag,
+    ModelFlag,
+    OutputFlag,
+    ThreadsFlag,
+)
 from dkn.commands._shared import open_model
 from dkn.encoding import EncodedFact, batches, encode
 from dkn.errors import UserError
@@ -26,9 +35,10 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """Ask for every accepted answer of every fact; keep the one that greedy decoding gives, else the first."""
-    language_model = open_model(model, device, dtype, threads)
+    language_model = open_model(model, device, dtype, threads, gpus)
     frame = read_table(facts, FACTS)
     asked: dict[str, EncodedFact] = {}
     for row in frame.itertuples(index=False):

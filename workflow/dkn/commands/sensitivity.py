@@ -12,6 +12,7 @@ from dkn.commands._flags import (
     DeviceFlag,
     DtypeFlag,
     FactsFlag,
+    GpusFlag,
     KnownFlag,
     ModelFlag,
     ModelNameFlag,
@@ -56,6 +57,7 @@ def main(
     device: DeviceFlag = "auto",
     dtype: DtypeFlag = "float32",
     threads: ThreadsFlag = 1,
+    gpus: GpusFlag = 1,
 ) -> None:
     """From stored attributions to one record per sampled fact and grid point."""
     grid = Grid(
@@ -65,7 +67,7 @@ def main(
         max_span=max_span,
         fold_norm=fold_norm,
     )
-    language_model = open_model(model, device, dtype, threads)
+    language_model = open_model(model, device, dtype, threads, gpus)
     chosen = sample_by_subject(study_facts(facts, known, which), sample, seed, "sensitivity")
     table = pd.concat([read_table(path, SCORES) for path in scores], ignore_index=True)
     neurons, _ = knowledge_neurons(table[table["fact_id"].isin(chosen.index)], fraction, cap)

@@ -15,11 +15,11 @@ from math import comb
 import numpy as np
 import pandas as pd
 
+from dkn.adapters import Adapter
 from dkn.clustering import random_partition
 from dkn.encoding import EncodedFact
 from dkn.experiments.names import CONTROL
 from dkn.interventions import NO_NEURONS, NeuronSet, answer_log_probs
-from dkn.language_models import Adapter
 from dkn.randomness import generator
 
 

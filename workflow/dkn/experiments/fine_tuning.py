@@ -92,7 +92,7 @@ class Run:
         parameters: trained numbers.
         state_bytes: the optimiser's state.
         seconds: spent on training alone.
-        peak_bytes: the most memory of the device, or of the process where there is no GPU.
+        peak_bytes: the most memory of the devices, or of the process where there is no GPU.
     """
 
     rate: float
@@ -118,17 +118,18 @@ def neuron_set(
     return {DKN: dkn, KN: kn, ALL: None}[name]
 
 
-def _peak_bytes(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
+def _peak_bytes(devices: Sequence[torch.device]) -> int:
+    if devices[0].type == "cuda":
+        return sum(map(torch.cuda.max_memory_allocated, devices))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def tune(exam: Exam, neurons: NeuronSet | None, rate: float, before: Answers, settings: TuningSettings) -> Run:
     """Train one set at one rate for the whole budget, and leave the model as it was."""
     adapter = exam.model.adapter
-    if adapter.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(adapter.device)
+    for device in adapter.devices:
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
     tuning = FullTuning(adapter) if neurons is None else NeuronTuning(adapter, neurons)
     answers, scores, changes, costs = [before], [exam.development_score(before)], None, []
     with tuning:
@@ -143,7 +144,7 @@ def tune(exam: Exam, neurons: NeuronSet | None, rate: float, before: Answers, se
     count = sum(parameter.numel() for parameter in tuning.parameters)
     seconds, (_, state) = sum(spent for spent, _ in costs), costs[-1]
     epochs = [settings.ask_every * place for place in range(len(answers))]
-    return Run(rate, epochs, answers, scores, stop, changes, count, state, seconds, _peak_bytes(adapter.device))
+    return Run(rate, epochs, answers, scores, stop, changes, count, state, seconds, _peak_bytes(adapter.devices))
 
 
 def tune_at_all_rates(

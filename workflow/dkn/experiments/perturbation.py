@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
 from dkn.errors import UserError
 from dkn.interventions import ENHANCE, NO_NEURONS, SUPPRESS, NeuronSet, answer_scores
-from dkn.language_models import Adapter
 from dkn.neuron_sets import random_like
 from dkn.randomness import generator
 

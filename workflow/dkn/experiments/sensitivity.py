@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dkn.adapters import Adapter
 from dkn.clustering import NTCSettings, ntc
 from dkn.distances import connection_vectors, distance_matrix
 from dkn.encoding import EncodedFact, batches
@@ -21,7 +22,6 @@ from dkn.experiments.degeneracy_summary import per_fact, with_metrics
 from dkn.experiments.names import CONTROL
 from dkn.functional_test import FunctionalTest, measure_components
 from dkn.interventions import NeuronSet
-from dkn.language_models import Adapter
 from dkn.progress import progress
 
 GROUPING = "ntc"
