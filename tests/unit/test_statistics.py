@@ -42,6 +42,25 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     assert 0.88 <= covered / 200 <= 0.99
 
 
+def test_the_interval_is_that_of_scipys_bootstrap() -> None:
+    """Draw for draw, from the same generator."""
+    subjects = np.repeat(np.arange(30), generator().integers(1, 6, 30))
+    values = generator(3).normal(size=len(subjects))
+    sums, counts = (np.bincount(subjects, weights=weights) for weights in (values, np.ones_like(values)))
+    expected = stats.bootstrap(
+        (sums, counts),
+        lambda total, count, axis: total.sum(axis) / count.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=999,
+        confidence_level=0.9,
+        method="percentile",
+        rng=generator(4),
+    ).confidence_interval
+    found = estimate(values, subjects, 999, 0.9, generator(4))
+    assert (found.low, found.high) == pytest.approx(expected, rel=1e-12)
+
+
 def test_few_subjects_give_no_interval_and_none_give_no_mean() -> None:
     found = estimate(np.arange(MIN_SUBJECTS - 1.0), np.arange(MIN_SUBJECTS - 1), 100, 0.95, generator())
     assert np.isnan([found.low, found.high]).all()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from dkn.statistics import FLIPS_PER_RESAMPLE, MIN_SUBJECTS, Contrast, Estimate
+from dkn.statistics import FLIPS_PER_RESAMPLE, Contrast, Estimate, bootstrap_weights, percentile_interval
 
 Counts = np.ndarray  # (…, 4): true positives, false positives, false negatives, true negatives
 
@@ -113,18 +113,6 @@ def auroc(frame: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
     return ((weights @ won) * weights).sum(1) / ((weights @ true) * (weights @ false))
 
 
-def _resamples(subjects: int, resamples: int, draw: np.random.Generator) -> np.ndarray:
-    """(resamples, subjects) how often each subject is in each bootstrap sample."""
-    return draw.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples).astype(float)
-
-
-def _interval(values: np.ndarray, subjects: int, confidence: float) -> tuple[float, float]:
-    if subjects < MIN_SUBJECTS:
-        return float("nan"), float("nan")
-    low, high = np.quantile(values, ((1 - confidence) / 2, (1 + confidence) / 2))
-    return float(low), float(high)
-
-
 def detection_estimates(
     frame: pd.DataFrame, resamples: int, confidence: float, draw: np.random.Generator
 ) -> dict[str, Estimate]:
@@ -135,12 +123,12 @@ def detection_estimates(
     """
     counts = counts_by_subject(frame)
     facts, subjects = frame["fact_id"].nunique(), len(counts)
-    weights = _resamples(subjects, resamples, draw)
+    weights = bootstrap_weights(subjects, resamples, draw)
     found = {}
     for name, metric in COUNTED.items():
-        low, high = _interval(metric(weights @ counts), subjects, confidence)
+        low, high = percentile_interval(metric(weights @ counts), subjects, confidence)
         found[name] = Estimate(float(metric(counts.sum(0))), low, high, facts, subjects)
-    low, high = _interval(auroc(frame, weights), subjects, confidence)
+    low, high = percentile_interval(auroc(frame, weights), subjects, confidence)
     found["auroc"] = Estimate(float(auroc(frame, np.ones((1, subjects)))[0]), low, high, facts, subjects)
     return found
 
@@ -163,8 +151,8 @@ def detection_contrast(
     of, one, other = COUNTED[metric], counts_by_subject(first), counts_by_subject(second)
     subjects = len(one)
     difference = float(of(one.sum(0)) - of(other.sum(0)))
-    weights = _resamples(subjects, resamples, draw)
-    low, high = _interval(of(weights @ one) - of(weights @ other), subjects, confidence)
+    weights = bootstrap_weights(subjects, resamples, draw)
+    low, high = percentile_interval(of(weights @ one) - of(weights @ other), subjects, confidence)
     patterns = FLIPS_PER_RESAMPLE * resamples
     swapped = draw.integers(0, 2, (patterns, subjects), dtype=np.int8).astype(float)
     moved = swapped @ (other - one)

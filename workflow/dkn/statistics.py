@@ -53,23 +53,18 @@ def _by_subject(values: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, n
     return np.bincount(whose, values, len(names)), np.bincount(whose, minlength=len(names)).astype(float)
 
 
-def _interval(
-    sums: np.ndarray, counts: np.ndarray, resamples: int, confidence: float, generator: np.random.Generator
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over facts, subjects resampled."""
-    if len(sums) < MIN_SUBJECTS:
+def bootstrap_weights(subjects: int, resamples: int, generator: np.random.Generator) -> np.ndarray:
+    """(resamples, subjects) how often each subject is in each bootstrap sample: a sum over a sample is one product."""
+    drawn = generator.integers(0, subjects, (resamples, subjects)) + subjects * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
+
+
+def percentile_interval(resampled: np.ndarray, subjects: int, confidence: float) -> tuple[float, float]:
+    """The bootstrap interval of a number from its values in the samples; NaN for fewer than MIN_SUBJECTS subjects."""
+    if subjects < MIN_SUBJECTS:
         return float("nan"), float("nan")
-    result = stats.bootstrap(
-        (sums, counts),
-        lambda total, count, axis: total.sum(axis) / count.sum(axis),
-        n_resamples=resamples,
-        paired=True,
-        vectorized=True,
-        confidence_level=confidence,
-        method="percentile",
-        rng=generator,
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    low, high = np.quantile(resampled, ((1 - confidence) / 2, (1 + confidence) / 2))
+    return float(low), float(high)
 
 
 def estimate(
@@ -84,7 +79,8 @@ def estimate(
     if not len(values):
         return Estimate(float("nan"), float("nan"), float("nan"), 0, 0)
     sums, counts = _by_subject(values, subjects)
-    low, high = _interval(sums, counts, resamples, confidence, generator)
+    weights = bootstrap_weights(len(sums), resamples, generator)
+    low, high = percentile_interval((weights @ sums) / (weights @ counts), len(sums), confidence)
     return Estimate(float(sums.sum() / counts.sum()), low, high, len(values), len(sums))
 
 
