@@ -33,10 +33,10 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
+from dkn.adapters import Adapter
 from dkn.attribution import AttributionSettings, attribute
 from dkn.encoding import EncodedFact
 from dkn.knowledge import knowledge_neurons
-from dkn.adapters import Adapter
 from dkn.language_models import LanguageModel, adapt, load
 from dkn.memory import RowBudget
 from dkn.model_sources import dequantise_gguf, download_wheel, extract_gguf

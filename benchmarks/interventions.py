@@ -23,9 +23,9 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.utils import logging
 
+from dkn.adapters import Adapter
 from dkn.encoding import EncodedFact
 from dkn.interventions import SITES, SUPPRESS, NeuronSet, answer_scores, edited_weights
-from dkn.adapters import Adapter
 from dkn.language_models import adapt
 
 PROMPT, ANSWER, NEURONS = 12, 2, 20

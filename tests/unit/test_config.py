@@ -174,8 +174,8 @@ def test_an_unknown_key_is_named_with_the_known_ones(place: str, allowed: list[s
 def test_an_unknown_key_of_a_model_is_named_with_its_sources_keys(source: str) -> None:
     line = complaint(("models.1", {**MODELS[source], "layer": 3}))
     assert line.startswith("models.2.layer: unknown key; allowed: ")
-    optional = {"shape"} if source in ("hub", "wheel") else set()
-    assert set(MODELS[source]) | {"dtype", "gpus", "training_gpus"} | optional == set(line.partition("allowed: ")[2].split(", "))
+    optional = {"dtype", "gpus", "training_gpus"} | ({"shape"} if source in ("hub", "wheel") else set())
+    assert set(MODELS[source]) | optional == set(line.partition("allowed: ")[2].split(", "))
 
 
 @pytest.mark.parametrize(

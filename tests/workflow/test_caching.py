@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 
 from dkn.io import read_table
 from dkn.tables import SCORES
@@ -79,3 +81,20 @@ def test_studies_share_what_is_equal_and_nothing_else(first: Checkout) -> None:
     third = another(first, "third") | {"cache": second["cache"]}
     assert not any("facts taken from the cache" in log for log in attribute(first, third))
     assert len(cache_of(first, third) - kept) == len(SHARDS)
+
+
+def test_weights_replaced_behind_a_folder_start_the_study_anew(first: Checkout) -> None:
+    content = another(first, "fourth")
+    content["models"][0]["path"] = "local"
+    shutil.copytree(first.path / "first" / "gpt2-short" / "model", first.path / "local")
+    first.configure(content)
+    known = f"fourth/{content['models'][0]['name']}/known.parquet"
+    assert first.run(known).returncode == 0
+    (first.path / "local" / "README.md").write_text("no part of the model")
+    assert first.planned(known) == set()
+
+    weights = first.path / "local" / "model.safetensors"
+    save_file({name: 1.001 * tensor for name, tensor in load_file(weights).items()}, weights, {"format": "pt"})
+    assert first.planned(known) == {"model_folder", "known"}
+    assert first.run(known).returncode == 0
+    assert first.planned(known) == set()

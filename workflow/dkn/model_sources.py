@@ -26,9 +26,8 @@ from huggingface_hub.errors import (
 from dkn.errors import UserError
 from dkn.families import require_family_of
 from dkn.io import write_json
+from dkn.model_files import PATTERNS, model_files
 from dkn.provenance import provenance, sha256
-
-PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
 def require_model_folder(folder: Path) -> None:
@@ -47,9 +46,8 @@ def require_model_folder(folder: Path) -> None:
 def link_folder(source: Path, target: Path) -> None:
     """Fill ``target`` with links to a local model's files: weights are never copied."""
     require_model_folder(source)
-    for file in sorted(source.iterdir()):
-        if any(file.match(pattern) for pattern in PATTERNS) and file.name != "provenance.json":
-            (target / file.name).symlink_to(file.resolve())
+    for file in model_files(source):
+        (target / file.name).symlink_to(file.resolve())
 
 
 def _hub_problem(repo: str, revision: str, error: Exception) -> UserError:

@@ -15,6 +15,7 @@ from dkn.config import parse_config
 from dkn.errors import UserError
 from dkn.experiments.registry import of_study
 from dkn.experiments.names import CLUSTERINGS, TESTED_CONTROL
+from dkn.model_files import model_files
 from dkn.preflight import (
     check_facts,
     check_gpus,
@@ -87,6 +88,11 @@ def of_source(source):
 def setting(name):
     """A parameter of a rule, read from the wildcard model's own entry in the configuration."""
     return lambda wildcards: getattr(MODELS[wildcards.model], name)
+
+
+def files_of_model(name):
+    """The files of a model in a local folder: inputs, so that the study starts anew where they are replaced."""
+    return [str(path) for path in model_files(Path(MODELS[name].path))]
 
 
 def compute(wildcards):

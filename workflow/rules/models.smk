@@ -71,6 +71,7 @@ rule model_wheel:
 
 rule model_folder:
     input:
+        files=lambda wildcards: files_of_model(wildcards.model),
         code=code("model-folder"),
     output:
         directory(MODEL_FOLDER),
