@@ -15,6 +15,7 @@ from dkn.figures.fine_tuning import ASKED, COSTS, LOOKS, draw, table
 
 EPOCHS, CHOSEN, FACTS = (0, 4, 8), 4, 12
 FEW = StatisticsSettings(resamples=50, confidence=0.95, seed=0)
+MADE = {"settings": vars(FEW)}
 CORRECT = {0: 0, 4: 9, 8: 6}  # of twelve facts, whatever is trained or asked
 
 
@@ -39,7 +40,7 @@ def made(model: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     for names in TUNED_SETS.values():
         records = made_records(names)
         others = made_records(tuple(name for name in NEURON_SETS if name not in names))
-        summaries.append({"model": model, "new_facts": 13, **summarise(records, others, FEW)})
+        summaries.append({"model": model, "new_facts": 13, "provenance": MADE, **summarise(records, others, FEW)})
         sets = [
             {"neuron_set": name, "draw": number, "epoch": CHOSEN, "trained_parameters": 1000 + number}
             | {
@@ -58,7 +59,9 @@ def made(model: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 def not_run(model: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What the stages write where there are too few facts."""
     empty: dict[str, Any] = {"estimates": [], "draws": [], "curves": [], "contrasts": []}
-    return [{"model": model, "not_run": "2 degenerate facts", "sets": [], **empty}] * 4, [{"not_run": "2"}] * 4
+    return [{"model": model, "not_run": "2 degenerate facts", "sets": [], "provenance": MADE, **empty}] * 4, [
+        {"not_run": "2"}
+    ] * 4
 
 
 def test_every_set_has_a_look_and_every_split_a_sign() -> None:

@@ -10,12 +10,13 @@ from dkn.figures.groupings import draw, table
 from .test_degeneracy import made_records
 
 SETTINGS = StatisticsSettings(resamples=100, confidence=0.95, seed=0)
+MADE = {"settings": vars(SETTINGS)}
 
 
 def summary(model: str, grouping: str, *others: str) -> dict:
     """Twelve facts of two components: 10 % and 40 % lost, whatever the grouping."""
     drops = {(name, f"f{number}"): [(1, 0.9), (2, 0.6)] for name in (grouping, *others) for number in range(12)}
-    return {"model": model, "grouping": grouping, **summarise(made_records(drops), SETTINGS)}
+    return {"model": model, "grouping": grouping, "provenance": MADE, **summarise(made_records(drops), SETTINGS)}
 
 
 SUMMARIES = [
@@ -44,7 +45,8 @@ def test_the_table_holds_methods_and_both_controls_once() -> None:
 
 
 def test_it_draws_every_grouping_and_says_where_there_is_nothing() -> None:
-    nothing = {"model": "none", "grouping": "ntc", "estimates": [], "curves": [], "by_neurons": [], "contrasts": []}
+    empty: dict[str, list] = {"estimates": [], "curves": [], "by_neurons": [], "contrasts": []}
+    nothing = {"model": "none", "grouping": "ntc", "provenance": MADE, **empty}
     figure = draw([*SUMMARIES, nothing])
     axes = figure.get_axes()
     assert len(axes) == 6

@@ -15,6 +15,7 @@ from dkn.neuron_sets import union
 from .test_overlap import FACTS_TABLE, LAYERS, NEURONS, SETTINGS, STATISTICS, changes_table, random_sets
 
 FEW = type(STATISTICS)(resamples=100, confidence=0.95, seed=0)
+MADE = {"settings": vars(FEW)}
 DKN, KN = random_sets(4, 1), random_sets(9, 2)
 IDS = FACTS_TABLE["fact_id"]
 
@@ -27,14 +28,23 @@ def made(model: str = "m", seed: int = 3) -> Overlap:
     records = overlap_records(FACTS_TABLE, DKN, KN, ranked, SETTINGS)
     curves = overlap_curves(union(DKN.values()), union(KN.values()), ranked, SETTINGS)
     return Overlap(
-        changes, overlap_members(DKN, KN, IDS), {"model": model, "new_facts": 24, **summarise(records, curves, FEW)}
+        changes,
+        overlap_members(DKN, KN, IDS),
+        {"model": model, "new_facts": 24, "provenance": MADE, **summarise(records, curves, FEW)},
     )
 
 
 NOTHING = Overlap(
     changes_table(None).iloc[:0],
     overlap_members(DKN, KN, IDS).iloc[:0],
-    {"model": "none", "not_run": "3 degenerate facts", "estimates": [], "contrasts": [], "unions": []},
+    {
+        "model": "none",
+        "not_run": "3 degenerate facts",
+        "provenance": MADE,
+        "estimates": [],
+        "contrasts": [],
+        "unions": [],
+    },
 )
 
 

@@ -111,7 +111,7 @@ def test_component_sizes_by_hand() -> None:
     assert table.loc[("failed", "layers", 3), "share"] == 1
     assert table.groupby(["kind", "quantity"])["share"].sum().eq(1).all()
     assert table.loc[("bdc", "layers", 2), ["components", "facts"]].tolist() == [2, 1]
-    drawn(component_sizes.draw(table.reset_index(), ["m", "model without components"]))
+    drawn(component_sizes.draw(table.reset_index(), ["m", "model without components"], 0.95))
 
 
 def test_component_sizes_of_a_model_without_components() -> None:

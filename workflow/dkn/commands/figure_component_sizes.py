@@ -29,4 +29,4 @@ def main(
         sizes = measured(components, neurons, subjects)
         tables.append(shares(folder.name, sizes, resamples, confidence, seed))
     table = pd.concat(tables, ignore_index=True)
-    save(draw(table, [folder.name for folder in model]), table, output, caption(table))
+    save(draw(table, [folder.name for folder in model], confidence), table, output, caption(table))

@@ -64,7 +64,8 @@ def draw(frame: pd.DataFrame, note: str | None) -> Figure:
     ]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
-    figure.suptitle("Every setting's main number against model size (95 % intervals)" + (f"\n{note}" if note else ""))
+    title = "Every setting's main number against model size (whiskers: bootstrap over subjects)"
+    figure.suptitle("\n".join(filter(None, (title, note))))
     return figure
 
 

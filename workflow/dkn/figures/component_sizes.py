@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from dkn.captions import bullets, interval, sized
-from dkn.figures.style import COLOURS, GREY, panels
+from dkn.figures.style import COLOURS, GREY, bootstrap_at, panels
 from dkn.randomness import generator
 from dkn.statistics import estimate
 
@@ -96,8 +96,8 @@ def _counts(model: str, frame: pd.DataFrame) -> str:
     return "\n".join([model, *words])
 
 
-def draw(table: pd.DataFrame, models: list[str]) -> Figure:
-    """A row per model: neurons left, layers right. ``table`` holds the ``shares`` of all models."""
+def draw(table: pd.DataFrame, models: list[str], confidence: float) -> Figure:
+    """A row per model: neurons left, layers right. ``table`` holds the ``shares`` of all models, at a confidence."""
     figure, axes = panels(len(models), len(QUANTITIES), height=2.7)
     for row, model in zip(axes, models, strict=True):
         for place, (quantity, label) in zip(row, QUANTITIES.items(), strict=True):
@@ -113,7 +113,7 @@ def draw(table: pd.DataFrame, models: list[str]) -> Figure:
             place.set_ylabel("share of components (%)" if quantity == "neurons" else "")
     handles = [Patch(color=colour, label=name) for name, colour in KINDS.values()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
-    figure.suptitle("NTC's components: neurons and layers\n(whiskers: bootstrap over subjects)")
+    figure.suptitle(f"NTC's components: neurons and layers\n(whiskers: {bootstrap_at(confidence)})")
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dkn.experiments.names import CONTROL, SELECTIONS, TESTED_CONTROL
-from dkn.figures.style import COLOURS, GREY, MARKERS, panels
+from dkn.figures.style import COLOURS, GREY, MARKERS, intervals_of, panels
 
 SHOWN = (2, 3, 4, 5)  # facts with more components are few; they are in the CSV
 
@@ -112,5 +112,5 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
             place.set_ylabel("mean drop in Prob (%)" if column == 0 and not (alone and row) else "")
             place.set_xlabel("components suppressed together")
     _legend(figure)
-    figure.suptitle("Suppressing some or all of a fact's components\n(mean over facts, 95 % bootstrap over subjects)")
+    figure.suptitle(f"Suppressing some or all of a fact's components\n(mean over facts, {intervals_of(summaries)})")
     return figure

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from dkn.experiments.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, SPLITS
-from dkn.figures.style import COLOURS, GREY, MARKERS, WIDTH, use_style
+from dkn.figures.style import COLOURS, GREY, MARKERS, WIDTH, intervals_of, use_style
 
 INK = "0.15"
 # Of every neuron set: its label, colour, and whether its line is dashed, as those of the random sets are.
@@ -150,7 +150,7 @@ def draw(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> Fi
         else:
             _model(part, model, frame[frame["model"] == model])
     _legend(figure)
-    figure.suptitle("Teaching new facts to some neurons or to everything\n(whiskers: bootstrap over subjects)")
+    figure.suptitle(f"Teaching new facts to some neurons or to everything\n(whiskers: {intervals_of(summaries)})")
     return figure
 
 

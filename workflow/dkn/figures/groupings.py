@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from dkn.captions import bullets, interval, sized
 from dkn.experiments.names import CONTROL, NTC, TESTED_CONTROL
-from dkn.figures.style import COLOURS, GREY, MARKERS, panels
+from dkn.figures.style import COLOURS, GREY, MARKERS, intervals_of, panels
 
 ROWS = {"bdc": "components that pass the functional test", "candidate": "all components, before the test"}
 COLUMNS = ["mean", "low", "high", "facts", "subjects"]
@@ -157,7 +157,7 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
         axes[-1][column].set_ylabel("mean drop in Prob (%)" if column == 0 else "")
     _legend(figure, colours)
     figure.suptitle(
-        "Suppressing some or all components of a fact, by grouping\n(mean over facts, 95 % bootstrap over subjects)"
+        f"Suppressing some or all components of a fact, by grouping\n(mean over facts, {intervals_of(summaries)})"
     )
     return figure
 

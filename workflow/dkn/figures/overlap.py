@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dkn.experiments.names import DKN, KN, MATCHED, RANDOM
-from dkn.figures.style import COLOURS, GREY, WIDTH, use_style
+from dkn.figures.style import COLOURS, GREY, WIDTH, intervals_of, use_style
 
 BINS = 64  # columns of a map at most: a 7B model has 11,008 neurons in a layer
 PART = "both"  # the relative change of reading and writing vector together, by which the map and C6 rank neurons
@@ -192,7 +192,7 @@ def draw(models: list[Overlap]) -> Figure:
     _legend(figure)
     figure.suptitle(
         "What full fine-tuning changes most, and the degenerate knowledge neurons (D)\n"
-        "(whiskers: bootstrap over subjects)"
+        f"(whiskers: {intervals_of([found.summary for found in models])})"
     )
     return figure
 

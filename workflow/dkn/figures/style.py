@@ -55,7 +55,11 @@ def fitted(text: str, columns: int) -> str:
     return textwrap.fill(text, width=TITLE_LETTERS * columns)
 
 
+def bootstrap_at(*confidences: float) -> str:
+    """What error bars of some confidence (of several, where summaries differ) are, for a title."""
+    return f"{' and '.join(f'{100 * confidence:g}' for confidence in confidences)} % bootstrap over subjects"
+
+
 def intervals_of(summaries: Sequence[Mapping[str, Any]]) -> str:
     """What error bars are, for a title; the confidence is the one that the summaries were made with."""
-    confidences = sorted({summary["provenance"]["settings"]["confidence"] for summary in summaries})
-    return f"{' and '.join(f'{100 * confidence:g}' for confidence in confidences)} % bootstrap over subjects"
+    return bootstrap_at(*sorted({summary["provenance"]["settings"]["confidence"] for summary in summaries}))
