@@ -167,6 +167,7 @@ def test_the_estimate_needs_no_network_either(miniature: Miniature) -> None:
     result = miniature.run("estimate", token=None)
     assert result.returncode == 0, result.stdout
     assert "| llama2-7b | attribution |" in result.stdout
+    assert "on each of 2 GPUs) |" in result.stdout
     assert len(miniature.served.requests) == asked
 
 

@@ -90,6 +90,11 @@ class Model(Section):
     gpus: Positive = 1
     training_gpus: Positive = 1
 
+    @property
+    def full_tuning_gpus(self) -> int:
+        """GPUs of the job that trains all parameters."""
+        return max(self.gpus, self.training_gpus)
+
     @field_validator("name")
     @classmethod
     def _not_reserved(cls, name: str) -> str:

@@ -168,7 +168,7 @@ or_stop(check_gpus, STUDY, GPU_LIMIT)
 def gpus(wildcards):
     """GPUs of a job that loads a model; the one that trains all parameters may want more."""
     model = MODELS[wildcards.model]
-    wanted = max(model.gpus, model.training_gpus) if wildcards.get("subset") == "all" else model.gpus
+    wanted = model.full_tuning_gpus if wildcards.get("subset") == "all" else model.gpus
     return gpus_of_job(STUDY, wanted, GPU_LIMIT)
 
 

@@ -79,6 +79,10 @@ def _time(value: Range | None) -> str:
     return "-" if value is None else f"{_duration(value.low)} – {_duration(value.high)}"
 
 
+def _memory(size: float, gpus: int) -> str:
+    return f"{size / 1e9:.1f}" + (f" (about {size / gpus / 1e9:.1f} on each of {gpus} GPUs)" if gpus > 1 else "")
+
+
 def _row(model: str, stage: StageEstimate, measured: float | None) -> str:
     spent = "-" if measured is None else _duration(measured)
     cells = (model, stage.stage, _amount(stage.flops, 1e15), _time(stage.gpu), _time(stage.cpu), spent)
@@ -107,7 +111,7 @@ def main(
         known = f"{loads[0].known} known" if seen else f"{loads[0].known} – {loads[1].known} known (assumed)"
         spaces.append(
             f"| {model.name} | {known} of {facts} | {_amount(space.download, 1e9)} | {_amount(space.results, 1e9)} | "
-            f"{space.device / 1e9:.1f} | {space.device_in_full / 1e9:.1f} |"
+            f"{_memory(space.device, model.gpus)} | {_memory(space.device_in_full, model.full_tuning_gpus)} |"
         )
     print("| model | stage | PFLOP | one GPU | one CPU thread | measured |")
     print("|---|---|---|---|---|---|", *rows, sep="\n")
