@@ -70,7 +70,20 @@ MEASURED: dict[str, tuple[Seen, int, dict[str, float]]] = {
             "analysis": 104.0,
         },
     ),
-    "smollm2-135m": (Seen(174, 8.29, 1.32), 4, {"known": 60.6, "attribution": 277.5}),
+    "smollm2-135m": (  # too few degenerate facts to be fine-tuned
+        Seen(174, 8.29, 1.32),
+        4,
+        {
+            "known": 58.1,
+            "attribution": 294.6,
+            "components": 138.6,
+            "degeneracy": 102.0,
+            "suppression": 26.6,
+            "enhancement": 32.6,
+            "fact-checking": 804.0,
+            "analysis": 77.5,
+        },
+    ),
 }
 
 

@@ -133,37 +133,42 @@ def _title(summary: dict[str, Any], site: str, verb: str) -> str:
     return f"{summary['model']}, {site} {verb}\nneurons{sizes}"
 
 
-def _legend(figure: Figure, frame: pd.DataFrame) -> None:
+def _legend(figure: Figure, frame: pd.DataFrame, columns: int) -> None:
     handles = [Line2D([], [], linestyle="", label=label, **LOOKS[name]) for name, label in SETS.items()]
     handles.append(Line2D([], [], color="0.6", linewidth=0.8, label="no neurons: zero"))
     if frame["low"].isna().any():
         look: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "markerfacecolor": "white"}
         handles.append(Line2D([], [], color="0.2", label="open sign: too few subjects for an interval", **look))
-    figure.legend(handles=handles, loc="outside lower center", ncols=1 if frame["model"].nunique() < 2 else 2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, 2))
 
 
 def draw(summaries: Sequence[dict[str, Any]]) -> Figure:
-    """A column per model: the first measure of every intervention, then the second, each on one scale."""
+    """A column per model: the first measure of every intervention, then the second, each on one scale.
+
+    For one model the interventions are side by side.
+    """
     frame = table(summaries)
     setting = SETTINGS[summaries[0]["experiment"].split("-")[0]]
     models = list(dict.fromkeys(summary["model"] for summary in summaries))
     sites = list(dict.fromkeys(summary["experiment"].split("-")[1] for summary in summaries))
     found = {(summary["model"], summary["experiment"].split("-")[1]): summary for summary in summaries}
-    figure, axes = panels(len(setting.measures) * len(sites), len(models), height=2.5)
+    alone = len(models) == 1
+    rows, columns = (len(setting.measures), len(sites)) if alone else (len(setting.measures) * len(sites), len(models))
+    figure, axes = panels(rows, columns, height=2.5)
     for number, metric in enumerate(setting.measures):
-        for row, site in enumerate(sites, number * len(sites)):
+        for row, site in enumerate(sites):
             for column, model in enumerate(models):
-                place, first = axes[row][column], axes[number * len(sites)][column]
-                if place is not first:
-                    place.sharey(first)
+                place = axes[number][row] if alone else axes[number * len(sites) + row][column]
+                if row:
+                    place.sharey(axes[number][0] if alone else axes[number * len(sites)][column])
                 own = frame[(frame["model"] == model) & (frame["site"] == site)]
-                rows = own[own["metric"] == metric]
-                if rows.empty:
+                chosen = own[own["metric"] == metric]
+                if chosen.empty:
                     _empty(place)
                 else:
-                    _panel(place, rows, own[own["neuron_set"] == NONE], setting, metric)
+                    _panel(place, chosen, own[own["neuron_set"] == NONE], setting, metric)
                 place.set_title(_title(found[model, site], site, setting.verb))
-    _legend(figure, frame)
+    _legend(figure, frame, columns)
     lines = setting.title, f"(mean over facts, {intervals_of(summaries)})"
-    figure.suptitle("\n".join(fitted(line, len(models)) for line in lines))
+    figure.suptitle("\n".join(fitted(line, columns) for line in lines))
     return figure
