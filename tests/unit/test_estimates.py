@@ -14,7 +14,7 @@ import yaml
 from snakemake.utils import update_config
 
 from dkn.__main__ import main
-from dkn.config import Shape, Study, TrainedModel, parse_config
+from dkn.config import Shape, Sizes, Study, TrainedModel, parse_config
 from dkn.estimates import STAGES, Range, Seen, estimate_space, estimate_stages, total, workloads
 from dkn.io import write_table
 from dkn.tables import KNOWN
@@ -105,7 +105,7 @@ def shape(study: Study, name: str) -> Shape:
     """Of a model that is trained here, or SmolLM2's."""
     for model in study.models:
         if model.name == name and isinstance(model, TrainedModel):
-            sizes = {key: getattr(model, key) for key in Shape.model_fields if hasattr(model, key)}
+            sizes = {key: getattr(model, key) for key in Sizes.model_fields}
             return Shape(**sizes, context=128, tied=True)
     return SMOLLM2
 

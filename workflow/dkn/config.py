@@ -70,9 +70,7 @@ class Facts(Section):
     templates: list[str]
 
 
-class Shape(Section):
-    """A model's sizes; ``tied`` means that its unembedding is its embedding."""
-
+class Sizes(Section):
     architecture: Literal["gpt2", "llama"]
     layers: Positive
     width: Positive
@@ -80,6 +78,11 @@ class Shape(Section):
     kv_heads: Positive
     neurons: Positive
     vocabulary: Positive
+
+
+class Shape(Sizes):
+    """All that is needed to count operations; ``tied`` means that the unembedding is the embedding."""
+
     context: Positive
     tied: bool
 
@@ -123,14 +126,8 @@ class WheelModel(Model):
     shape: Shape | None = None
 
 
-class TrainedModel(Model):
+class TrainedModel(Model, Sizes):
     source: Literal["trained"]
-    architecture: Literal["gpt2", "llama"]
-    layers: Positive
-    width: Positive
-    heads: Positive
-    kv_heads: Positive
-    neurons: Positive
     vocabulary: Annotated[int, Field(ge=300)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     epochs: Positive

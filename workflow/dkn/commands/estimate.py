@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.config import FolderModel, Shape, Study, TrainedModel, parse_config
+from dkn.config import FolderModel, Shape, Sizes, Study, TrainedModel, parse_config
 from dkn.errors import UserError
 from dkn.estimates import STAGES, Range, Seen, StageEstimate, estimate_space, estimate_stages, total, workloads
 from dkn.io import read_json, read_table
@@ -25,7 +25,7 @@ def _shape(model: object, prepared: Path) -> Shape:
         if (folder / "config.json").is_file():
             return shape_of(read_json(folder / "config.json"))
     if isinstance(model, TrainedModel):
-        sizes = {key: getattr(model, key) for key in Shape.model_fields if hasattr(model, key)}
+        sizes = {key: getattr(model, key) for key in Sizes.model_fields}
         return Shape(**sizes, context=TRAINED_CONTEXT, tied=True)
     shape = getattr(model, "shape", None)
     if shape is None:
