@@ -23,7 +23,7 @@ HASTE = ["--slurm-init-seconds-before-status-checks", "3", "--seconds-between-st
 HASTE += ["--latency-wait", "10"]
 TARGETS = [f"results/{model}/candidates/ntc.parquet" for model in ("gpt2-short", "unlearnt")]
 
-# A job whose first attempt never ends in its minute, and two that say what they were given.
+# A job whose first attempt never ends in its minute, and three that say what they were given.
 EXTRA = """
 include: "Snakefile"
 
@@ -38,13 +38,13 @@ rule slow:
         "[ {resources.runtime} -gt 1 ] || sleep 600; echo {resources.runtime} {resources.mem_mb} > {output}"
 
 
-rule with_gpu:
+rule with_gpus:
     output:
-        "with_gpu.txt",
+        "with_{count}_gpus.txt",
     resources:
         mem_mb=growing(100),
         runtime=growing(5),
-        gpu=gpus_of_job(STUDY, 1, GPU_LIMIT),
+        gpu=lambda wildcards: gpus_of_job(STUDY, int(wildcards.count), GPU_LIMIT),
     shell:
         'echo "$SLURM_JOB_PARTITION ${{CUDA_VISIBLE_DEVICES:-none}}" > {output}'
 
@@ -134,7 +134,7 @@ def extra(new_checkout: Callable[[dict], Checkout]) -> Iterator[tuple[Checkout, 
         assert text.count(old) == 1
         text = text.replace(old, new)
     profile.write_text(text + "slurm-partition-config: partitions.yaml\n")
-    files = [f"{rule}.txt" for rule in ("slow", "with_gpu", "without_gpu")]
+    files = [f"{name}.txt" for name in ("slow", "with_1_gpus", "with_2_gpus", "without_gpu")]
     with submitting(checkout, *files, "-s", "extra.smk", "--configfile", "short.yaml") as process:
         yield checkout, process
 
@@ -213,8 +213,9 @@ def test_a_job_that_runs_out_of_time_is_retried_with_more(extra: tuple[Checkout,
     assert (checkout.path / "slow.txt").read_text() == "2 200\n"
 
 
-def test_a_gpu_is_given_to_jobs_that_ask_for_one(extra: tuple[Checkout, subprocess.Popen[bytes]]) -> None:
+def test_gpus_are_given_to_jobs_that_ask_for_them(extra: tuple[Checkout, subprocess.Popen[bytes]]) -> None:
     checkout, process = extra
     assert process.wait(timeout=300) == 0, said(checkout)
-    assert (checkout.path / "with_gpu.txt").read_text() in ("gpu 0\n", "gpu 1\n")
+    assert (checkout.path / "with_1_gpus.txt").read_text() in ("gpu 0\n", "gpu 1\n")
+    assert (checkout.path / "with_2_gpus.txt").read_text() == "gpu 0,1\n"
     assert (checkout.path / "without_gpu.txt").read_text() == "main none\n"

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from dkn.config import RESERVED_NAMES, Study, TrainedModel, WheelModel, parse_config
+from dkn.config import Study, parse_config
+from dkn.config_inputs import RESERVED_NAMES, TrainedModel, WheelModel
 from dkn.errors import UserError
 
 ROOT = Path(__file__).parents[2]

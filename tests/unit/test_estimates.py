@@ -14,7 +14,8 @@ import yaml
 from snakemake.utils import update_config
 
 from dkn.__main__ import main
-from dkn.config import Shape, Sizes, Study, TrainedModel, parse_config
+from dkn.config import Study, parse_config
+from dkn.config_inputs import Shape, Sizes, TrainedModel
 from dkn.estimates import STAGES, Range, Seen, estimate_space, estimate_stages, total, workloads
 from dkn.io import write_table
 from dkn.tables import KNOWN

@@ -17,7 +17,8 @@ import yaml
 
 from dkn import sources
 from dkn.commands.facts import main as facts_command
-from dkn.config import BundledFacts, PathFacts, Study, UrlFacts, parse_config
+from dkn.config import Study, parse_config
+from dkn.config_inputs import BundledFacts, PathFacts, UrlFacts
 from dkn.errors import UserError
 from dkn.io import read_json, read_table
 from dkn.preflight import check_facts, facts_locations, template_files

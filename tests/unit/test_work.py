@@ -13,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from dkn.adapters import Adapter
-from dkn.config import Shape, Study, parse_config
+from dkn.config import Study, parse_config
+from dkn.config_inputs import Shape
 from dkn.encoding import EncodedFact
 from dkn.interventions import SUPPRESS, NeuronSet, answer_scores
 from dkn.work import (

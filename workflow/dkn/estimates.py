@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dkn.config import Shape, Study
+from dkn.config import Study
+from dkn.config_inputs import Shape
 from dkn.work import Workload, flops_of_stages, parameters
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}

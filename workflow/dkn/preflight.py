@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dkn.config import BundledFacts, FolderModel, HubModel, PathFacts, Study, WheelModel
+from dkn.config import Study
+from dkn.config_inputs import BundledFacts, FolderModel, HubModel, PathFacts, WheelModel
 from dkn.errors import UserError
 from dkn.sources import FactsSource, read_facts, read_templates
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dkn.config import Shape, Study
+from dkn.config import Study
+from dkn.config_inputs import Shape
 from dkn.experiments.names import QUERIES
 
 Product = tuple[int, int, int, int]  # (m, k) @ (k, n), and how often

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.config import FolderModel, Shape, Sizes, Study, TrainedModel, parse_config
+from dkn.config import Study, parse_config
+from dkn.config_inputs import FolderModel, Shape, Sizes, TrainedModel
 from dkn.errors import UserError
 from dkn.estimates import STAGES, Range, Seen, StageEstimate, estimate_space, estimate_stages, total, workloads
 from dkn.io import read_json, read_table
