@@ -69,10 +69,19 @@ class LanguageModel:
 
 
 def devices_of(device: str, gpus: int) -> list[torch.device]:
-    """The devices of a setting: ``cpu``, ``cuda``, or ``auto`` for GPUs where there are any; at most ``gpus``."""
-    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+    """The devices of a setting: ``cpu``, ``cuda``, or ``auto`` for GPUs where there are any; at most ``gpus``.
+
+    Raises:
+        UserError: another setting, or ``cuda`` where PyTorch has no GPU.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"unknown device {device!r}; allowed: auto, cpu, cuda")
+    visible = 0 if device == "cpu" else torch.cuda.device_count()
+    if device == "cuda" and not visible:
+        raise UserError("device cuda: PyTorch sees no GPU here; use compute.device: auto or cpu, or PyTorch with CUDA")
+    if not visible:
         return [torch.device("cpu")]
-    return [torch.device("cuda", number) for number in range(max(1, min(gpus, torch.cuda.device_count())))]
+    return [torch.device("cuda", number) for number in range(min(max(gpus, 1), visible))]
 
 
 def load(folder: Path, device: str = "auto", dtype: str = "float32", gpus: int = 1) -> LanguageModel:
@@ -84,12 +93,13 @@ def load(folder: Path, device: str = "auto", dtype: str = "float32", gpus: int =
         dtype: the weights' type on the device.
         gpus: the most GPUs that the model is spread over; fewer where fewer are visible.
     Raises:
-        UserError: no model there, an unknown type, or devices too small for the weights.
+        UserError: no model there, an unknown type or device, or devices too small for the weights.
     """
     if dtype not in DTYPES:
         raise UserError(f"unknown dtype {dtype!r}; allowed: {', '.join(DTYPES)}")
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no model here (config.json is missing)")
+    devices = devices_of(device, gpus)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModelForCausalLM.from_pretrained(
         folder,
@@ -98,7 +108,6 @@ def load(folder: Path, device: str = "auto", dtype: str = "float32", gpus: int =
         local_files_only=True,
         attn_implementation="eager",
     )
-    devices = devices_of(device, gpus)
     try:
         return LanguageModel(adapt(model, devices), tokenizer)
     except torch.OutOfMemoryError:
