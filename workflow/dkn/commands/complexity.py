@@ -14,6 +14,7 @@ def main(model: FoldersFlag, experiment: ExperimentsFlag, output: OutputFlag) ->
     rows = table.to_dict("records")
     grows = {name: grows_with_size(part.to_dict("records")) for name, part in table.groupby("metric", sort=False)}
     few = len(set(sizes.values())) < FEWEST_MODELS
-    note = f"{len(sizes)} models: no trend is claimed from fewer than {FEWEST_MODELS} sizes" if few else None
+    count = f"{len(sizes)} model{'s' * (len(sizes) != 1)}"
+    note = f"{count}: no trend is claimed from fewer than {FEWEST_MODELS} sizes" if few else None
     record = provenance("complexity", {"experiments": list(experiment)}, summary_files(model, experiment))
     write_json(output, {"sizes": sizes, "note": note, "rows": rows, "grows": grows, "provenance": record})
