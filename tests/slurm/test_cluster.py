@@ -40,11 +40,11 @@ rule slow:
 
 rule with_gpus:
     output:
-        "with_{count}_gpus.txt",
+        "with_{gpus}_gpus.txt",
     resources:
         mem_mb=growing(100),
         runtime=growing(5),
-        gpu=lambda wildcards: gpus_of_job(STUDY, int(wildcards.count), GPU_LIMIT),
+        gpu=lambda wildcards: gpus_of_job(STUDY, int(wildcards.gpus), GPU_LIMIT),
     shell:
         'echo "$SLURM_JOB_PARTITION ${{CUDA_VISIBLE_DEVICES:-none}}" > {output}'
 
