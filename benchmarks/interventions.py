@@ -23,10 +23,11 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.utils import logging
 
-from dkn.adapters import Adapter
-from dkn.encoding import EncodedFact
-from dkn.interventions import SITES, SUPPRESS, NeuronSet, answer_scores, edited_weights
-from dkn.language_models import adapt
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.loading import adapt
+from dkn.neurons.interventions import SITES, SUPPRESS, answer_scores, edited_weights
+from dkn.neurons.sets import NeuronSet
 
 PROMPT, ANSWER, NEURONS = 12, 2, 20
 SHAPES = {  # layers, width, heads, vocabulary; facts; sets per fact

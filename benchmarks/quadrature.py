@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "workflow"))
 import numpy as np
 import torch
 
-from dkn.attribution import Attribution, AttributionSettings, attribute
-from dkn.commands._shared import encoded, study_facts
-from dkn.encoding import EncodedFact, batches
-from dkn.language_models import LanguageModel, load
+from dkn.attribution.integrated_gradients import Attribution, AttributionSettings, attribute
+from dkn.decoder.encoded_facts import EncodedFact, batches, encode_all
+from dkn.decoder.loading import LanguageModel, load
+from dkn.facts.stored import study_facts
 
 RULES = [(rule, nodes) for rule in ("left-riemann", "midpoint", "gauss-legendre") for nodes in (1, 3, 5, 10, 20)]
 RULES += [("gauss-lobatto", 3), ("gauss-lobatto", 5), ("adaptive", 3), ("adaptive", 5)]
@@ -74,7 +74,7 @@ def main() -> None:
         folder = options.results / name
         model = load(folder / "model", "cpu")
         known = study_facts(options.results / "facts" / "facts.parquet", folder / "known.parquet").sort_index()
-        facts = list(encoded(model, known.iloc[:: max(1, len(known) // options.facts)]).values())
+        facts = list(encode_all(model, known.iloc[:: max(1, len(known) // options.facts)]).values())
         print(f"## {name}: {len(facts)} facts\n")
         print("| baseline | rule | nodes (mean) | error, median | 95 % | largest | KN Jaccard with 96 Gauss nodes |")
         print("|---|---|---|---|---|---|---|")

@@ -28,10 +28,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "workflow"))
 import numpy as np
 import torch
 
-from dkn.clustering import NTCSettings, ntc
-from dkn.distances import connection_vectors, distance_matrix
-from dkn.interventions import NeuronSet
-from dkn.topology import persistence_diagrams
+from dkn.neurons.sets import NeuronSet
+from dkn.structure.distances import connection_vectors, distance_matrix
+from dkn.structure.ntc import NTCSettings, ntc
+from dkn.structure.persistence_diagrams import persistence_diagrams
 
 SETTINGS = NTCSettings("difference", 0.05, 0.2, 2)  # the default study's
 DIAGRAMS_UP_TO = 2000  # neurons

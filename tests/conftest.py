@@ -17,9 +17,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from dkn.adapters import Adapter
-from dkn.encoding import EncodedFact
-from dkn.language_models import LanguageModel, adapt
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.loading import LanguageModel, adapt
 
 VOCABULARY = 100
 CONTEXT = 32

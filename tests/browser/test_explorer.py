@@ -15,9 +15,9 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from dkn.explorer import explorer_data
-from dkn.page import look, page
-from dkn.provenance import PACKAGE
+from dkn.pages.explorer import explorer_data
+from dkn.pages.template import look, page
+from dkn.storage.provenance import PACKAGE
 from tests.browser.conftest import console_errors
 from tests.unit.explorer_study import HOSTILE, SETTINGS, study
 

@@ -19,7 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from dkn.table_pages import page
+from dkn.tables.page import page
 from tests.browser.conftest import console_errors
 
 ROOT = Path(__file__).parents[2]

@@ -17,10 +17,10 @@ from safetensors.torch import load_file, save_file
 from dkn.__main__ import main as run_stage
 from dkn.commands import attribution as stage
 from dkn.errors import UserError
-from dkn.io import read_table, write_table
-from dkn.sources import FactsSource, read_facts, read_templates
-from dkn.tables import COMPLETENESS, FACTS, KNOWN, SCORES
-from dkn.training import TrainingSettings, train
+from dkn.facts.sources import FactsSource, read_facts, read_templates
+from dkn.models.nano import TrainingSettings, train
+from dkn.storage.files import read_table, write_table
+from dkn.storage.schemas import COMPLETENESS, FACTS, KNOWN, SCORES
 
 BUNDLE = Path(__file__).parents[2] / "resources" / "facts"
 

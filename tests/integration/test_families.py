@@ -10,14 +10,14 @@ import pytest
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-from dkn.adapters import FAMILIES, Adapter, GraniteAdapter
-from dkn.attribution import AttributionSettings, attribute
-from dkn.branches import attend, visible_prefix
-from dkn.encoding import EncodedFact
+from dkn.attribution.integrated_gradients import AttributionSettings, attribute
+from dkn.decoder.adapters import FAMILIES, Adapter, GraniteAdapter
+from dkn.decoder.branches import attend, visible_prefix
+from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.loading import adapt
+from dkn.decoder.prefix import read_prompts
 from dkn.errors import UserError
-from dkn.families import OBSTACLES, SUPPORTED
-from dkn.language_models import adapt
-from dkn.reading import read_prompts
+from dkn.models.families import OBSTACLES, SUPPORTED
 
 from ..unit import plain
 

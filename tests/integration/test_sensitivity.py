@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dkn.__main__ import main as run_stage
-from dkn.io import read_json
+from dkn.storage.files import read_json
 
 from .test_attribution_shard import attribute, study
 

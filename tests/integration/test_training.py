@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from dkn.encoding import encode
+from dkn.decoder.encoded_facts import encode
+from dkn.decoder.loading import load
+from dkn.decoder.recall import recall
 from dkn.errors import UserError
-from dkn.facts import TRAINED_PARAPHRASES, Fact
-from dkn.knowledge import recall
-from dkn.language_models import load
-from dkn.sources import FactsSource, read_facts, read_templates
-from dkn.training import TrainingSettings, train, wordings
+from dkn.facts.schema import TRAINED_PARAPHRASES, Fact
+from dkn.facts.sources import FactsSource, read_facts, read_templates
+from dkn.models.nano import TrainingSettings, train, wordings
 
 BUNDLE = Path(__file__).parents[2] / "resources" / "facts"
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from dkn.io import read_table
-from dkn.tables import CANDIDATES
+from dkn.storage.files import read_table
+from dkn.storage.schemas import CANDIDATES
 
 from ..workflow.conftest import Checkout, short_config
 from .cluster import output_of, wait_for

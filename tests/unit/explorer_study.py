@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dkn.clustering import NTCSettings
-from dkn.explorer import Settings, Tables
+from dkn.pages.explorer import Settings, Tables
+from dkn.structure.ntc import NTCSettings
 
 HOSTILE = "</script><script>window.broken = true</script><img src=x onerror='window.broken = true'> <b>is"
 PAIRS = [(0, 2, 1.0), (1, 3, 2.0), (2, 4, 3.0), (0, 3, 5.0), (1, 2, 6.0), (0, 4, 9.0)]

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from dkn.adapters import Adapter
-from dkn.encoding import EncodedFact
-from dkn.interventions import NeuronSet
-from dkn.language_models import adapt
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.loading import adapt
+from dkn.neurons.sets import NeuronSet
 
 FACTS, CARRIERS, NEURONS, VOCABULARY = 12, 3, 96, 32
 QUESTION, ANSWER = 2, 2 + FACTS  # the first question and answer tokens

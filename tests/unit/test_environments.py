@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dkn.provenance import PACKAGE, code_files
+from dkn.storage.provenance import PACKAGE, code_files
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from safetensors.torch import load_file, save_file
 
-from dkn.io import read_table
-from dkn.tables import SCORES
+from dkn.storage.files import read_table
+from dkn.storage.schemas import SCORES
 
 from .conftest import Checkout, short_config
 

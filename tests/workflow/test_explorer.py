@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from dkn.io import read_table
-from dkn.tables import COMPONENTS, KNOWLEDGE_NEURONS
+from dkn.storage.files import read_table
+from dkn.storage.schemas import COMPONENTS, KNOWLEDGE_NEURONS
 
 from .conftest import Checkout
 

@@ -19,12 +19,12 @@ import pytest
 import torch
 import yaml
 
-from dkn.estimates import STAGES
-from dkn.experiments.registry import of_study
-from dkn.io import read_json, read_table
-from dkn.sources import FactsSource, read_facts, read_templates
-from dkn.tables import FACTS, KNOWN
-from dkn.training import TrainingSettings, train
+from dkn.facts.sources import FactsSource, read_facts, read_templates
+from dkn.models.nano import TrainingSettings, train
+from dkn.storage.files import read_json, read_table
+from dkn.storage.schemas import FACTS, KNOWN
+from dkn.study.estimates import STAGES
+from dkn.study.registry import of_study
 
 from .conftest import ROOT, Checkout, jobs_in
 from .hub import TOKEN, Served, serving

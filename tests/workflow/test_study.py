@@ -17,9 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.image import imread
 
-from dkn.experiments.registry import of_study
-from dkn.io import read_table
-from dkn.tables import (
+from dkn.storage.files import read_table
+from dkn.storage.schemas import (
     CANDIDATES,
     COMPLETENESS,
     COMPONENTS,
@@ -30,6 +29,7 @@ from dkn.tables import (
     KNOWN,
     SCORES,
 )
+from dkn.study.registry import of_study
 
 from .conftest import Checkout, rules_in, short_config
 

@@ -1,28 +1,17 @@
-"""``python -m dkn STAGE --flag …``: one command per stage of the workflow, each a module of ``dkn.commands``."""
+"""``python -m dkn STAGE --flag …``: one command per stage of the workflow (``dkn.stages``)."""
 
-import ast
 import importlib
 import itertools
 import os
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 
 import typer
 
-from dkn.devices import claimed_gpus
 from dkn.errors import UserError
-
-COMMANDS = Path(__file__).parent / "commands"
-
-
-def stages() -> dict[str, str]:
-    """Every stage with the first line of its module's docstring, without importing any."""
-    modules = sorted(path for path in COMMANDS.glob("*.py") if not path.name.startswith("_"))
-    return {
-        path.stem.replace("_", "-"): (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
-        for path in modules
-    }
+from dkn.flags import command
+from dkn.run.gpus import claimed_gpus
+from dkn.stages import stage_module, stages
 
 
 def gpus_wanted(arguments: list[str]) -> int:
@@ -50,9 +39,9 @@ def main(arguments: list[str]) -> int:
     try:
         wanted = gpus_wanted(arguments)
         with claimed_gpus(wanted) if wanted else nullcontext():  # before the stage imports torch
-            module = importlib.import_module(f"dkn.commands.{arguments[0].replace('-', '_')}")
+            module = importlib.import_module(stage_module(arguments[0]))
             app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-            app.command()(module.main)
+            app.command()(command(module.main))
             app(arguments[1:], prog_name=f"python -m dkn {arguments[0]}", standalone_mode=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

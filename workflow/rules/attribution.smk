@@ -18,9 +18,7 @@ rule attribution:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(8000, per_gb=3000),
-        runtime=growing(240, per_gb=30),
-        gpu=gpus,
+        **model_job(8000, 240),
     params:
         which=STUDY.attribution.facts,
         baseline=STUDY.attribution.baseline,

@@ -11,24 +11,14 @@ WORKFLOW = Path(workflow.basedir) / "workflow"
 if str(WORKFLOW) not in sys.path:
     sys.path.insert(0, str(WORKFLOW))
 
-from dkn.config import parse_config
 from dkn.errors import UserError
-from dkn.experiments.registry import of_study
-from dkn.experiments.names import CLUSTERINGS, TESTED_CONTROL
-from dkn.model_files import model_files
-from dkn.preflight import (
-    check_facts,
-    check_gpus,
-    check_models,
-    facts_locations,
-    gpus_of_job,
-    make_environments_whole,
-    pass_to_jobs,
-    put_interpreter_first,
-    require_environment,
-    template_files,
-)
-from dkn.provenance import code_files
+from dkn.models.files import model_files
+from dkn.run.checks import check_facts, check_gpus, check_models, facts_locations, template_files
+from dkn.run.jobs import gpus_of_job, make_environments_whole, pass_to_jobs, put_interpreter_first, require_environment
+from dkn.storage.provenance import code_files
+from dkn.study.config import parse_config
+from dkn.study.names import CLUSTERINGS, DETECTORS, SITES, TESTED_CONTROL, TUNED_SETS
+from dkn.study.registry import SETTINGS, of_setting, of_study
 
 put_interpreter_first()
 BEFORE_EVERY_JOB = f"set -euo pipefail; export PYTHONPATH='{WORKFLOW}' PYTHONUNBUFFERED=1; "
@@ -76,7 +66,7 @@ onstart:
 
 
 def code(stage):
-    """The modules a stage runs: inputs of its rule, so that an edit reruns what it touches and nothing else."""
+    """The modules that a stage runs: inputs of its rule, so that an edit reruns what it touches and nothing else."""
     return [str(path) for path in code_files(stage)]
 
 
@@ -100,9 +90,14 @@ def compute(wildcards):
     return f"--device {STUDY.compute.device} --dtype {MODELS[wildcards.model].dtype} --threads {STUDY.compute.threads}"
 
 
-def of_models(flag, path):
-    """A flag per model with a file below the model's folder, for a command line."""
-    return " ".join(f"{flag} {Path(RESULTS) / model / path}" for model in MODELS)
+def per_model(*paths):
+    """Files below every model's folder of results, model by model."""
+    return [f"{RESULTS}/{model}/{path}" for model in MODELS for path in paths]
+
+
+def of_models(flag="--model"):
+    """A flag with every model's folder of results, for a command line."""
+    return repeated(flag, [Path(RESULTS) / model for model in MODELS])
 
 
 def of_groupings(path, groupings=GROUPINGS):
@@ -122,15 +117,6 @@ SIZE = "8. Model size"
 SENSITIVITY = "9. Sensitivity to the settings"
 
 
-def figure(name, category, title):
-    """The outputs of a figure's rule; the PNG goes into the report, its caption is workflow/report/NAME.rst."""
-    files = {kind: f"{RESULTS}/figures/{name}.{kind}" for kind in ("pdf", "png", "csv")}
-    shown = report(
-        files["png"], caption=f"../report/{name}.rst", category=category, labels={"result": f"Figure: {title}"}
-    )
-    return {**files, "png": shown, "numbers": f"{RESULTS}/figures/{name}.rst"}
-
-
 def repeated(flag, values):
     """A flag with each of several values, for a command line."""
     return " ".join(f"{flag} {value}" for value in values)
@@ -139,6 +125,16 @@ def repeated(flag, values):
 def optional(flag, value):
     """A flag with its value, or nothing where the value is null."""
     return "" if value is None else f"{flag} {value}"
+
+
+# Flags of every stage that resamples, and of every stage that clusters as NTC does.
+STATISTICS = f"--resamples {STUDY.statistics.resamples} --confidence {STUDY.statistics.confidence} --seed {STUDY.seed}"
+TAU1 = getattr(STUDY.clustering.tau1, "quantile", STUDY.clustering.tau1)
+CLUSTERING = (
+    f"--persistence {STUDY.clustering.persistence} --tau1 {TAU1} --quantile {STUDY.clustering.quantile}"
+    f" --min-size {STUDY.clustering.min_size}"
+    + (" --tau1-is-quantile" if hasattr(STUDY.clustering.tau1, "quantile") else "")
+)
 
 
 def same_study():
@@ -184,6 +180,15 @@ def growing(base, per_gb=0):
         return attempt * (base + round(per_gb * size / 1e9))
 
     return with_weights if per_gb else lambda wildcards, attempt: attempt * base
+
+
+def model_job(mem_mb, runtime, per_gb=3000):
+    """What a job that loads a model asks for; ``mem_mb`` and ``runtime`` grow with its weights."""
+    return {"mem_mb": growing(mem_mb, per_gb=per_gb), "runtime": growing(runtime, per_gb=30), "gpu": gpus}
+
+
+# What a job without a model asks for.
+ANALYSIS = {"mem_mb": growing(2000), "runtime": growing(30)}
 
 
 # Short, or a download: on a cluster these run where Snakemake runs, since nodes often have no network.

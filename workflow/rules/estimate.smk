@@ -12,8 +12,7 @@ rule estimate:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **ANALYSIS,
     params:
         study=shlex.quote(json.dumps(config)),
         sources=" ".join(f"--source '{source}'" for source in FACTS_SOURCES),

@@ -19,9 +19,7 @@ rule experiment_degeneracy:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(8000, per_gb=3000),
-        runtime=growing(240, per_gb=30),
-        gpu=gpus,
+        **model_job(8000, 240),
     params:
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),
@@ -59,23 +57,19 @@ rule summary_degeneracy:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **ANALYSIS,
     params:
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),
         records=lambda wildcards, input: repeated("--records", input.records),
         output=lambda wildcards, output: repeated("--output", output.summaries),
-        resamples=STUDY.statistics.resamples,
-        confidence=STUDY.statistics.confidence,
-        seed=STUDY.seed,
+        statistics=STATISTICS,
     message:
         "Summarising degeneracy of {wildcards.model}"
     shell:
         "python -m dkn summary-degeneracy --facts {input.facts} --known {input.known} --neurons {input.neurons}"
         " --distances {input.distances} {params.groupings} {params.components} {params.records} {params.output}"
-        " --comparison {output.comparison} --model-name {wildcards.model} --resamples {params.resamples}"
-        " --confidence {params.confidence} --seed {params.seed} 2>&1 | tee {log}"
+        " --comparison {output.comparison} --model-name {wildcards.model} {params.statistics} 2>&1 | tee {log}"
 
 
 rule degeneracy:

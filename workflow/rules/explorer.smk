@@ -22,15 +22,10 @@ rule make_explorer:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **ANALYSIS,
     params:
         folder=lambda wildcards, output: Path(output[0]).parent,
-        persistence=STUDY.clustering.persistence,
-        tau1=getattr(STUDY.clustering.tau1, "quantile", STUDY.clustering.tau1),
-        tau1_is_quantile="--tau1-is-quantile" if hasattr(STUDY.clustering.tau1, "quantile") else "",
-        quantile=STUDY.clustering.quantile,
-        min_size=STUDY.clustering.min_size,
+        clustering=CLUSTERING,
         test=STUDY.functional_test.test,
         tau2=STUDY.functional_test.tau2,
         sample=optional("--sample", STUDY.explorer.facts),
@@ -39,8 +34,7 @@ rule make_explorer:
         "Making the neuron explorer of {wildcards.model}"
     shell:
         "python -m dkn explorer --model {params.folder} --facts {input.facts} --template {input.html}"
-        " --persistence {params.persistence} --tau1 {params.tau1} {params.tau1_is_quantile}"
-        " --quantile {params.quantile} --min-size {params.min_size} --test {params.test} --tau2 {params.tau2}"
+        " {params.clustering} --test {params.test} --tau2 {params.tau2}"
         " {params.sample} --seed {params.seed} --output {output} 2>&1 | tee {log}"
 
 

@@ -21,9 +21,7 @@ rule experiment_fact_checking:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(8000, per_gb=3000),
-        runtime=growing(240, per_gb=30),
-        gpu=gpus,
+        **model_job(8000, 240),
     params:
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         relation_neurons=STUDY.experiments.fact_checking.relation_neurons,
@@ -56,9 +54,7 @@ rule experiment_fact_checking_plm:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(8000, per_gb=3000),
-        runtime=growing(120, per_gb=30),
-        gpu=gpus,
+        **model_job(8000, 120),
     params:
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         shots=STUDY.experiments.fact_checking.shots,
@@ -87,26 +83,22 @@ rule summary_fact_checking:
     benchmark:
         f"{RESULTS}/benchmarks/{{model}}/summary_fact_checking_{{detector}}.tsv"
     wildcard_constraints:
-        detector="dkn|kn|plm",
+        detector="|".join(DETECTORS),
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **ANALYSIS,
     params:
         records=lambda wildcards, input: " ".join(f"--records {path}" for path in input.records),
-        resamples=STUDY.statistics.resamples,
-        confidence=STUDY.statistics.confidence,
-        seed=STUDY.seed,
+        statistics=STATISTICS,
     message:
         "Summarising fact-checking-{wildcards.detector} of {wildcards.model}"
     shell:
         "python -m dkn summary-fact-checking {params.records} --detector {wildcards.detector}"
         " --model-name {wildcards.model} --experiment fact-checking-{wildcards.detector}"
-        " --resamples {params.resamples} --confidence {params.confidence} --seed {params.seed}"
-        " --output {output} 2>&1 | tee {log}"
+        " {params.statistics} --output {output} 2>&1 | tee {log}"
 
 
 rule fact_checking:
     input:
-        expand(f"{FACT_CHECKING}{{detector}}/summary.json", model=MODELS, detector=("dkn", "kn", "plm")),
+        expand(f"{FACT_CHECKING}{{detector}}/summary.json", model=MODELS, detector=DETECTORS),

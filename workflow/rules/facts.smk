@@ -15,8 +15,7 @@ rule make_facts:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        **ANALYSIS,
     params:
         sources=" ".join(f"--source '{source}'" for source in FACTS_SOURCES),
         templates=" ".join(f"--templates '{path}'" for path in TEMPLATES),

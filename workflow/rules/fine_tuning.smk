@@ -1,5 +1,4 @@
 # Fine-tuning of some neurons or of all parameters, and where the latter changes the model.
-TUNED = ("dkn", "kn", "random", "all")
 FINE_TUNING = f"{RESULTS}/{{model}}/experiments/fine-tuning-{{subset}}"
 FULL_TUNING = f"{RESULTS}/{{model}}/experiments/fine-tuning-all"
 OVERLAP = f"{RESULTS}/{{model}}/experiments/overlap-fine-tuning"
@@ -22,14 +21,12 @@ rule experiment_fine_tuning:
     benchmark:
         f"{RESULTS}/benchmarks/{{model}}/fine_tuning_{{subset}}.tsv"
     wildcard_constraints:
-        subset="|".join(TUNED),
+        subset="|".join(TUNED_SETS),
     conda:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(8000, per_gb=10000),
-        runtime=growing(240, per_gb=30),
-        gpu=gpus,
+        **model_job(8000, 240, per_gb=10000),
     params:
         new_facts=STUDY.experiments.fine_tuning.new_facts,
         old_facts=STUDY.experiments.fine_tuning.old_facts,
@@ -59,7 +56,7 @@ rule summary_fine_tuning:
         records=f"{FINE_TUNING}/records.parquet",
         others=lambda wildcards: [
             f"{RESULTS}/{wildcards.model}/experiments/fine-tuning-{other}/records.parquet"
-            for other in TUNED
+            for other in TUNED_SETS
             if other != wildcards.subset
         ],
         training=f"{FINE_TUNING}/training.json",
@@ -71,24 +68,20 @@ rule summary_fine_tuning:
     benchmark:
         f"{RESULTS}/benchmarks/{{model}}/summary_fine_tuning_{{subset}}.tsv"
     wildcard_constraints:
-        subset="|".join(TUNED),
+        subset="|".join(TUNED_SETS),
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **ANALYSIS,
     params:
         others=lambda wildcards, input: " ".join(f"--others {path}" for path in input.others),
-        resamples=STUDY.statistics.resamples,
-        confidence=STUDY.statistics.confidence,
-        seed=STUDY.seed,
+        statistics=STATISTICS,
     message:
         "Summarising fine-tuning-{wildcards.subset} of {wildcards.model}"
     shell:
         "python -m dkn summary-fine-tuning --records {input.records} {params.others} --training {input.training}"
         " --model-name {wildcards.model} --experiment fine-tuning-{wildcards.subset}"
-        " --resamples {params.resamples} --confidence {params.confidence} --seed {params.seed}"
-        " --output {output} 2>&1 | tee {log}"
+        " {params.statistics} --output {output} 2>&1 | tee {log}"
 
 
 rule experiment_overlap:
@@ -137,24 +130,20 @@ rule summary_overlap:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **ANALYSIS,
     params:
-        resamples=STUDY.statistics.resamples,
-        confidence=STUDY.statistics.confidence,
-        seed=STUDY.seed,
+        statistics=STATISTICS,
     message:
         "Summarising overlap-fine-tuning of {wildcards.model}"
     shell:
         "python -m dkn summary-overlap --records {input.records} --curves {input.curves} --training {input.training}"
         " --model-name {wildcards.model} --experiment overlap-fine-tuning"
-        " --resamples {params.resamples} --confidence {params.confidence} --seed {params.seed}"
-        " --output {output} 2>&1 | tee {log}"
+        " {params.statistics} --output {output} 2>&1 | tee {log}"
 
 
 rule fine_tuning:
     input:
-        expand(f"{FINE_TUNING}/summary.json", model=MODELS, subset=TUNED),
+        expand(f"{FINE_TUNING}/summary.json", model=MODELS, subset=TUNED_SETS),
 
 
 rule overlap:

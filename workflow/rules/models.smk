@@ -84,8 +84,7 @@ rule model_folder:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **ANALYSIS,
     params:
         path=setting("path"),
     message:
@@ -134,9 +133,7 @@ rule known:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(6000, per_gb=3000),
-        runtime=growing(60, per_gb=30),
-        gpu=gpus,
+        **model_job(6000, 60),
     params:
         minimum=STUDY.minimum_known,
         compute=compute,

@@ -17,14 +17,12 @@ rule experiment_perturbation:
         f"{RESULTS}/benchmarks/{{model}}/{{setting}}_{{site}}.tsv"
     wildcard_constraints:
         setting="suppression|enhancement",
-        site="values|weights",
+        site="|".join(SITES),
     conda:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(8000, per_gb=3000),
-        runtime=growing(240, per_gb=30),
-        gpu=gpus,
+        **model_job(8000, 240),
     params:
         random_sets=lambda wildcards: getattr(STUDY.experiments, wildcards.setting).random_sets,
         seed=STUDY.seed,
@@ -51,23 +49,19 @@ rule summary_perturbation:
         f"{RESULTS}/benchmarks/{{model}}/summary_{{setting}}_{{site}}.tsv"
     wildcard_constraints:
         setting="suppression|enhancement",
-        site="values|weights",
+        site="|".join(SITES),
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **ANALYSIS,
     params:
-        resamples=STUDY.statistics.resamples,
-        confidence=STUDY.statistics.confidence,
-        seed=STUDY.seed,
+        statistics=STATISTICS,
     message:
         "Summarising {wildcards.setting}-{wildcards.site} of {wildcards.model}"
     shell:
         "python -m dkn summary-perturbation --records {input.records} --setting {wildcards.setting}"
         " --model-name {wildcards.model} --experiment {wildcards.setting}-{wildcards.site}"
-        " --resamples {params.resamples} --confidence {params.confidence} --seed {params.seed}"
-        " --output {output} 2>&1 | tee {log}"
+        " {params.statistics} --output {output} 2>&1 | tee {log}"
 
 
 rule suppression:
@@ -75,7 +69,7 @@ rule suppression:
         expand(
             f"{RESULTS}/{{model}}/experiments/suppression-{{site}}/summary.json",
             model=MODELS,
-            site=("values", "weights"),
+            site=SITES,
         ),
 
 
@@ -84,5 +78,5 @@ rule enhancement:
         expand(
             f"{RESULTS}/{{model}}/experiments/enhancement-{{site}}/summary.json",
             model=MODELS,
-            site=("values", "weights"),
+            site=SITES,
         ),

@@ -16,7 +16,7 @@ rule sensitivity_records:
         facts=rules.make_facts.output,
         known=rules.known.output,
         scores=rules.knowledge_neurons.input.scores,
-        code=code("sensitivity"),
+        code=code("experiment-sensitivity"),
     output:
         f"{RESULTS}/{{model}}/sensitivity/{GRID.wildcard_pattern}.parquet",
     log:
@@ -30,9 +30,7 @@ rule sensitivity_records:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(8000, per_gb=3000),
-        runtime=growing(240, per_gb=30),
-        gpu=gpus,
+        **model_job(8000, 240),
     params:
         scores=lambda wildcards, input: " ".join(f"--scores {path}" for path in input.scores),
         which=STUDY.attribution.facts,
@@ -54,7 +52,7 @@ rule sensitivity_records:
     message:
         "Measuring degeneracy of {wildcards.model} at KN fraction {wildcards.fraction}, quantile {wildcards.quantile}"
     shell:
-        "python -m dkn sensitivity --model {input.model} --model-name {wildcards.model} --facts {input.facts}"
+        "python -m dkn experiment-sensitivity --model {input.model} --model-name {wildcards.model} --facts {input.facts}"
         " --known {input.known} {params.scores} --which {params.which} --fraction {params.point[fraction]}"
         " --quantile {params.point[quantile]} {params.tau1} {params.tau2} {params.sample}"
         " --max-subsets {params.max_subsets} --partitions {params.partitions} {params.cap} {params.max_span}"
@@ -62,62 +60,17 @@ rule sensitivity_records:
         " --seed {params.seed} --batch {params.batch} --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
-rule table_sensitivity:
-    input:
-        records=expand(
-            f"{RESULTS}/{{model}}/sensitivity/{{point}}.parquet", model=MODELS, point=list(GRID.instance_patterns)
-        ),
-        code=code("table-sensitivity"),
-    output:
-        multiext(f"{RESULTS}/tables/sensitivity", csv=".csv", markdown=".md", latex=".tex"),
-    log:
-        f"{RESULTS}/logs/table_sensitivity.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/table_sensitivity.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
-    params:
-        records=lambda wildcards, input: " ".join(f"--records {path}" for path in input.records),
-        fraction=STUDY.knowledge_neurons.fraction,
-        quantile=STUDY.clustering.quantile,
-        tau1="" if hasattr(STUDY.clustering.tau1, "quantile") else f"--tau1 {STUDY.clustering.tau1}",
-        tau2=STUDY.functional_test.tau2,
-        resamples=STUDY.statistics.resamples,
-        confidence=STUDY.statistics.confidence,
-        seed=STUDY.seed,
-    message:
-        "Gathering the grid of settings"
-    shell:
-        "python -m dkn table-sensitivity {params.records} --fraction {params.fraction} --quantile {params.quantile}"
-        " {params.tau1} --tau2 {params.tau2} --resamples {params.resamples}"
-        " --confidence {params.confidence} --seed {params.seed} --output {output.csv} 2>&1 | tee {log}"
-
-
-rule figure_sensitivity:
-    input:
-        table=rules.table_sensitivity.output.csv,
-        code=code("figure-sensitivity"),
-    output:
-        **figure("sensitivity", SENSITIVITY, "gap and coverage over the grid of settings"),
-    log:
-        f"{RESULTS}/logs/figure_sensitivity.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/figure_sensitivity.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    message:
-        "Drawing figure sensitivity"
-    shell:
-        "python -m dkn figure-sensitivity --table {input.table} --output {output.pdf} 2>&1 | tee {log}"
+SENSITIVITY_RECORDS = expand(
+    f"{RESULTS}/{{model}}/sensitivity/{{point}}.parquet", model=MODELS, point=list(GRID.instance_patterns)
+)
+OWN_TAU1 = "" if hasattr(STUDY.clustering.tau1, "quantile") else f"--tau1 {STUDY.clustering.tau1}"
+SENSITIVITY_FLAGS = (
+    f"{repeated('--records', SENSITIVITY_RECORDS)} --fraction {STUDY.knowledge_neurons.fraction}"
+    f" --quantile {STUDY.clustering.quantile} {OWN_TAU1} --tau2 {STUDY.functional_test.tau2} {STATISTICS}"
+)
 
 
 rule sensitivity:
     input:
-        rules.table_sensitivity.output,
-        rules.figure_sensitivity.output,
+        multiext(f"{RESULTS}/tables/sensitivity", ".csv", ".md", ".tex"),
+        multiext(f"{RESULTS}/figures/sensitivity", ".pdf", ".png", ".csv"),

@@ -16,9 +16,7 @@ rule distances:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(6000, per_gb=3000),
-        runtime=growing(60, per_gb=30),
-        gpu=gpus,
+        **model_job(6000, 60),
     params:
         max_span=optional("--max-span", STUDY.distances.max_span),
         fold_norm="--fold-norm" if STUDY.distances.fold_norm else "",
@@ -34,7 +32,7 @@ rule candidates_ntc:
     input:
         neurons=rules.knowledge_neurons.output,
         distances=rules.distances.output,
-        code=code("candidates"),
+        code=code("candidates-ntc"),
     output:
         candidates=f"{RESULTS}/{{model}}/candidates/ntc.parquet",
         diagrams=f"{RESULTS}/{{model}}/diagrams.parquet",
@@ -48,17 +46,12 @@ rule candidates_ntc:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        persistence=STUDY.clustering.persistence,
-        tau1=getattr(STUDY.clustering.tau1, "quantile", STUDY.clustering.tau1),
-        tau1_is_quantile="--tau1-is-quantile" if hasattr(STUDY.clustering.tau1, "quantile") else "",
-        quantile=STUDY.clustering.quantile,
-        min_size=STUDY.clustering.min_size,
+        clustering=CLUSTERING,
     message:
         "Clustering the knowledge neurons of {wildcards.model} by persistent homology"
     shell:
-        "python -m dkn candidates --neurons {input.neurons} --distances {input.distances}"
-        " --persistence {params.persistence} --tau1 {params.tau1} {params.tau1_is_quantile} --quantile {params.quantile}"
-        " --min-size {params.min_size} --dimension 1 --output {output.candidates} --diagrams {output.diagrams}"
+        "python -m dkn candidates-ntc --neurons {input.neurons} --distances {input.distances}"
+        " {params.clustering} --dimension 1 --output {output.candidates} --diagrams {output.diagrams}"
         " 2>&1 | tee {log}"
 
 
@@ -114,9 +107,7 @@ rule candidates_amig:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(6000, per_gb=3000),
-        runtime=growing(120, per_gb=30),
-        gpu=gpus,
+        **model_job(6000, 120),
     params:
         tried=STUDY.groupings.amig.neurons,
         matters=STUDY.groupings.amig.matters,
@@ -144,8 +135,7 @@ rule candidates_random:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        **ANALYSIS,
     params:
         repeats=STUDY.groupings.random.repeats,
         seed=STUDY.seed,
@@ -174,9 +164,7 @@ rule components:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        mem_mb=growing(6000, per_gb=3000),
-        runtime=growing(120, per_gb=30),
-        gpu=gpus,
+        **model_job(6000, 120),
     params:
         test=STUDY.functional_test.test,
         tau2=STUDY.functional_test.tau2,

@@ -1,82 +1,68 @@
-# Tables: each a target of its own, from stored records only, as CSV, Markdown and LaTeX.
-from dkn.experiments.registry import SETTINGS, of_setting
+# Tables: each a target of its own, from stored records only, as CSV, Markdown and LaTeX, and as a page for the report.
 
-# The experiments of every setting's table; of degeneracy those of all groupings of the study.
-TABLE_SETTINGS = {setting.replace("-", "_"): setting for setting in SETTINGS}
-TABLE_EXPERIMENTS = {
-    **{table: of_setting(setting) for table, setting in TABLE_SETTINGS.items()},
-    "degeneracy": [f"degeneracy-{grouping}" for grouping in GROUPINGS],
-}
+for written, stated in TABLES.items():
+
+    rule:
+        name:
+            f"table_{written}"
+        input:
+            **stated["inputs"],
+            code=code(f"table-{written.replace('_', '-')}"),
+        output:
+            multiext(f"{RESULTS}/tables/{written}", csv=".csv", markdown=".md", latex=".tex"),
+        log:
+            f"{RESULTS}/logs/table_{written}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/table_{written}.tsv"
+        conda:
+            "../../envs/analysis.yaml"
+        resources:
+            **ANALYSIS,
+        params:
+            stage=f"table-{written.replace('_', '-')}",
+            flags=stated["flags"],
+        message:
+            f"Writing table {written}"
+        shell:
+            "python -m dkn {params.stage} {params.flags} --output {output.csv} 2>&1 | tee {log}"
 
 
-rule table_funnel:
+rule table_page:
     input:
-        known=expand(rules.known.output, model=MODELS),
-        neurons=expand(rules.knowledge_neurons.output, model=MODELS),
-        distances=expand(rules.distances.output, model=MODELS),
-        components=expand(rules.components.output, model=MODELS),
-        code=code("table-funnel"),
+        table=f"{RESULTS}/tables/{{table}}.md",
+        code=code("table-page"),
     output:
-        multiext(f"{RESULTS}/tables/funnel", csv=".csv", markdown=".md", latex=".tex"),
-    log:
-        f"{RESULTS}/logs/table_funnel.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/table_funnel.tsv"
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
-    params:
-        models=of_models("--model", ""),
-        groupings=repeated("--grouping", GROUPINGS),
-    message:
-        "Counting the facts left at every step"
-    shell:
-        "python -m dkn table-funnel {params.models} {params.groupings} --output {output.csv} 2>&1 | tee {log}"
-
-
-rule table_setting:
-    input:
-        summaries=lambda wildcards: expand(
-            f"{RESULTS}/{{model}}/experiments/{{experiment}}/summary.json",
-            model=MODELS,
-            experiment=TABLE_EXPERIMENTS[wildcards.table],
+        report(
+            f"{RESULTS}/tables/{{table}}.html",
+            caption="../report/table.rst",
+            category=lambda wildcards: TABLES[wildcards.table]["category"],
+            labels=lambda wildcards: {"result": f"Table: {TABLES[wildcards.table]['title']}"},
         ),
-        comparisons=branch(
-            lambda wildcards: wildcards.table == "degeneracy",
-            then=expand(f"{RESULTS}/{{model}}/experiments/degeneracy/comparison.json", model=MODELS),
-            otherwise=[],
-        ),
-        code=code("table-setting"),
-    output:
-        multiext(f"{RESULTS}/tables/{{table}}", csv=".csv", markdown=".md", latex=".tex"),
     log:
-        f"{RESULTS}/logs/table_{{table}}.log",
+        f"{RESULTS}/logs/table_page_{{table}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/table_{{table}}.tsv"
+        f"{RESULTS}/benchmarks/table_page_{{table}}.tsv"
     wildcard_constraints:
-        table="|".join(TABLE_SETTINGS),
+        table="|".join(TABLES),
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        **ANALYSIS,
     params:
-        setting=lambda wildcards: TABLE_SETTINGS[wildcards.table],
-        models=of_models("--model", ""),
-        experiments=lambda wildcards: repeated("--experiment", TABLE_EXPERIMENTS[wildcards.table]),
-        confidence=STUDY.statistics.confidence,
+        title=lambda wildcards: TABLES[wildcards.table]["title"],
+        note=lambda wildcards: TABLES[wildcards.table]["note"],
     message:
-        "Writing table {wildcards.table}"
+        "Writing table {wildcards.table} as a page"
     shell:
-        "python -m dkn table-setting --setting {params.setting} {params.models} {params.experiments}"
-        " --confidence {params.confidence} --output {output.csv} 2>&1 | tee {log}"
+        "python -m dkn table-page --table {input.table} --title {params.title:q} --note {params.note:q}"
+        " --output {output} 2>&1 | tee {log}"
 
 
 rule tables:
     input:
-        rules.table_funnel.output,
-        multiext(f"{RESULTS}/tables/reported", ".csv", ".md", ".tex"),
-        multiext(f"{RESULTS}/tables/contrasts", ".csv", ".md", ".tex"),
-        expand(rules.table_setting.output, table=TABLE_SETTINGS),
+        [
+            f"{RESULTS}/tables/{written}.{kind}"
+            for written in TABLES
+            if written != "sensitivity"
+            for kind in ("csv", "md", "tex")
+        ],

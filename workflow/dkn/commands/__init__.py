@@ -1,1 +1,1 @@
-"""The stages: the only modules, with ``dkn.io``, ``dkn.cache`` and the two of sources, that touch files."""
+"""The stages that make neither a figure nor a table: flags in, files out, the work in the library."""

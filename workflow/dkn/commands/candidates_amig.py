@@ -1,48 +1,36 @@
 """Candidate components by AMIG's pairs: neurons that do not matter alone and do together."""
 
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from typer import Option
 
-from dkn.amig import amig_pairs
-from dkn.commands._candidates import candidates_table
-from dkn.commands._flags import (
-    BatchFlag,
-    DeviceFlag,
-    DtypeFlag,
-    FactsFlag,
-    GpusFlag,
-    KnownFlag,
-    ModelFlag,
-    OutputFlag,
-    ThreadsFlag,
-)
-from dkn.commands._shared import encoded, neuron_sets, open_model, study_facts
-from dkn.encoding import batches
-from dkn.io import read_table, write_table
+from dkn import flags
+from dkn.decoder.encoded_facts import batches, encode_all
+from dkn.decoder.loading import open_model
+from dkn.facts.stored import study_facts
+from dkn.neurons.sets import neuron_sets
 from dkn.progress import progress
-from dkn.provenance import provenance
-from dkn.tables import CANDIDATES, KNOWLEDGE_NEURONS
+from dkn.storage.files import read_table, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import CANDIDATES, KNOWLEDGE_NEURONS
+from dkn.structure.amig import amig_pairs
+from dkn.structure.candidates import candidates_table
 
 
 def main(
-    model: ModelFlag,
-    facts: FactsFlag,
-    known: KnownFlag,
-    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
-    output: OutputFlag,
+    model: flags.Model,
+    facts: flags.Facts,
+    known: flags.Known,
+    neurons: flags.Neurons,
+    output: flags.Output,
     tried: Annotated[int, Option(help="Neurons of a fact whose pairs are tried, the largest scores first.")],
     matters: Annotated[float, Option(help="Share of the drop without any KN above which a suppression matters.")],
-    batch: BatchFlag = 8,
-    device: DeviceFlag = "auto",
-    dtype: DtypeFlag = "float32",
-    threads: ThreadsFlag = 1,
-    gpus: GpusFlag = 1,
+    compute: flags.Compute,
+    batch: flags.Batch = 8,
 ) -> None:
     """Try single neurons, then their pairs, of every fact that has two knowledge neurons."""
-    language_model = open_model(model, device, dtype, threads, gpus)
+    language_model = open_model(model, **vars(compute))
     table = read_table(neurons, KNOWLEDGE_NEURONS)
     members = {fact_id: found for fact_id, found in neuron_sets(table).items() if len(found) > 1}
     scores = {
@@ -51,7 +39,7 @@ def main(
     }
     chosen = study_facts(facts, known, "all").loc[list(members)]
     found: dict[str, list[np.ndarray]] = {}
-    for group in progress(list(batches(list(encoded(language_model, chosen).values()), batch)), "AMIG", unit="batch"):
+    for group in progress(list(batches(encode_all(language_model, chosen), batch)), "AMIG", unit="batch"):
         found |= amig_pairs(language_model.adapter, group, members, scores, tried, matters)
     candidates = candidates_table({fact_id: [found[fact_id]] for fact_id in members})
     record = provenance("candidates-amig", {"tried": tried, "matters": matters}, [model, facts, known, neurons])

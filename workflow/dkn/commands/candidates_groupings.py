@@ -1,37 +1,36 @@
 """Candidate components by clustering algorithms other than NTC, from the same distances."""
 
-from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
-from dkn.commands._candidates import candidates_table, distance_matrices
-from dkn.commands._flags import OutputsFlag, SeedFlag, one_output_each
-from dkn.groupings import GroupingSettings, grouped
-from dkn.io import read_table, write_table
+from dkn import flags
 from dkn.progress import progress
-from dkn.provenance import provenance
 from dkn.randomness import generator
-from dkn.tables import CANDIDATES, DISTANCES, KNOWLEDGE_NEURONS
+from dkn.storage.files import read_table, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import CANDIDATES, DISTANCES, KNOWLEDGE_NEURONS
+from dkn.structure.candidates import candidates_table, distance_matrices
+from dkn.structure.other_clusterings import GroupingSettings, grouped
 
 
 def main(
-    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
-    distances: Annotated[Path, Option(help="distances.parquet")],
+    neurons: flags.Neurons,
+    distances: flags.Distances,
     method: Annotated[list[str], Option(help="dbscan, hierarchical, kmeans or hdbscan; repeatable.")],
-    output: OutputsFlag,
-    min_size: Annotated[int, Option(help="The fewest neurons of a group.")],
+    output: flags.Outputs,
+    min_size: flags.MinSize,
     dbscan_min_samples: Annotated[int, Option(help="Neurons within eps that make a core, itself included.")],
     hdbscan_min_samples: Annotated[int, Option(help="Neurons within the core distance, itself included.")],
     max_groups: Annotated[int, Option(help="The most groups tried in one linked part.")],
     variance: Annotated[float, Option(help="Share of the distance rows' variance that k-means keeps.")],
     restarts: Annotated[int, Option(help="Random starts of k-means.")],
-    seed: SeedFlag,
+    seed: flags.Seed,
 ) -> None:
     """Group the knowledge neurons of every fact that has any, by every method."""
-    one_output_each(output, method=method)
+    flags.one_output_each(output, method=method)
     settings = GroupingSettings(min_size, dbscan_min_samples, hdbscan_min_samples, max_groups, variance, restarts)
-    matrices = distance_matrices(read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES))
+    matrices = dict(distance_matrices(read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES)))
     for name, path in zip(method, output, strict=True):
         groups = {
             fact_id: [grouped(name, matrix, settings, generator(seed, name, fact_id))]

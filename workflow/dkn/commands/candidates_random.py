@@ -5,22 +5,22 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.clustering import random_partition
-from dkn.commands._candidates import candidates_table
-from dkn.commands._flags import OutputFlag, SeedFlag
-from dkn.experiments.names import TESTED_CONTROL
-from dkn.io import read_table, write_table
-from dkn.provenance import provenance
+from dkn import flags
 from dkn.randomness import generator
-from dkn.tables import CANDIDATES, KNOWLEDGE_NEURONS
+from dkn.storage.files import read_table, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import CANDIDATES, KNOWLEDGE_NEURONS
+from dkn.structure.candidates import candidates_table
+from dkn.structure.controls import random_partition
+from dkn.study.names import TESTED_CONTROL
 
 
 def main(
-    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
+    neurons: flags.Neurons,
     candidates: Annotated[Path, Option(help="NTC's candidate components.")],
     repeats: Annotated[int, Option(help="Random partitions of a fact.")],
-    seed: SeedFlag,
-    output: OutputFlag,
+    seed: flags.Seed,
+    output: flags.Output,
 ) -> None:
     """Draw partitions for every fact in which NTC has candidates."""
     counts = read_table(neurons, KNOWLEDGE_NEURONS).groupby("fact_id").size()

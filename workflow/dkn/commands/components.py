@@ -6,52 +6,40 @@ from typing import Annotated
 import pandas as pd
 from typer import Option
 
-from dkn.commands._flags import (
-    BatchFlag,
-    DeviceFlag,
-    DtypeFlag,
-    FactsFlag,
-    GpusFlag,
-    KnownFlag,
-    ModelFlag,
-    OutputsFlag,
-    ThreadsFlag,
-    one_output_each,
-)
-from dkn.commands._shared import encoded, neuron_sets, open_model, study_facts
-from dkn.encoding import batches
-from dkn.functional_test import FunctionalTest, measure_components
-from dkn.io import read_table, write_table
+from dkn import flags
+from dkn.decoder.encoded_facts import batches, encode_all
+from dkn.decoder.loading import open_model
+from dkn.facts.stored import study_facts
+from dkn.neurons.sets import neuron_sets
 from dkn.progress import progress
-from dkn.provenance import provenance
-from dkn.tables import CANDIDATES, COMPONENTS, KNOWLEDGE_NEURONS
+from dkn.storage.files import read_table, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import CANDIDATES, COMPONENTS, KNOWLEDGE_NEURONS
+from dkn.structure.functional_test import FunctionalTest, measure_components
 
 
 def main(
-    model: ModelFlag,
-    facts: FactsFlag,
-    known: KnownFlag,
-    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
+    model: flags.Model,
+    facts: flags.Facts,
+    known: flags.Known,
+    neurons: flags.Neurons,
     candidates: Annotated[list[Path], Option(help="Candidate components of a grouping; repeatable.")],
-    output: OutputsFlag,
-    test: Annotated[str, Option(help="sufficiency or compensation.")],
+    output: flags.Outputs,
+    test: flags.Test,
     tau2: Annotated[float, Option(help="Threshold of the functional test.")],
-    batch: BatchFlag = 16,
-    device: DeviceFlag = "auto",
-    dtype: DtypeFlag = "float32",
-    threads: ThreadsFlag = 1,
-    gpus: GpusFlag = 1,
+    compute: flags.Compute,
+    batch: flags.Batch = 16,
 ) -> None:
     """Run the functional test on every candidate of every fact, all groupings of a fact at once."""
-    one_output_each(output, candidates=candidates)
+    flags.one_output_each(output, candidates=candidates)
     functional = FunctionalTest(test, tau2)
-    language_model = open_model(model, device, dtype, threads, gpus)
+    language_model = open_model(model, **vars(compute))
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
     table = pd.concat([read_table(path, CANDIDATES).assign(file=place) for place, path in enumerate(candidates)])
     groups = dict(list(table.groupby("fact_id")))
     chosen = study_facts(facts, known, "all").loc[list(groups)]
     results = [table.iloc[:0].reindex(columns=[*COMPONENTS.names, "file"])]
-    for group in progress(list(batches(list(encoded(language_model, chosen).values()), batch)), test, unit="batch"):
+    for group in progress(list(batches(encode_all(language_model, chosen), batch)), test, unit="batch"):
         for frame in measure_components(language_model.adapter, group, members, groups):
             kept = functional.passes(frame["recovery"].to_numpy(), frame["drop"].to_numpy())
             results.append(frame.assign(kept=kept))

@@ -6,14 +6,15 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.config import Study, parse_config
-from dkn.config_inputs import FolderModel, Shape, Sizes, TrainedModel
+from dkn.durations import duration
 from dkn.errors import UserError
-from dkn.estimates import STAGES, Range, Seen, StageEstimate, estimate_space, estimate_stages, total, workloads
-from dkn.io import read_json, read_table
-from dkn.sources import FactsSource, read_source
-from dkn.tables import FACTS, KNOWN
-from dkn.work import shape_of
+from dkn.facts.sources import FactsSource, read_source
+from dkn.storage.files import read_json, read_table
+from dkn.storage.schemas import FACTS, KNOWN
+from dkn.study.config import Study, parse_config
+from dkn.study.estimates import STAGES, Range, Seen, StageEstimate, estimate_space, estimate_stages, total, workloads
+from dkn.study.inputs import FolderModel, Shape, Sizes, TrainedModel
+from dkn.study.operations import shape_of
 
 TRAINED_CONTEXT = 128  # of nano models
 
@@ -69,15 +70,8 @@ def _amount(value: Range | None, unit: float) -> str:
     return "-" if value is None else f"{value.low / unit:.3g} – {value.high / unit:.3g}"
 
 
-def _duration(seconds: float) -> str:
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
-
-
 def _time(value: Range | None) -> str:
-    return "-" if value is None else f"{_duration(value.low)} – {_duration(value.high)}"
+    return "-" if value is None else f"{duration(value.low)} – {duration(value.high)}"
 
 
 def _memory(size: float, gpus: int) -> str:
@@ -85,7 +79,7 @@ def _memory(size: float, gpus: int) -> str:
 
 
 def _row(model: str, stage: StageEstimate, measured: float | None) -> str:
-    spent = "-" if measured is None else _duration(measured)
+    spent = "-" if measured is None else duration(measured)
     cells = (model, stage.stage, _amount(stage.flops, 1e15), _time(stage.gpu), _time(stage.cpu), spent)
     return f"| {' | '.join(cells)} |"
 

@@ -1,68 +1,34 @@
 """Experiment fine-tuning: teach new facts to some neurons or to all parameters, and ask what else has changed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
 from typer import Option
 
-from dkn.commands._flags import (
-    DeviceFlag,
-    DtypeFlag,
-    FactsFlag,
-    GpusFlag,
-    KnownFlag,
-    ModelFlag,
-    OutputFlag,
-    SeedFlag,
-    ThreadsFlag,
-)
-from dkn.commands._shared import dkn_sets, neuron_sets, open_model, study_facts
+from dkn import flags
+from dkn.decoder.loading import open_model
 from dkn.errors import UserError
-from dkn.experiments.fine_tuning import Exam, mean_activation, neuron_set, records, report, tune_at_all_rates
-from dkn.experiments.names import ALL, DRAWN, NEW, TUNED_SETS
-from dkn.experiments.tuning_facts import TuningFactsSettings, choose_questions
-from dkn.interventions import NeuronSet
-from dkn.io import read_table, write_json, write_table
-from dkn.neuron_sets import union
-from dkn.neuron_tuning import TuningSettings
-from dkn.provenance import provenance
-from dkn.tables import CHANGES, COMPONENTS, FINE_TUNING, KNOWLEDGE_NEURONS
+from dkn.experiments.fine_tuning import Exam, tune_sets
+from dkn.experiments.tuning_questions import TuningFactsSettings, choose_questions
+from dkn.facts.stored import study_facts
+from dkn.neurons.sets import dkn_sets, neuron_sets, union
+from dkn.neurons.tuning import TuningSettings
+from dkn.storage.files import read_table, write_json, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import CHANGES, COMPONENTS, FINE_TUNING, KNOWLEDGE_NEURONS
+from dkn.study.names import ALL, NEW, TUNED_SETS
 
 QUESTIONS_AT_ONCE = 64
 
 
-def _train(
-    exam: Exam,
-    names: tuple[str, ...],
-    draws: int,
-    dkn: NeuronSet,
-    kn: NeuronSet,
-    rates: list[float],
-    settings: TuningSettings,
-) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
-    """Records, changes and reports of one experiment's sets; a random set's first draw chooses the rate of all."""
-    answered, changed, reports = [], [], []
-    activation = mean_activation(exam)
-    for name in names:
-        tried = rates
-        for draw in range(draws if name in DRAWN else 1):
-            neurons = neuron_set(name, draw, exam.model, dkn, kn, settings.seed)
-            runs = tune_at_all_rates(exam, name, neurons, tried, settings)
-            tried = [runs[0].rate]
-            answered.append(records(exam, name, draw, runs[0]))
-            changes = runs[0].changes.assign(neuron_set=name, draw=draw)
-            changed.append(changes.assign(activation=activation[changes["layer"], changes["neuron"]]))
-            reports.append(report(name, draw, neurons, runs))
-    return pd.concat(answered, ignore_index=True), pd.concat(changed, ignore_index=True), reports
-
-
 def main(
-    model: ModelFlag,
-    facts: FactsFlag,
-    known: KnownFlag,
-    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
-    components: Annotated[Path, Option(help="Tested components of the grouping ntc.")],
+    model: flags.Model,
+    facts: flags.Facts,
+    known: flags.Known,
+    neurons: flags.Neurons,
+    components: flags.Components,
     subset: Annotated[str, Option(help="What trains: dkn, kn, random or all.")],
     new_facts: Annotated[int, Option(help="The most counterfactual facts to learn.")],
     old_facts: Annotated[int, Option(help="The most known facts of other subjects to keep.")],
@@ -73,14 +39,11 @@ def main(
     batch: Annotated[int, Option(help="New facts per step.")],
     draws: Annotated[int, Option(help="Draws of each random set.")],
     rate: Annotated[list[float], Option(help="A learning rate to try; may be repeated.")],
-    seed: SeedFlag,
-    output: OutputFlag,
+    seed: flags.Seed,
+    output: flags.Output,
     changes: Annotated[Path, Option(help="Table of the neurons' changes to write.")],
     training: Annotated[Path, Option(help="JSON file with costs and choices to write.")],
-    device: DeviceFlag = "auto",
-    dtype: DtypeFlag = "float32",
-    threads: ThreadsFlag = 1,
-    gpus: GpusFlag = 1,
+    compute: flags.Compute,
 ) -> None:
     """Records over epochs, changes of the neurons, and what the training cost."""
     if subset not in TUNED_SETS:
@@ -96,8 +59,9 @@ def main(
         answered, changed = pd.DataFrame(columns=FINE_TUNING.names), pd.DataFrame(columns=CHANGES.names)
     else:
         # Small steps vanish in 16-bit weights: trained in full, the weights are float32.
-        language_model = open_model(model, device, "float32" if subset == ALL else dtype, threads, gpus)
-        answered, changed, stated["sets"] = _train(
+        place = replace(compute, dtype="float32") if subset == ALL else compute
+        language_model = open_model(model, **vars(place))
+        answered, changed, stated["sets"] = tune_sets(
             Exam(language_model, questions, QUESTIONS_AT_ONCE),
             TUNED_SETS[subset],
             draws,

@@ -6,14 +6,12 @@ from typing import Annotated
 import pandas as pd
 from typer import Option
 
-from dkn.commands._flags import OutputFlag, SeedFlag
-from dkn.commands._shared import dkn_sets, neuron_sets
-from dkn.experiments.names import NEW
+from dkn import flags
 from dkn.experiments.overlap import Changes, OverlapSettings, overlap_curves, overlap_members, overlap_records
-from dkn.io import read_table, write_table
-from dkn.neuron_sets import union
-from dkn.provenance import provenance
-from dkn.tables import (
+from dkn.neurons.sets import dkn_sets, neuron_sets, union
+from dkn.storage.files import read_table, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import (
     CHANGES,
     COMPONENTS,
     FINE_TUNING,
@@ -22,16 +20,17 @@ from dkn.tables import (
     OVERLAP_CURVES,
     OVERLAP_MEMBERS,
 )
+from dkn.study.names import NEW
 
 
 def main(
     changes: Annotated[Path, Option(help="Changes of the run that trained all parameters.")],
     learnt: Annotated[Path, Option(help="Records of that run, for the facts it taught.")],
-    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet")],
-    components: Annotated[Path, Option(help="Tested components of the grouping ntc.")],
+    neurons: flags.Neurons,
+    components: flags.Components,
     draws: Annotated[int, Option(help="Random sets of each kind.")],
-    seed: SeedFlag,
-    output: OutputFlag,
+    seed: flags.Seed,
+    output: flags.Output,
     curves: Annotated[Path, Option(help="Table of the unions' overlap to write.")],
     members: Annotated[Path, Option(help="Table of the neurons in the unions to write.")],
 ) -> None:

@@ -6,14 +6,14 @@ from typing import Annotated
 from plotly.offline import get_plotlyjs
 from typer import Option
 
-from dkn.clustering import NTCSettings
-from dkn.commands._flags import FactsFlag, OutputFlag, SeedFlag
-from dkn.complexity import parameters
-from dkn.explorer import Settings, Tables, explorer_data, model_description
-from dkn.io import atomic_file, read_json, read_table
-from dkn.page import look, page
-from dkn.provenance import provenance
-from dkn.tables import COMPONENTS, DEGENERACY, DIAGRAMS, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
+from dkn import flags
+from dkn.models.files import parameters
+from dkn.pages.explorer import Settings, Tables, explorer_data, model_description
+from dkn.pages.template import look, page
+from dkn.storage.files import atomic_file, read_json, read_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import COMPONENTS, DEGENERACY, DIAGRAMS, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
+from dkn.structure.ntc import NTCSettings
 
 STORED = {
     "known": ("known.parquet", KNOWN),
@@ -27,22 +27,17 @@ STORED = {
 
 def main(
     model: Annotated[Path, Option(help="A model's folder of results.")],
-    facts: FactsFlag,
+    facts: flags.Facts,
     template: Annotated[Path, Option(help="The page's HTML; its style and script lie beside it.")],
-    persistence: Annotated[str, Option(help="difference or ratio.")],
-    tau1: Annotated[float, Option(help="Components need more persistence than this.")],
-    quantile: Annotated[float, Option(help="Where the filtration stops, of the finite distances.")],
-    min_size: Annotated[int, Option(help="The fewest neurons of a component.")],
-    test: Annotated[str, Option(help="sufficiency or compensation.")],
+    clustering: flags.Clustering,
+    test: flags.Test,
     tau2: Annotated[float, Option(help="Threshold of the functional test.")],
-    seed: SeedFlag,
-    output: OutputFlag,
-    tau1_is_quantile: Annotated[bool, Option(help="Take tau1 as a quantile of each fact's own persistences.")] = False,
+    seed: flags.Seed,
+    output: flags.Output,
     sample: Annotated[int | None, Option(help="Facts to show; all where not given.")] = None,
 ) -> None:
     """Write the page; it needs no server and no network."""
-    clustering = NTCSettings(persistence, tau1, quantile, min_size, tau1_is_quantile)
-    settings = Settings(clustering, test, tau2, sample, seed)
+    settings = Settings(NTCSettings(**vars(clustering)), test, tau2, sample, seed)
     stored = {name: read_table(model / path, schema) for name, (path, schema) in STORED.items()}
     joined = read_table(facts, FACTS).merge(stored.pop("known"), on="fact_id", validate="one_to_one")
     data = explorer_data(Tables(joined, **stored), settings)

@@ -7,17 +7,18 @@ from typing import Annotated
 import pandas as pd
 from typer import Option
 
-from dkn.io import read_json, write_json, write_table
-from dkn.provenance import provenance
-from dkn.sources import FactsSource, held_to_record, read_facts, read_templates
-from dkn.tables import FACTS
+from dkn import flags
+from dkn.facts.sources import FactsSource, held_to_record, read_facts, read_templates
+from dkn.storage.files import read_json, write_json, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import FACTS
 
 
 def main(
     source: Annotated[list[str], Option(help="Facts file or URL, as LOCATION or LOCATION#sha256=HEX; repeatable.")],
     templates: Annotated[list[Path], Option(help="YAML file of relation templates; repeatable.")],
-    seed: Annotated[int, Option(help="The study's seed; it decides the split of subjects.")],
-    output: Annotated[Path, Option(help="facts.parquet")],
+    seed: flags.Seed,
+    output: flags.Facts,
     downloads: Annotated[Path, Option(help="JSON file that keeps the checksum of every URL's first download.")],
 ) -> None:
     """Read, validate and store all facts; what a URL gave first it must give ever after."""

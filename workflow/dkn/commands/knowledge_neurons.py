@@ -1,23 +1,19 @@
 """Knowledge neurons of all facts, from the shards' attributions."""
 
-from pathlib import Path
-from typing import Annotated
-
 import pandas as pd
-from typer import Option
 
-from dkn.commands._flags import OutputFlag
-from dkn.io import read_table, write_table
-from dkn.knowledge import knowledge_neurons
-from dkn.provenance import provenance
-from dkn.tables import KNOWLEDGE_NEURONS, SCORES
+from dkn import flags
+from dkn.attribution.selection import knowledge_neurons
+from dkn.storage.files import read_table, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import KNOWLEDGE_NEURONS, SCORES
 
 
 def main(
-    scores: Annotated[list[Path], Option(help="A shard's scores; repeatable.")],
-    output: OutputFlag,
-    fraction: Annotated[float, Option(help="Of the fact's largest score over all layers.")],
-    cap: Annotated[int | None, Option(help="The most neurons of a fact.")] = None,
+    scores: flags.Scores,
+    output: flags.Output,
+    fraction: flags.Fraction,
+    cap: flags.Cap = None,
 ) -> None:
     """Threshold the scores; report where the cap binds."""
     table = pd.concat([read_table(path, SCORES) for path in scores], ignore_index=True)

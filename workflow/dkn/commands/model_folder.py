@@ -5,13 +5,14 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.io import atomic_folder
-from dkn.model_sources import finish, link_folder
+from dkn import flags
+from dkn.models.sources import finish, link_folder
+from dkn.storage.files import atomic_folder
 
 
 def main(
     path: Annotated[Path, Option(help="Folder with config.json, safetensors weights and a tokenizer.")],
-    output: Annotated[Path, Option(help="Folder for the model.")],
+    output: flags.Folder,
 ) -> None:
     """Link the folder's files and record their checksums."""
     with atomic_folder(output) as folder:

@@ -1,19 +1,19 @@
 """A nano model trained on the study's facts."""
 
-from pathlib import Path
 from typing import Annotated
 
 import torch
 from typer import Option
 
-from dkn.commands._shared import read_facts_table
-from dkn.io import atomic_folder, write_json
-from dkn.model_sources import finish
-from dkn.training import TrainingSettings, train
+from dkn import flags
+from dkn.facts.stored import read_facts_table
+from dkn.models.nano import TrainingSettings, train
+from dkn.models.sources import finish
+from dkn.storage.files import atomic_folder, write_json
 
 
 def main(
-    facts: Annotated[Path, Option(help="facts.parquet")],
+    facts: flags.Facts,
     architecture: Annotated[str, Option(help="gpt2 or llama")],
     layers: Annotated[int, Option(help="Decoder layers.")],
     width: Annotated[int, Option(help="Size of the residual stream.")],
@@ -26,9 +26,9 @@ def main(
     batch: Annotated[int, Option(help="Sentences per step.")],
     learning_rate: Annotated[float, Option(help="Peak learning rate.")],
     target: Annotated[float, Option(help="Share of facts that must be answered greedily in the end.")],
-    seed: Annotated[int, Option(help="The study's seed.")],
-    output: Annotated[Path, Option(help="Folder for the model.")],
-    threads: Annotated[int, Option(help="CPU threads.")] = 1,
+    seed: flags.Seed,
+    output: flags.Folder,
+    threads: flags.Threads = 1,
 ) -> None:
     """Train, check the accuracy reached, and save as safetensors."""
     torch.set_num_threads(threads)

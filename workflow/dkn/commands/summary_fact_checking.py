@@ -1,37 +1,30 @@
 """Summary of a fact-checking experiment: metrics on the test split, contrasts with the other detectors."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 from typer import Option
 
-from dkn.commands._flags import ConfidenceFlag, ExperimentFlag, ModelNameFlag, OutputFlag, ResamplesFlag, SeedFlag
-from dkn.experiments.degeneracy_summary import StatisticsSettings
-from dkn.experiments.fact_checking_summary import summarise
-from dkn.io import read_table, write_json
-from dkn.provenance import provenance
-from dkn.tables import FACT_CHECKING
+from dkn import flags
+from dkn.statistics.inference import StatisticsSettings
+from dkn.storage.files import read_table
+from dkn.storage.schemas import FACT_CHECKING
+from dkn.summaries.fact_checking import summarise
+from dkn.summaries.stored import write_summary
 
 
 def main(
     records: Annotated[list[Path], Option(help="Records of every fact-checking experiment of the model.")],
     detector: Annotated[str, Option(help="dkn, kn or plm: whose summary this is.")],
-    model_name: ModelNameFlag,
-    experiment: ExperimentFlag,
-    seed: SeedFlag,
-    output: OutputFlag,
-    resamples: ResamplesFlag = 2000,
-    confidence: ConfidenceFlag = 0.95,
+    model_name: flags.ModelName,
+    experiment: flags.Experiment,
+    output: flags.Output,
+    statistics: flags.Statistics,
 ) -> None:
     """Summarise one model's records."""
-    settings = StatisticsSettings(resamples, confidence, seed)
+    settings = StatisticsSettings(**vars(statistics))
     joined = pd.concat([read_table(path, FACT_CHECKING) for path in records], ignore_index=True)
-    content: dict[str, Any] = {
-        "experiment": experiment,
-        "model": model_name,
-        **summarise(joined, detector, settings),
-        "provenance": provenance("summary-fact-checking", vars(settings), records),
-    }
-    write_json(output, content)
+    content = {"experiment": experiment, "model": model_name, **summarise(joined, detector, settings)}
+    write_summary(output, content, "summary-fact-checking", settings, records)
     print(f"{model_name}, {experiment}: {content['counts']['test']} test facts")

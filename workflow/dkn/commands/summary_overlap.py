@@ -5,36 +5,28 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.commands._flags import ConfidenceFlag, ExperimentFlag, ModelNameFlag, OutputFlag, ResamplesFlag, SeedFlag
-from dkn.experiments.degeneracy_summary import StatisticsSettings
-from dkn.experiments.overlap_summary import summarise
-from dkn.io import read_json, read_table, write_json
-from dkn.provenance import provenance
-from dkn.tables import OVERLAP, OVERLAP_CURVES
+from dkn import flags
+from dkn.statistics.inference import StatisticsSettings
+from dkn.storage.files import read_json, read_table
+from dkn.storage.schemas import OVERLAP, OVERLAP_CURVES
+from dkn.summaries.fine_tuning import whether_run
+from dkn.summaries.overlap import summarise
+from dkn.summaries.stored import write_summary
 
 
 def main(
     records: Annotated[Path, Option(help="Records of the experiment.")],
     curves: Annotated[Path, Option(help="Table of the unions' overlap.")],
     training: Annotated[Path, Option(help="training.json of the run that trained all parameters.")],
-    model_name: ModelNameFlag,
-    experiment: ExperimentFlag,
-    seed: SeedFlag,
-    output: OutputFlag,
-    resamples: ResamplesFlag = 2000,
-    confidence: ConfidenceFlag = 0.95,
+    model_name: flags.ModelName,
+    experiment: flags.Experiment,
+    output: flags.Output,
+    statistics: flags.Statistics,
 ) -> None:
     """Summarise one model's records."""
-    settings = StatisticsSettings(resamples, confidence, seed)
+    settings = StatisticsSettings(**vars(statistics))
     trained = read_json(training)
-    write_json(
-        output,
-        {
-            "experiment": experiment,
-            "model": model_name,
-            **{key: trained[key] for key in ("new_facts", "minimum", "not_run") if key in trained},
-            **summarise(read_table(records, OVERLAP), read_table(curves, OVERLAP_CURVES), settings),
-            "provenance": provenance("summary-overlap", vars(settings), [records, curves]),
-        },
-    )
+    found = summarise(read_table(records, OVERLAP), read_table(curves, OVERLAP_CURVES), settings)
+    content = {"experiment": experiment, "model": model_name, **whether_run(trained), **found}
+    write_summary(output, content, "summary-overlap", settings, [records, curves])
     print(f"{model_name}, {experiment}: {trained.get('not_run') or trained['new_facts']}")

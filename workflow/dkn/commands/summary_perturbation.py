@@ -1,35 +1,29 @@
 """Summary of a suppression or enhancement experiment: counts, estimates, contrasts of the DKN with other sets."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
-from dkn.commands._flags import ConfidenceFlag, ExperimentFlag, ModelNameFlag, OutputFlag, ResamplesFlag, SeedFlag
-from dkn.experiments.degeneracy_summary import StatisticsSettings
-from dkn.experiments.perturbation_summary import summarise
-from dkn.io import read_table, write_json
-from dkn.provenance import provenance
-from dkn.tables import PERTURBATION
+from dkn import flags
+from dkn.statistics.inference import StatisticsSettings
+from dkn.storage.files import read_table
+from dkn.storage.schemas import PERTURBATION
+from dkn.summaries.perturbation import summarise
+from dkn.summaries.stored import write_summary
 
 
 def main(
     records: Annotated[Path, Option(help="Records of the experiment.")],
     setting: Annotated[str, Option(help="suppression or enhancement.")],
-    model_name: ModelNameFlag,
-    experiment: ExperimentFlag,
-    seed: SeedFlag,
-    output: OutputFlag,
-    resamples: ResamplesFlag = 2000,
-    confidence: ConfidenceFlag = 0.95,
+    model_name: flags.ModelName,
+    experiment: flags.Experiment,
+    output: flags.Output,
+    statistics: flags.Statistics,
 ) -> None:
     """Summarise one model's records."""
-    settings = StatisticsSettings(resamples, confidence, seed)
-    content: dict[str, Any] = {
-        "experiment": experiment,
-        "model": model_name,
-        **summarise(read_table(records, PERTURBATION), setting, settings),
-        "provenance": provenance("summary-perturbation", vars(settings), [records]),
-    }
-    write_json(output, content)
-    print(f"{model_name}, {experiment}: {content['counts']['with_dkn']} facts")
+    settings = StatisticsSettings(**vars(statistics))
+    found = summarise(read_table(records, PERTURBATION), setting, settings)
+    content = {"experiment": experiment, "model": model_name, **found}
+    write_summary(output, content, "summary-perturbation", settings, [records])
+    print(f"{model_name}, {experiment}: {found['counts']['with_dkn']} facts")

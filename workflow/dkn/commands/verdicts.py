@@ -5,19 +5,19 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.claims import CLAIMS, Thresholds, verdicts
-from dkn.commands._flags import ExperimentsFlag, FoldersFlag, OutputFlag
-from dkn.commands._summaries import read_summaries, summary_files
-from dkn.complexity import NAME, TEXT
-from dkn.io import read_json, write_json
-from dkn.provenance import provenance
+from dkn import flags
+from dkn.paper.claims import CLAIMS, Thresholds, verdicts
+from dkn.paper.model_size import NAME, TEXT
+from dkn.storage.files import read_json, write_json
+from dkn.storage.provenance import provenance
+from dkn.summaries.stored import compared_by_model, summary_files
 
 
 def main(
-    model: FoldersFlag,
-    experiment: ExperimentsFlag,
+    model: flags.Folders,
+    experiment: flags.Experiments,
     complexity: Annotated[Path, Option(help="complexity.json")],
-    output: OutputFlag,
+    output: flags.Output,
     alpha: Annotated[float, Option(help="Level of the permutation tests, after Holm's adjustment.")],
     margin: Annotated[float, Option(help="How much lower is still no lower.")],
     minimum_subjects: Annotated[int, Option(help="Contrasts over fewer subjects count as not run.")],
@@ -25,9 +25,9 @@ def main(
     """Judge every claim for every model, and the one about model size for the study."""
     thresholds = Thresholds(alpha, margin, minimum_subjects)
     rows = [
-        {"model": folder.name, **row}
-        for folder in model
-        for row in verdicts(read_summaries(folder, experiment), thresholds)
+        {"model": name, **row}
+        for name, summaries in compared_by_model(model, experiment).items()
+        for row in verdicts(summaries, thresholds)
     ]
     growth = read_json(complexity)
     rows.append(

@@ -15,12 +15,13 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from dkn.adapters import Adapter
-from dkn.clustering import random_partition
-from dkn.encoding import EncodedFact
-from dkn.experiments.names import CONTROL
-from dkn.interventions import NO_NEURONS, NeuronSet, answer_log_probs
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.encoded_facts import EncodedFact
+from dkn.neurons.interventions import answer_log_probs
+from dkn.neurons.sets import NO_NEURONS, NeuronSet
 from dkn.randomness import generator
+from dkn.structure.controls import random_partition
+from dkn.study.names import CONTROL, TESTED_CONTROL
 
 
 @dataclass(frozen=True)
@@ -126,3 +127,22 @@ def degeneracy_records(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def all_groups(
+    components: pd.DataFrame, members: dict[str, NeuronSet], grouping: str, settings: DegeneracySettings
+) -> Iterator[tuple[str, list[Groups]]]:
+    """For every fact with at least two components its groups and controls, for both selections.
+
+    The tested control needs no control of its own, and its untested groups are what the other control is.
+    """
+    for (fact_id, repeat), frame in components.groupby(["fact_id", "repeat"]):
+        kept = frame[frame["kept"]]
+        for selection, chosen in (("bdc", kept), ("candidate", frame)):
+            places = list(chosen["places"])
+            if len(places) < 2:
+                continue
+            if grouping != TESTED_CONTROL:
+                yield fact_id, with_controls(fact_id, selection, places, len(members[fact_id]), settings, grouping)
+            elif selection == "bdc":
+                yield fact_id, [Groups(selection, grouping, int(repeat), places, grouping)]

@@ -16,18 +16,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dkn.encoding import EncodedFact, batches, encode
-from dkn.experiments.names import ALL, DEVELOPMENT, DKN, DRAWN, KN, NEW, RANDOM
-from dkn.experiments.tuning_facts import Question
-from dkn.interventions import NeuronSet
-from dkn.knowledge import recall
-from dkn.language_models import LanguageModel
-from dkn.neuron_sets import layer_strata, matching_draw
-from dkn.neuron_tuning import FullTuning, NeuronTuning, TuningSettings, train
+from dkn.decoder.encoded_facts import EncodedFact, batches, encode
+from dkn.decoder.loading import LanguageModel
+from dkn.decoder.prefix import read_prompts
+from dkn.decoder.recall import recall
+from dkn.experiments.tuning_questions import Question
+from dkn.models.answer_loss import Sentence
+from dkn.neurons.sets import NeuronSet, layer_strata, matching_draw
+from dkn.neurons.tuning import FullTuning, NeuronTuning, TuningSettings, train
 from dkn.progress import progress
 from dkn.randomness import generator
-from dkn.reading import read_prompts
-from dkn.sentences import Sentence
+from dkn.study.names import ALL, DEVELOPMENT, DKN, DRAWN, KN, NEW, RANDOM
 
 FULL_STOP = "."
 
@@ -205,3 +204,28 @@ def mean_activation(exam: Exam) -> np.ndarray:
         )
         total += torch.stack([part.double().abs().mean(1).sum(0).cpu() for part in prefix.neurons])
     return (total / len(chosen)).numpy()
+
+
+def tune_sets(
+    exam: Exam,
+    names: tuple[str, ...],
+    draws: int,
+    dkn: NeuronSet,
+    kn: NeuronSet,
+    rates: list[float],
+    settings: TuningSettings,
+) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
+    """Records, changes and reports of one experiment's sets; a random set's first draw chooses the rate of all."""
+    answered, changed, reports = [], [], []
+    activation = mean_activation(exam)
+    for name in names:
+        tried = rates
+        for draw in range(draws if name in DRAWN else 1):
+            neurons = neuron_set(name, draw, exam.model, dkn, kn, settings.seed)
+            runs = tune_at_all_rates(exam, name, neurons, tried, settings)
+            tried = [runs[0].rate]
+            answered.append(records(exam, name, draw, runs[0]))
+            changes = runs[0].changes.assign(neuron_set=name, draw=draw)
+            changed.append(changes.assign(activation=activation[changes["layer"], changes["neuron"]]))
+            reports.append(report(name, draw, neurons, runs))
+    return pd.concat(answered, ignore_index=True), pd.concat(changed, ignore_index=True), reports

@@ -16,10 +16,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from dkn.experiments.names import DKN, KN, MATCHED, RANDOM
-from dkn.interventions import NeuronSet
-from dkn.neuron_sets import activation_strata, layer_strata, matching_draw, union
+from dkn.neurons.sets import NeuronSet, activation_strata, layer_strata, matching_draw, union
 from dkn.randomness import generator
+from dkn.study.names import DKN, KN, MATCHED, RANDOM
 
 PARTS = ("reading", "writing", "both", "absolute")
 CURVE_POINTS = 20

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dkn.adapters import Adapter
-from dkn.encoding import EncodedFact
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
-from dkn.interventions import ENHANCE, NO_NEURONS, SUPPRESS, NeuronSet, answer_scores
-from dkn.neuron_sets import random_like
+from dkn.facts.perturbed_prompts import perturbed_prompts, vocabulary
+from dkn.neurons.interventions import ENHANCE, SUPPRESS, answer_scores
+from dkn.neurons.sets import NO_NEURONS, NeuronSet, random_like
 from dkn.randomness import generator
+from dkn.study.names import ORIGINAL
 
 FACTORS = {"suppression": SUPPRESS, "enhancement": ENHANCE}
 SEPARATOR = "\x1f"  # between a fact's id and its query's name
@@ -103,3 +105,14 @@ def perturbation_records(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def all_queries(frame: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """All queries of the chosen facts; words are drawn from the prompts of all facts of ``frame``."""
+    wordings = [*frame["prompt"], *frame["complex"], *(text for texts in frame["paraphrases"] for text in texts)]
+    words = vocabulary(wordings)
+    rows: list[dict[str, str]] = []
+    for row in chosen.itertuples(index=False):
+        prompts = {ORIGINAL: row.prompt, **perturbed_prompts(row.fact_id, row.prompt, row.subject, words, seed)}
+        rows.extend({"fact_id": row.fact_id, "query": query, "prompt": text} for query, text in prompts.items())
+    return pd.DataFrame(rows, columns=["fact_id", "query", "prompt"])

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dkn.adapters import Adapter
-from dkn.clustering import NTCSettings, ntc
-from dkn.distances import connection_vectors, distance_matrix
-from dkn.encoding import EncodedFact, batches
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.encoded_facts import EncodedFact, batches
 from dkn.experiments.degeneracy import DegeneracySettings, Groups, degeneracy_records, with_controls
-from dkn.experiments.degeneracy_summary import per_fact, with_metrics
-from dkn.experiments.names import CONTROL
-from dkn.functional_test import FunctionalTest, measure_components
-from dkn.interventions import NeuronSet
+from dkn.experiments.degeneracy_measures import per_fact, with_metrics
+from dkn.neurons.sets import NeuronSet
 from dkn.progress import progress
+from dkn.structure.distances import connection_vectors, distance_matrix
+from dkn.structure.functional_test import FunctionalTest, measure_components
+from dkn.structure.ntc import NTCSettings, ntc
+from dkn.study.names import CONTROL
 
 GROUPING = "ntc"
 GAPS = ("drop_gap", "nats_gap")

@@ -1,1 +1,1 @@
-"""The figures: functions (stored records) -> a matplotlib figure and the table it shows. Never a model."""
+"""One module per figure of results/figures, the stage that draws it included: from stored records, never a model."""

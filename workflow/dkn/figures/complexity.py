@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
+from typing import Annotated
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
+from typer import Option
 
-from dkn.captions import bullets, interval, sized
-from dkn.figures.style import COLOURS, MARKERS, panels
+from dkn import flags
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, MARKERS, error_bars, panels
+from dkn.storage.files import read_json
+from dkn.summaries.wording import bullets, interval, sized
 
 COLUMNS = 3
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, models: list[str], line: bool) -> None:
-    mean = rows["mean"].to_numpy(dtype=float)
-    spread = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - mean))
+    mean, spread = error_bars(rows)
     if line:
         axes.plot(rows["parameters"], mean, color="0.7", linewidth=1, zorder=1)
     for at, row in enumerate(rows.itertuples(index=False)):
@@ -77,3 +81,10 @@ def caption(frame: pd.DataFrame, note: str | None) -> str:
         for row in frame.itertuples(index=False)
     )
     return bullets([*([note] if note else []), *points])
+
+
+def main(complexity: Annotated[Path, Option(help="complexity.json")], output: flags.Pdf) -> None:
+    """Draw from the stored table."""
+    content = read_json(complexity)
+    frame = pd.DataFrame(content["rows"])
+    save(draw(frame, content["note"]), frame, output, caption(frame, content["note"]))

@@ -8,10 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from dkn.captions import bullets, interval, sized
-from dkn.figures.style import COLOURS, GREY, bootstrap_at, panels
+from dkn import flags
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, bootstrap_at, error_bars, panels, say_nothing_to_draw
 from dkn.randomness import generator
-from dkn.statistics import estimate
+from dkn.statistics.inference import StatisticsSettings, estimate
+from dkn.storage.files import read_table
+from dkn.storage.schemas import COMPONENTS, FACTS, KNOWLEDGE_NEURONS
+from dkn.summaries.wording import bullets, interval, sized
 
 LAST = 8  # neurons or layers; this value stands for as many or more, in the table too
 QUANTITIES = {"neurons": "neurons of a component", "layers": "layers from its lowest to its highest neuron"}
@@ -41,20 +45,20 @@ def measured(components: pd.DataFrame, neurons: pd.DataFrame, subjects: pd.Serie
     )
 
 
-def shares(model: str, frame: pd.DataFrame, resamples: int, confidence: float, seed: int) -> pd.DataFrame:
+def shares(model: str, frame: pd.DataFrame, settings: StatisticsSettings) -> pd.DataFrame:
     """Which share of a model's components has each number of neurons and layers, with intervals over subjects.
 
     Args:
         model: its name, also in the key of the random draws.
         frame: as ``measured`` returns it.
-        resamples, confidence, seed: of the bootstrap.
+        settings: of the bootstrap.
     """
     rows = []
     for (kind, part), quantity in ((group, name) for group in frame.groupby("kind") for name in QUANTITIES):
         for value in range(2, LAST + 1):
             here = (part[quantity].clip(upper=LAST) == value).to_numpy(dtype=float)
-            draw = generator(seed, f"bootstrap/component-sizes/{model}", f"{kind}/{quantity}/{value}")
-            found = estimate(here, part["subject"].to_numpy(), resamples, confidence, draw)
+            draw = generator(settings.seed, f"bootstrap/component-sizes/{model}", f"{kind}/{quantity}/{value}")
+            found = estimate(here, part["subject"].to_numpy(), settings.resamples, settings.confidence, draw)
             rows.append(
                 {
                     "model": model,
@@ -76,8 +80,7 @@ def shares(model: str, frame: pd.DataFrame, resamples: int, confidence: float, s
 def _panel(axes: Axes, frame: pd.DataFrame) -> None:
     for side, (kind, (_, colour)) in zip((-0.2, 0.2), KINDS.items(), strict=True):
         here = frame[frame["kind"] == kind].sort_values("value")
-        share = 100 * here["share"].to_numpy()
-        spread = np.nan_to_num(np.abs(100 * here[["low", "high"]].to_numpy().T - share))
+        share, spread = error_bars(here, 100, "share")
         whisker = {"elinewidth": 0.8, "ecolor": "0.15", "capsize": 1.5}
         axes.bar(here["value"] + side, share, 0.38, yerr=spread, color=colour, linewidth=0, error_kw=whisker)
     axes.set_xticks(range(2, LAST + 1), [*map(str, range(2, LAST)), f"≥ {LAST}"])
@@ -104,9 +107,7 @@ def draw(table: pd.DataFrame, models: list[str], confidence: float) -> Figure:
             chosen = table[(table["model"] == model) & (table["quantity"] == quantity)]
             place.set_title(_counts(model, chosen) if quantity == "neurons" else model)
             if chosen.empty:
-                place.text(0.5, 0.5, "no component", ha="center", color=GREY, transform=place.transAxes)
-                place.set_xticks([])
-                place.set_yticks([])
+                say_nothing_to_draw(place, "no component")
                 continue
             _panel(place, chosen)
             place.set_xlabel(label)
@@ -125,3 +126,21 @@ def caption(frame: pd.DataFrame) -> str:
         f"components that {'passed' if row.kind == 'bdc' else 'failed'} the functional test, {sized(row._asdict())}"
         for row in smallest.itertuples(index=False)
     )
+
+
+def main(
+    facts: flags.Facts,
+    model: flags.Folders,
+    output: flags.Pdf,
+    statistics: flags.Statistics,
+) -> None:
+    """Draw from stored records."""
+    subjects = read_table(facts, FACTS).set_index("fact_id")["subject"]
+    tables = []
+    for folder in model:
+        components = read_table(folder / "components" / "ntc.parquet", COMPONENTS)
+        neurons = read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS)
+        sizes = measured(components, neurons, subjects)
+        tables.append(shares(folder.name, sizes, StatisticsSettings(**vars(statistics))))
+    table = pd.concat(tables, ignore_index=True)
+    save(draw(table, [folder.name for folder in model], statistics.confidence), table, output, caption(table))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dkn.experiments.names import CONTROL, SELECTIONS, TESTED_CONTROL
-from dkn.figures.style import COLOURS, GREY, MARKERS, intervals_of, panels
+from dkn import flags
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, intervals_of, panels, say_nothing_to_draw
+from dkn.paper.headlines import of_experiments
+from dkn.storage.files import read_json
+from dkn.study.names import CONTROL, GROUP_WORDS, SELECTIONS, TESTED_CONTROL
 
 SHOWN = (2, 3, 4, 5)  # facts with more components are few; they are in the CSV
 
@@ -39,11 +42,8 @@ def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
 def _curve(axes: Axes, frame: pd.DataFrame, shift: float, **style: Any) -> None:
     """One line with its intervals; a point whose interval is undefined (too few subjects) has none."""
     frame = frame.sort_values("suppressed_components")
-    mean = 100 * frame["mean"].to_numpy(dtype=float)
-    spread = np.abs(100 * frame[["low", "high"]].to_numpy(dtype=float).T - mean)
-    axes.errorbar(
-        frame["suppressed_components"] + shift, mean, yerr=np.nan_to_num(spread), capsize=2, markersize=4, **style
-    )
+    mean, spread = error_bars(frame, 100)
+    axes.errorbar(frame["suppressed_components"] + shift, mean, yerr=spread, capsize=2, markersize=4, **style)
 
 
 def _panel(axes: Axes, frame: pd.DataFrame) -> None:
@@ -83,14 +83,8 @@ def _legend(figure: Figure) -> None:
         for components, colour, marker in zip(SHOWN, COLOURS, MARKERS, strict=False)
     ]
     control: dict[str, Any] = {"linestyle": ":", "marker": "o", "markersize": 4, "markerfacecolor": "white"}
-    handles.append(Line2D([], [], color=GREY, label="control: random groups of the same sizes", **control))
+    handles.append(Line2D([], [], color=GREY, label=f"control: {GROUP_WORDS[CONTROL]}", **control))
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
-
-
-def _empty(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "no fact with two or more", ha="center", va="center", color=GREY, transform=axes.transAxes)
-    axes.set_xticks([])
-    axes.set_yticks([])
 
 
 def draw(summaries: list[dict[str, Any]]) -> Figure:
@@ -103,7 +97,7 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
             place = axes[column][row] if alone else axes[row][column]
             chosen = frame[(frame["model"] == summary["model"]) & (frame["selection"] == selection)]
             if chosen.empty:
-                _empty(place)
+                say_nothing_to_draw(place, "no fact with two or more")
             else:
                 _panel(place, chosen)
             funnel = summary["funnel"]
@@ -114,3 +108,12 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
     _legend(figure)
     figure.suptitle(f"Suppressing some or all of a fact's components\n(mean over facts, {intervals_of(summaries)})")
     return figure
+
+
+def main(
+    summary: flags.Summaries,
+    output: flags.Pdf,
+) -> None:
+    """Draw from stored summaries."""
+    summaries = [read_json(path) for path in summary]
+    save(draw(summaries), table(summaries), output, of_experiments(summaries))

@@ -9,29 +9,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from dkn.detection import roc_curve
-from dkn.experiments.fact_checking_summary import conditions
-from dkn.figures.style import COLOURS, GREY, MARKERS, fitted, panels
+from dkn import flags
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
+from dkn.paper.headlines import of_experiments
+from dkn.statistics.detection import roc_curve
+from dkn.storage.files import read_json, read_table
+from dkn.storage.schemas import FACT_CHECKING
+from dkn.study.names import ANSWER_PROB, DKN, KN, NONE, PLM, RANDOM, WORDS
+from dkn.study.registry import of_setting
+from dkn.summaries.fact_checking import conditions
 
 WORDINGS = ("triple", "complex")
-DETECTORS = {
-    ("dkn", "relation"): "DKN of the relation",
-    ("kn", "relation"): "KN of the relation",
-    ("random", "relation"): "random neurons",
-    ("plm", "none"): "PLM, asked in words",
-    ("answer-prob", "none"): "Prob of the answer",
-    ("dkn", "own"): "DKN of the fact",
-    ("kn", "own"): "KN of the fact",
-    ("random", "own"): "random neurons",
-}
-NAMES = list(dict.fromkeys(name for name, _ in DETECTORS))
+# What scores statements, from top to bottom: a detector, and whose neurons it takes.
+SCORES = (
+    (DKN, "relation"),
+    (KN, "relation"),
+    (RANDOM, "relation"),
+    (PLM, NONE),
+    (ANSWER_PROB, NONE),
+    (DKN, "own"),
+    (KN, "own"),
+    (RANDOM, "own"),
+)
+WHOSE = {"relation": " of the relation", "own": " of the fact", NONE: ""}
+NAMES = list(dict.fromkeys(name for name, _ in SCORES))
 COLOUR = dict(zip(NAMES, [*COLOURS[:2], GREY, COLOURS[2], COLOURS[3]], strict=True))
 MARKER = dict(zip(NAMES, MARKERS, strict=False))
 # Recall stands in the ROC panel, with its interval.
@@ -74,12 +82,7 @@ def table(summaries: Sequence[dict[str, Any]], records: dict[str, pd.DataFrame])
 def _lines(rows: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
     """(detector and neurons, its rows) from top to bottom."""
     parts = dict(list(rows.groupby(["detector", "neurons"])))
-    return [(key, parts[key]) for key in DETECTORS if key in parts]
-
-
-def _spread(rows: pd.DataFrame) -> np.ndarray:
-    """(2, n) error bars; an interval that is undefined (too few subjects) is not drawn."""
-    return np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - rows["mean"].to_numpy(dtype=float)))
+    return [(key, parts[key]) for key in SCORES if key in parts]
 
 
 def _detector(axes: Axes, at: int, name: str, metrics: pd.DataFrame) -> None:
@@ -90,7 +93,7 @@ def _detector(axes: Axes, at: int, name: str, metrics: pd.DataFrame) -> None:
         at - 0.26,
         f1["mean"],
         0.36,
-        xerr=_spread(f1),
+        xerr=error_bars(f1)[1],
         error_kw={"linewidth": 1, "capsize": 1.5},
         facecolor="white" if flagged else COLOUR[name],
         edgecolor=COLOUR[name],
@@ -100,7 +103,7 @@ def _detector(axes: Axes, at: int, name: str, metrics: pd.DataFrame) -> None:
     look: dict[str, Any] = {"color": COLOUR[name], "linestyle": "", "markersize": 3, "linewidth": 0.8, "zorder": 3}
     for place, (metric, (marker, _)) in enumerate(SIGNS.items()):
         row = metrics[metrics["metric"] == metric]
-        axes.errorbar(row["mean"], [at + 0.06 + 0.18 * place], xerr=_spread(row), marker=marker, **look)
+        axes.errorbar(row["mean"], [at + 0.06 + 0.18 * place], xerr=error_bars(row)[1], marker=marker, **look)
     if flagged:
         axes.axhspan(at - 0.5, at + 0.5, color="0.94", linewidth=0, zorder=0)
     n = f"n = {f1['facts'].iloc[0]:.0f}"
@@ -114,7 +117,9 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
         _detector(axes, at, name, own)
     axes.axvline(2 / 3, color="0.3", linewidth=0.8, linestyle="--", zorder=0.5)  # half of the statements are true
     axes.axvline(1 / 2, color="0.3", linewidth=0.8, linestyle=":", zorder=0.5)
-    labels = [DETECTORS[key] + (" †" if own["sees_label"].any() else "") for key, own in lines]
+    labels = [
+        WORDS[name] + WHOSE[neurons] + (" †" if own["sees_label"].any() else "") for (name, neurons), own in lines
+    ]
     axes.set_yticks(range(len(lines)), labels)
     axes.tick_params(axis="y", labelsize=7, length=0)
     axes.set_ylim(len(lines) - 0.45, -0.55)
@@ -144,7 +149,7 @@ def _roc(axes: Axes, rows: pd.DataFrame) -> None:
         axes.errorbar(
             point["false_positive_rate"],
             point["true_positive_rate"],
-            yerr=_spread(own[own["metric"] == "recall"]),
+            yerr=error_bars(own[own["metric"] == "recall"])[1],
             color=COLOUR[name],
             marker=MARKER[name],
             markersize=5,
@@ -160,9 +165,8 @@ def _roc(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _legend(figure: Figure, frame: pd.DataFrame) -> None:
-    labels = {"dkn": "DKN", "kn": "KN", "random": "random neurons", "plm": "PLM", "answer-prob": "Prob of the answer"}
     handles: list[Any] = [
-        Line2D([], [], color=COLOUR[name], marker=MARKER[name], markersize=4.5, label=labels[name]) for name in NAMES
+        Line2D([], [], color=COLOUR[name], marker=MARKER[name], markersize=4.5, label=WORDS[name]) for name in NAMES
     ]
     for marker, label in SIGNS.values():
         handles.append(Line2D([], [], color="0.2", linestyle="", marker=marker, markersize=3.5, label=label))
@@ -173,12 +177,6 @@ def _legend(figure: Figure, frame: pd.DataFrame) -> None:
     flag = "† sees the label: found with the\ntrue answer (hatched; dashed, open)"
     handles.append(Patch(facecolor="white", edgecolor="0.2", hatch=HATCH, label=flag))
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
-
-
-def _empty(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "no statement to test", ha="center", va="center", color=GREY, transform=axes.transAxes)
-    axes.set_xticks([])
-    axes.set_yticks([])
 
 
 def draw(frame: pd.DataFrame, models: Sequence[str], intervals: str) -> Figure:
@@ -195,8 +193,8 @@ def draw(frame: pd.DataFrame, models: Sequence[str], intervals: str) -> Figure:
             metrics, curves = next(rows)
             own = frame[(frame["model"] == model) & (frame["wording"] == wording)]
             if own.empty:
-                _empty(metrics)
-                _empty(curves)
+                say_nothing_to_draw(metrics, "no statement to test")
+                say_nothing_to_draw(curves, "no statement to test")
             else:
                 _bars(metrics, own[own["what"] == "metric"])
                 _roc(curves, own)
@@ -206,3 +204,15 @@ def draw(frame: pd.DataFrame, models: Sequence[str], intervals: str) -> Figure:
     title = fitted("Telling true statements from false ones, on test subjects", 2)
     figure.suptitle(f"{title}\n({intervals}; n: facts, one true and one false statement each)")
     return figure
+
+
+def main(model: flags.Folders, output: flags.Pdf) -> None:
+    """Draw from stored summaries and records."""
+    summaries, records = [], {}
+    for folder in model:
+        experiments = [folder / "experiments" / name for name in of_setting("fact-checking")]
+        summaries += [read_json(path / "summary.json") for path in experiments]
+        parts = [read_table(path / "records.parquet", FACT_CHECKING) for path in experiments]
+        records[summaries[-1]["model"]] = pd.concat(parts, ignore_index=True)
+    frame = table(summaries, records)
+    save(draw(frame, list(records), intervals_of(summaries)), frame, output, of_experiments(summaries))

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from typer import Option
 
-from dkn.experiments.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, SPLITS
-from dkn.figures.style import COLOURS, GREY, MARKERS, WIDTH, intervals_of, use_style
+from dkn import flags
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, GREY, MARKERS, WIDTH, error_bars, intervals_of, use_style
+from dkn.paper.headlines import of_experiments
+from dkn.storage.files import read_json
+from dkn.study.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, SPLITS, WORDS
 
 INK = "0.15"
-# Of every neuron set: its label, colour, and whether its line is dashed, as those of the random sets are.
+# Of every neuron set: its colour, and whether its line is dashed, as those of the random sets are.
 LOOKS = {
-    DKN: ("D", COLOURS[1], False),
-    KN: ("N", COLOURS[0], False),
-    RANDOM: ("random, |D|", COLOURS[5], True),
-    RANDOM_KN: ("random, |N|", COLOURS[4], True),
-    ALL: ("everything", INK, False),
+    DKN: (COLOURS[1], False),
+    KN: (COLOURS[0], False),
+    RANDOM: (COLOURS[5], True),
+    RANDOM_KN: (COLOURS[4], True),
+    ALL: (INK, False),
 }
 SIGNS = dict(zip(LOOKS, MARKERS, strict=False))
 ASKED = {NEW: "*", AUGMENTED: "P", OLD: "X"}  # no sign of a neuron set
@@ -49,21 +55,15 @@ def table(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> p
     return pd.DataFrame(rows, columns=[*COLUMNS, *COST_COLUMNS])
 
 
-def _spread(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Means and (2, n) error bars in per cent; an interval that is undefined (too few subjects) is not drawn."""
-    mean = 100 * rows["mean"].to_numpy(dtype=float)
-    return mean, np.nan_to_num(np.abs(100 * rows[["low", "high"]].to_numpy(dtype=float).T - mean))
-
-
 def _curves(axes: Axes, rows: pd.DataFrame, split: str) -> None:
     """A line per neuron set; its large signs are at the epochs that its runs were stopped at."""
     curves = rows[(rows["panel"] == "curve") & (rows["split"] == split)]
     step = np.diff(np.sort(curves["epoch"].unique())).min(initial=1)
-    for place, (name, (_, colour, dashed)) in enumerate(LOOKS.items()):
+    for place, (name, (colour, dashed)) in enumerate(LOOKS.items()):
         own = curves[curves["neuron_set"] == name].sort_values("epoch")
         if own.empty:
             continue
-        mean, spread = _spread(own)
+        mean, spread = error_bars(own, 100)
         epoch = own["epoch"].to_numpy(dtype=float) + 0.11 * step * (place - 2)
         line: dict[str, Any] = {"linestyle": "--" if dashed else "-", "linewidth": 1.1, "elinewidth": 0.6}
         axes.errorbar(epoch, mean, yerr=spread, color=colour, marker=SIGNS[name], markersize=3, **line)
@@ -88,12 +88,13 @@ def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
     for at, name in enumerate(LOOKS):
         for place, (split, marker) in enumerate(ASKED.items()):
             height = at + 0.25 * (place - 1)
-            mean, spread = _spread(final[(final["neuron_set"] == name) & (final["split"] == split)])
+            rows_of = final[(final["neuron_set"] == name) & (final["split"] == split)]
+            mean, spread = error_bars(rows_of, 100)
             here = [height] * len(mean)
             axes.errorbar(mean, here, xerr=spread, color=INK, marker=marker, markersize=5, capsize=1.5, linewidth=0.9)
             single = 100 * draws.loc[(draws["neuron_set"] == name) & (draws["split"] == split), "mean"]
             axes.plot(single, [height] * len(single), "|", color=COLOURS[1], markersize=6, markeredgewidth=1)
-    axes.set_yticks(range(len(LOOKS)), [label for label, _, _ in LOOKS.values()])
+    axes.set_yticks(range(len(LOOKS)), [WORDS[name] for name in LOOKS])
     axes.set_ylim(len(LOOKS) - 0.5, -0.5)
     axes.set_xlim(-4, 104)
     axes.set_xlabel("accuracy at the chosen epoch (%)")
@@ -156,8 +157,10 @@ def draw(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> Fi
 
 def _legend(figure: Figure) -> None:
     sets = [
-        Line2D([], [], color=colour, marker=SIGNS[name], markersize=4, linestyle="--" if dashed else "-", label=label)
-        for name, (label, colour, dashed) in LOOKS.items()
+        Line2D(
+            [], [], color=colour, marker=SIGNS[name], markersize=4, linestyle="--" if dashed else "-", label=WORDS[name]
+        )
+        for name, (colour, dashed) in LOOKS.items()
     ]
     grey: dict[str, Any] = {"color": GREY, "linestyle": ""}
     stop = Line2D(
@@ -172,3 +175,13 @@ def _legend(figure: Figure) -> None:
     asked = [Line2D([], [], marker=sign, markersize=5, label=SPLITS[split], **grey) for split, sign in ASKED.items()]
     single = Line2D([], [], color=COLOURS[1], marker="|", linestyle="", label="one draw of random neurons")
     figure.legend(handles=[*sets, stop, *asked, single], loc="outside lower center", ncols=3)
+
+
+def main(
+    experiment: Annotated[list[Path], Option(help="Folder of a fine-tuning experiment; repeatable.")],
+    output: flags.Pdf,
+) -> None:
+    """Draw from stored summaries and from what the training cost."""
+    summaries = [read_json(folder / "summary.json") for folder in experiment]
+    trainings = [read_json(folder / "training.json") for folder in experiment]
+    save(draw(summaries, trainings), table(summaries, trainings), output, of_experiments(summaries))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from typer import Option
 
-from dkn.captions import bullets
+from dkn import flags
+from dkn.figures.saving import save
 from dkn.figures.style import WIDTH, use_style
+from dkn.summaries.wording import bullets
 
 STEPS = {
     "facts": "facts",
@@ -80,3 +86,12 @@ def caption(frame: pd.DataFrame) -> str:
         for (model, grouping), row in wide.iterrows()
         if grouping == "ntc"
     )
+
+
+def main(
+    funnel: Annotated[Path, Option(help="funnel.csv: model, grouping, step, facts.")],
+    output: flags.Pdf,
+) -> None:
+    """Draw from the stored table."""
+    frame = pd.read_csv(funnel)
+    save(draw(frame), frame, output, caption(frame))

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dkn.captions import bullets, interval, sized
-from dkn.experiments.names import CONTROL, NTC, TESTED_CONTROL
-from dkn.figures.style import COLOURS, GREY, MARKERS, intervals_of, panels
+from dkn import flags
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, intervals_of, panels, say_nothing_to_draw
+from dkn.storage.files import read_json
+from dkn.study.names import CONTROL, GROUP_WORDS, NTC, TESTED_CONTROL
+from dkn.summaries.stored import matching
+from dkn.summaries.wording import bullets, interval, sized
 
 ROWS = {"bdc": "components that pass the functional test", "candidate": "all components, before the test"}
 COLUMNS = ["mean", "low", "high", "facts", "subjects"]
@@ -40,12 +43,6 @@ def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
     return frame.loc[shown, [*keys, *COLUMNS]].reset_index(drop=True)
 
 
-def _spread(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Means and (2, n) error bars in per cent; an interval that is undefined (too few subjects) is not drawn."""
-    mean = 100 * frame["mean"].to_numpy(dtype=float)
-    return mean, np.nan_to_num(np.abs(100 * frame[["low", "high"]].to_numpy(dtype=float).T - mean))
-
-
 def _lines(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """(label, grouping, rows) from top to bottom: each method, then its control, the tested control after NTC's."""
     found = []
@@ -64,7 +61,7 @@ def _drops(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
     for at, (_, grouping, rows) in enumerate(lines):
         control = grouping in (CONTROL, TESTED_CONTROL)
         colour = GREY if control else colours[grouping]
-        mean, spread = _spread(rows.loc[["partial", "full"]])
+        mean, spread = error_bars(rows.loc[["partial", "full"]], 100)
         axes.plot(mean, [at, at], color=colour, linewidth=1, linestyle=":" if control else "-", zorder=1)
         for part, face in enumerate(("white", colour)):
             axes.errorbar(
@@ -101,12 +98,12 @@ def _by_neurons(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> Non
     frame = frame[frame["facts"] >= FEWEST_FACTS]
     for place, (grouping, colour) in enumerate(colours.items()):
         rows = frame[frame["grouping"] == grouping].sort_values("most_neurons")
-        mean, spread = _spread(rows)
+        mean, spread = error_bars(rows, 100)
         axes.errorbar(
             rows["mean_neurons"], mean, yerr=spread, color=colour, marker=MARKERS[place], markersize=3.5, linewidth=1.1
         )
     control = frame[(frame["experiment"] == NTC) & (frame["grouping"] == CONTROL)].sort_values("most_neurons")
-    mean, spread = _spread(control)
+    mean, spread = error_bars(control, 100)
     axes.errorbar(
         control["mean_neurons"], mean, yerr=spread, color=GREY, marker="s", markersize=3.5, linestyle=":", linewidth=1.1
     )
@@ -119,20 +116,14 @@ def _legend(figure: Figure, colours: dict[str, str]) -> None:
     drops = [
         Line2D([], [], color="0.2", marker="o", markersize=4, markerfacecolor="white", label="some (proper subsets)"),
         Line2D([], [], color="0.2", marker="o", markersize=4, label="all components"),
-        Line2D([], [], color=GREY, marker="s", markersize=4, linestyle=":", label="random groups of the same sizes"),
-        Line2D([], [], color=GREY, marker="D", markersize=4, linestyle=":", label="random groups that pass the test"),
+        Line2D([], [], color=GREY, marker="s", markersize=4, linestyle=":", label=GROUP_WORDS[CONTROL]),
+        Line2D([], [], color=GREY, marker="D", markersize=4, linestyle=":", label=GROUP_WORDS[TESTED_CONTROL]),
     ]
     methods = [
         Line2D([], [], color=colour, marker=marker, markersize=4, label=grouping)
         for (grouping, colour), marker in zip(colours.items(), MARKERS, strict=False)
     ]
     figure.legend(handles=[*drops, *methods], loc="outside lower center", ncols=3)
-
-
-def _empty(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "no fact with two or more", ha="center", va="center", color=GREY, transform=axes.transAxes)
-    axes.set_xticks([])
-    axes.set_yticks([])
 
 
 def draw(summaries: list[dict[str, Any]]) -> Figure:
@@ -147,7 +138,7 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
         for row, (selection, title) in enumerate(ROWS.items()):
             chosen = own[(own["selection"] == selection) & (own["kind"] != "by_neurons")]
             if chosen.empty:
-                _empty(axes[row][column])
+                say_nothing_to_draw(axes[row][column], "no fact with two or more")
             else:
                 _drops(axes[row][column], chosen, colours)
             axes[row][column].set_title(f"{model}:\n{title}")
@@ -167,8 +158,17 @@ def caption(summaries: Sequence[dict[str, Any]]) -> str:
     lines = []
     for summary in sorted(summaries, key=lambda summary: str(summary["model"])):
         where = {"selection": "bdc", "metric": "drop", "kind": "gap", "grouping": summary["grouping"]}
-        found = [row for row in summary["estimates"] if all(row[name] == value for name, value in where.items())]
+        found = matching(summary["estimates"], where)
         about = f"{summary['model']}, {summary['grouping']}: full minus partial drop"
         numbers = [f"{interval(row['mean'], row['low'], row['high'], 'drop')}, {sized(row)}" for row in found]
         lines += [f"{about} {number}" for number in numbers or ["without a degenerate fact, n = 0 facts"]]
     return bullets(lines)
+
+
+def main(
+    summary: flags.Summaries,
+    output: flags.Pdf,
+) -> None:
+    """Draw from stored summaries."""
+    summaries = [read_json(path) for path in summary]
+    save(draw(summaries), table(summaries), output, caption(summaries))

@@ -14,7 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from dkn.figures.example import Example
+from dkn import flags
+from dkn.figures.example import Example, FactFlag, caption, read_examples
+from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, MARKERS, fitted, panels
 
 LARGEST = 90  # area in square points of the neuron with the largest score
@@ -129,3 +131,15 @@ def draw(examples: list[Example]) -> Figure:
     _legend(figure, min(2, len(examples)))
     figure.suptitle(fitted(examples[0].fact, len(examples)))
     return figure
+
+
+def main(
+    facts: flags.Facts,
+    model: flags.Folders,
+    quantile: flags.Quantile,
+    output: flags.Pdf,
+    example: FactFlag = None,
+) -> None:
+    """Draw from stored records."""
+    _, examples = read_examples(facts, model, quantile, example)
+    save(draw(examples), table(examples), output, caption(examples))

@@ -16,13 +16,18 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from dkn.experiments.names import DKN, KN, MATCHED, RANDOM
-from dkn.figures.style import COLOURS, GREY, WIDTH, intervals_of, use_style
+from dkn import flags
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, GREY, WIDTH, error_bars, intervals_of, use_style
+from dkn.paper.headlines import of_experiments
+from dkn.storage.files import read_json, read_table
+from dkn.storage.schemas import CHANGES, OVERLAP_MEMBERS
+from dkn.study.names import DKN, KN, MATCHED, RANDOM, WORDS
 
 BINS = 64  # columns of a map at most: a 7B model has 11,008 neurons in a layer
 PART = "both"  # the relative change of reading and writing vector together, by which the map and C6 rank neurons
 PARTS = {PART: ("relative change", "o", COLOURS[0]), "absolute": ("absolute change", "s", "white")}
-SETS = {DKN: "D", KN: "N", RANDOM: "random", MATCHED: "as active"}
+SETS = (DKN, KN, RANDOM, MATCHED)
 MEASURES = {"share": "share in the most changed", "auroc": "AUROC of the change"}
 COUNTS = ["neurons", "dkn", "most_changed", "both"]
 INK = "0.1"
@@ -138,21 +143,20 @@ def _values(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
     rows = rows[rows["metric"] == measure]
     for place, (part, (_, marker, face)) in enumerate(PARTS.items()):
         for at, name in enumerate(SETS):
-            for row in rows[(rows["change"] == part) & (rows["neuron_set"] == name)].itertuples(index=False):
-                spread = np.nan_to_num(np.abs(np.array([[row.low], [row.high]]) - row.mean))
-                axes.errorbar(
-                    row.mean,
-                    at + 0.3 * (place - 0.5),
-                    xerr=spread,
-                    color=COLOURS[0],
-                    marker=marker,
-                    markersize=3.5,
-                    markerfacecolor=face,
-                    capsize=1.5,
-                    linewidth=0.9,
-                )
+            mean, spread = error_bars(rows[(rows["change"] == part) & (rows["neuron_set"] == name)])
+            axes.errorbar(
+                mean,
+                [at + 0.3 * (place - 0.5)] * len(mean),
+                xerr=spread,
+                color=COLOURS[0],
+                marker=marker,
+                markersize=3.5,
+                markerfacecolor=face,
+                capsize=1.5,
+                linewidth=0.9,
+            )
     axes.axvline(rows["chance"].iloc[0], color=GREY, linestyle="--", linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(SETS)), SETS.values())
+    axes.set_yticks(range(len(SETS)), [WORDS[name] for name in SETS])
     axes.tick_params(labelsize=7)
     axes.set_ylim(len(SETS) - 0.5, -0.5)
     mine = rows[(rows["change"] == PART) & (rows["neuron_set"] == DKN)].iloc[0]
@@ -210,3 +214,14 @@ def _legend(figure: Figure) -> None:
         Line2D([], [], color=GREY, linestyle="--", linewidth=0.8, label="chance"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
+
+
+def main(model: flags.Folders, output: flags.Pdf) -> None:
+    """Draw from the stored changes, members and summaries."""
+    models = []
+    for folder in model:
+        experiments = folder / "experiments"
+        changes = read_table(experiments / "fine-tuning-all" / "changes.parquet", CHANGES)
+        members = read_table(experiments / "overlap-fine-tuning" / "members.parquet", OVERLAP_MEMBERS)
+        models.append(Overlap(changes, members, read_json(experiments / "overlap-fine-tuning" / "summary.json")))
+    save(draw(models), table(models), output, of_experiments([found.summary for found in models]))

@@ -10,8 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dkn.figures.example import KINDS, Example
+from dkn import flags
+from dkn.figures.example import KINDS, Example, FactFlag, caption, read_examples
+from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, fitted, panels
+from dkn.storage.files import read_table
+from dkn.storage.schemas import DIAGRAMS
 
 LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # bars drawn of each dimension
 LINE_WIDTHS = {"bdc": 2.6, "candidate": 2.0, "other": 1.0}
@@ -122,3 +126,18 @@ def draw(examples: list[Example], loops: list[pd.DataFrame]) -> Figure:
     _legend(figure)
     figure.suptitle(fitted(examples[0].fact, 2))
     return figure
+
+
+def main(
+    facts: flags.Facts,
+    model: flags.Folders,
+    quantile: flags.Quantile,
+    output: flags.Pdf,
+    example: FactFlag = None,
+) -> None:
+    """Draw from stored records."""
+    fact_id, examples = read_examples(facts, model, quantile, example)
+    diagrams = [read_table(folder / "diagrams.parquet", DIAGRAMS) for folder in model]
+    loops = [frame[(frame["fact_id"] == fact_id) & (frame["dimension"] == 1)] for frame in diagrams]
+    shown = table(examples, loops).replace(np.inf, np.nan)
+    save(draw(examples, loops), shown, output, caption(examples))

@@ -1,4 +1,4 @@
-"""Figures ``suppression`` and ``enhancement``: what a fact's DKN does for its query and for perturbed ones.
+"""What the figures ``suppression`` and ``enhancement`` have in common: a fact's DKN, its query, and perturbed queries.
 
 A panel per model, intervention and measure: the neuron sets side by side on the original query (Q), on the perturbed
 ones (Q*, their mean and each kind), and the excess of Q* over Q, which is the measure of robustness.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dkn.experiments.names import INTERACTION, ORIGINAL, PERTURBED
-from dkn.figures.style import COLOURS, GREY, MARKERS, fitted, intervals_of, panels
-from dkn.perturbations import PERTURBATIONS
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, GREY, MARKERS, fitted, intervals_of, panels, say_nothing_to_draw
+from dkn.paper.headlines import of_experiments
+from dkn.storage.files import read_json
+from dkn.study.names import FULL_WORDS, INTERACTION, NONE, ORIGINAL, PERTURBATIONS, PERTURBED
 
 
 @dataclass(frozen=True)
@@ -38,46 +41,26 @@ class Setting:
     level: tuple[str, str]
 
 
-SETTINGS = {
-    "suppression": Setting(
-        "Suppressing a fact's neurons, on its query Q and on perturbed queries Q*",
-        "suppressed",
-        {"drop": (100, "mean drop in Prob (%)"), "nats": (1, "loss of log Prob (nats)")},
-        ("prob", "Prob"),
-    ),
-    "enhancement": Setting(
-        "Enhancing a fact's neurons, on its query Q and on perturbed queries Q*",
-        "enhanced",
-        {"regained": (100, "regained (% of facts)"), "lost": (100, "lost (% of facts)")},
-        ("accuracy", "accuracy"),
-    ),
-}
 QUERIES = {ORIGINAL: "Q", PERTURBED: "Q* (mean)", **{name: name for name in PERTURBATIONS}, INTERACTION: "Q* − Q"}
-SETS = {
-    "dkn": "the fact's DKN (D)",
-    "kn": "all its knowledge neurons (N), D among them",
-    "kn-matched": "as many random ones of N as D has",
-    "random": "as many random neurons per layer as D has (Rnd)",
-}
-NONE = "none"
 LOOKS: dict[str, dict[str, Any]] = {
     name: {"color": colour, "marker": marker, "markersize": 3.2}
-    for name, colour, marker in zip(SETS, [*COLOURS[:3], GREY], MARKERS, strict=False)
+    for name, colour, marker in zip(FULL_WORDS, [*COLOURS[:3], GREY], MARKERS, strict=False)
 }
 KEYS = ["model", "site", "neuron_set", "mean_neurons", "query", "metric"]
 COLUMNS = ["mean", "low", "high", "facts", "subjects"]
 
 
-def table(summaries: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def table(summaries: Sequence[dict[str, Any]], setting: Setting) -> pd.DataFrame:
     """What the figure shows: a row per model, site, neuron set, query and metric; of no neurons what there is before.
 
     Args:
         summaries: of one setting, ``experiment`` names it and the site.
+        setting: how it is drawn.
     """
     rows = []
     for summary in summaries:
-        name, site = summary["experiment"].split("-")
-        measures, level = tuple(SETTINGS[name].measures), SETTINGS[name].level[:1]
+        site = summary["experiment"].split("-")[1]
+        measures, level = tuple(setting.measures), setting.level[:1]
         sizes = summary["counts"]["mean_neurons"]
         for row in summary["estimates"]:
             if row["metric"] in (level if row["neuron_set"] == NONE else measures):
@@ -121,11 +104,6 @@ def _panel(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame, setting: Settin
     axes.set_xlabel(f"query; n (facts); {setting.level[1]} without intervention", size=7.5)
 
 
-def _empty(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "no fact with a DKN", ha="center", va="center", color=GREY, transform=axes.transAxes)
-    axes.tick_params(labelleft=False, left=False, labelbottom=False, bottom=False)
-
-
 def _title(summary: dict[str, Any], site: str, verb: str) -> str:
     """Model and intervention, and how large the neuron sets are."""
     counts = summary["counts"]
@@ -134,7 +112,7 @@ def _title(summary: dict[str, Any], site: str, verb: str) -> str:
 
 
 def _legend(figure: Figure, frame: pd.DataFrame, columns: int) -> None:
-    handles = [Line2D([], [], linestyle="", label=label, **LOOKS[name]) for name, label in SETS.items()]
+    handles = [Line2D([], [], linestyle="", label=label, **LOOKS[name]) for name, label in FULL_WORDS.items()]
     handles.append(Line2D([], [], color="0.6", linewidth=0.8, label="no neurons: zero"))
     if frame["low"].isna().any():
         look: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "markerfacecolor": "white"}
@@ -142,13 +120,12 @@ def _legend(figure: Figure, frame: pd.DataFrame, columns: int) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, 2))
 
 
-def draw(summaries: Sequence[dict[str, Any]]) -> Figure:
+def draw(summaries: Sequence[dict[str, Any]], setting: Setting) -> Figure:
     """A column per model: the first measure of every intervention, then the second, each on one scale.
 
     For one model the interventions are side by side.
     """
-    frame = table(summaries)
-    setting = SETTINGS[summaries[0]["experiment"].split("-")[0]]
+    frame = table(summaries, setting)
     models = list(dict.fromkeys(summary["model"] for summary in summaries))
     sites = list(dict.fromkeys(summary["experiment"].split("-")[1] for summary in summaries))
     found = {(summary["model"], summary["experiment"].split("-")[1]): summary for summary in summaries}
@@ -164,7 +141,7 @@ def draw(summaries: Sequence[dict[str, Any]]) -> Figure:
                 own = frame[(frame["model"] == model) & (frame["site"] == site)]
                 chosen = own[own["metric"] == metric]
                 if chosen.empty:
-                    _empty(place)
+                    say_nothing_to_draw(place, "no fact with a DKN")
                 else:
                     _panel(place, chosen, own[own["neuron_set"] == NONE], setting, metric)
                 place.set_title(_title(found[model, site], site, setting.verb))
@@ -172,3 +149,9 @@ def draw(summaries: Sequence[dict[str, Any]]) -> Figure:
     lines = setting.title, f"(mean over facts, {intervals_of(summaries)})"
     figure.suptitle("\n".join(fitted(line, columns) for line in lines))
     return figure
+
+
+def make(summary: Sequence[Path], setting: Setting, pdf: Path) -> None:
+    """Draw a setting's figure from stored summaries and write it."""
+    summaries = [read_json(path) for path in summary]
+    save(draw(summaries, setting), table(summaries, setting), pdf, of_experiments(summaries))

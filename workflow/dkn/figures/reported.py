@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from typer import Option
 
-from dkn.captions import bullets, interval
-from dkn.figures.style import COLOURS, MARKERS, WIDTH, use_style
+from dkn import flags
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, MARKERS, WIDTH, error_bars, use_style
+from dkn.summaries.wording import bullets, interval
 
 ROW = 0.15  # inches of a quantity
 TITLES = {
@@ -47,8 +50,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, looks: dict[tuple[str, str], dict[str
     quantities = list(dict.fromkeys(rows["quantity"]))
     for (kind, model), part in rows.groupby(["kind", "model"], sort=False):
         place = [quantities.index(quantity) for quantity in part["quantity"]]
-        value = part["value"].to_numpy(dtype=float)
-        spread = np.nan_to_num(np.abs(part[["low", "high"]].to_numpy(dtype=float).T - value))
+        value, spread = error_bars(part, 1, "value")
         axes.errorbar(value, place, xerr=spread, linestyle="", markersize=3.5, capsize=1.5, **looks[kind, model])
     axes.set_yticks(range(len(quantities)), [_short(quantity) for quantity in quantities])
     axes.tick_params(axis="y", labelsize=6)
@@ -89,3 +91,9 @@ def caption(frame: pd.DataFrame) -> str:
             number = f"{interval(first['value'], first['low'], first['high'])}, n = {first['facts']:.0f} facts"
         lines.append(f"{who}: {len(rows)} numbers; {first['quantity']}: {number}")
     return bullets(lines)
+
+
+def main(table: Annotated[Path, Option(help="reported.csv")], output: flags.Pdf) -> None:
+    """Draw from the stored table."""
+    frame = pd.read_csv(table)
+    save(draw(frame), frame, output, caption(frame))

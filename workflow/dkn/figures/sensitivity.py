@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,13 @@ from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from typer import Option
 
-from dkn.captions import bullets, interval
+from dkn import flags
+from dkn.figures.saving import save
 from dkn.figures.style import panels
-from dkn.statistics import MIN_SUBJECTS
+from dkn.statistics.inference import MIN_SUBJECTS
+from dkn.summaries.wording import bullets, interval
 
 OUTER = {"x": "quantile", "y": "fraction"}
 INNER = {"x": "tau2", "y": "tau1"}
@@ -154,3 +158,12 @@ def caption(frame: pd.DataFrame) -> str:
             line += f"; at the study's own settings the gap is {gap}, n = {own.degenerate} of {own.facts} facts"
         lines.append(line)
     return bullets(lines)
+
+
+def main(
+    table: Annotated[Path, Option(help="sensitivity.csv")],
+    output: flags.Pdf,
+) -> None:
+    """Draw from the stored table."""
+    frame = pd.read_csv(table)
+    save(draw(frame), frame, output, caption(frame))

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 
 mpl.use("Agg")
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 GREY = "0.45"
@@ -42,7 +45,7 @@ def use_style() -> None:
     )
 
 
-def panels(rows: int, columns: int, height: float = 2.5) -> tuple[Figure, list[list[mpl.axes.Axes]]]:
+def panels(rows: int, columns: int, height: float = 2.5) -> tuple[Figure, list[list[Axes]]]:
     """A figure of equal panels."""
     use_style()
     figure = Figure(figsize=(WIDTH * columns, height * rows), layout="constrained")
@@ -63,3 +66,20 @@ def bootstrap_at(*confidences: float) -> str:
 def intervals_of(summaries: Sequence[Mapping[str, Any]]) -> str:
     """What error bars are, for a title; the confidence is the one that the summaries were made with."""
     return bootstrap_at(*sorted({summary["provenance"]["settings"]["confidence"] for summary in summaries}))
+
+
+def error_bars(rows: pd.DataFrame, factor: float = 1.0, value: str = "mean") -> tuple[np.ndarray, np.ndarray]:
+    """Values and (2, n) error bars, both times a factor; an interval that is undefined is not drawn.
+
+    Args:
+        rows: columns low, high and ``value``; low and high are missing where there are too few subjects.
+    """
+    middle = factor * rows[value].to_numpy(dtype=float)
+    return middle, np.nan_to_num(np.abs(factor * rows[["low", "high"]].to_numpy(dtype=float).T - middle))
+
+
+def say_nothing_to_draw(axes: Axes, words: str) -> None:
+    """Say in a panel why it is empty, and take its ticks away."""
+    axes.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=axes.transAxes)
+    axes.set_xticks([])
+    axes.set_yticks([])

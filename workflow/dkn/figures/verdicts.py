@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from typer import Option
 
-from dkn.captions import bullets, contrast, escaped, interval, sized
+from dkn import flags
+from dkn.figures.saving import save
 from dkn.figures.style import use_style
+from dkn.storage.files import read_json
+from dkn.summaries.wording import bullets, contrast, escaped, interval, sized
 
 # Colour, and a sign that grey print and colour-blind readers have too.
 LOOKS = {
@@ -98,3 +103,10 @@ def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
         parts.append(f"**{name}**: {escaped(text)}.\n")
         parts.append(bullets(f"{row['model'] or WHOLE_STUDY}: {row['verdict']}. {_decisive(row)}" for row in rows))
     return "\n".join(parts)
+
+
+def main(verdicts: Annotated[Path, Option(help="verdicts.json")], output: flags.Pdf) -> None:
+    """Draw from the stored table."""
+    rows = read_json(verdicts)["verdicts"]
+    frame = table(rows)
+    save(draw(frame), frame, output, caption(rows))

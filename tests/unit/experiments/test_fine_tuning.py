@@ -1,0 +1,256 @@
+"""The fine-tuning experiment on models in which it is known who can learn."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.loading import LanguageModel, adapt
+from dkn.experiments.fine_tuning import Answers, Exam, mean_activation, neuron_set, records, report, tune_at_all_rates
+from dkn.experiments.tuning_questions import Question
+from dkn.neurons.sets import NeuronSet
+from dkn.neurons.tuning import TuningSettings
+from dkn.statistics.inference import StatisticsSettings
+from dkn.study.names import ALL, AUGMENTED, DEVELOPMENT, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, TEST
+from dkn.summaries.fine_tuning import METRICS, summarise
+from tests.unit.neurons.test_interventions import assert_same_bits, pairs_of, random_set, weights_of
+
+SETTINGS = TuningSettings(epochs=20, ask_every=1, batch=4, seed=0)
+LONG = TuningSettings(epochs=60, ask_every=2, batch=4, seed=0)
+STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)
+DEAD = 1  # the layer whose MLP reads nothing
+RATES = (0.03,)
+
+
+def greedy_answer(model: LanguageModel, prompt: str) -> str:
+    """The model's own first word of forty after a prompt."""
+    tokens = torch.tensor([model.tokenizer(prompt)["input_ids"]])
+    return f"w{int(model.adapter.model(tokens).logits[0, -1, 1:41].argmax())}"
+
+
+def made_questions(model: LanguageModel, facts: int = 15) -> list[Question]:
+    """As many new facts as old ones, each of a subject of its own; a third of them of development."""
+    draw = np.random.default_rng(0)
+    asked = []
+    for number in range(2 * facts):
+        subject = f"{'abcd'[number // 9]}{number % 9}"
+        prompts = [f"{subject} w{7 + wording} w{3 + number % 4} w1" for wording in range(3)]
+        role = DEVELOPMENT if number % 3 == 0 else TEST
+        about = (subject, subject, "P1", role)
+        if number % 2:
+            asked.append(Question(*about, OLD, 0, prompts[0], greedy_answer(model, prompts[0])))
+        else:
+            answer = f"w{draw.integers(20, 40)}"
+            asked.append(Question(*about, NEW, 0, prompts[0], answer))
+            asked += [Question(*about, AUGMENTED, place, prompts[1 + place], answer) for place in range(2)]
+    return asked
+
+
+@pytest.fixture(scope="module")
+def planted(adapter: Adapter, tokenizer: Any) -> LanguageModel:
+    """A model with one layer whose MLP reads zeros, so that its neurons can learn nothing whatever they do."""
+    model = copy.deepcopy(adapter.model)
+    with torch.no_grad():
+        if model.config.model_type == "gpt2":
+            block = model.transformer.h[DEAD]
+            for part in (block.ln_2.weight, block.ln_2.bias, block.mlp.c_fc.bias):
+                part.zero_()
+        else:
+            block = model.model.layers[DEAD]
+            block.post_attention_layernorm.weight.zero_()
+            for bias in (block.mlp.gate_proj.bias, block.mlp.up_proj.bias):
+                if bias is not None:
+                    bias.zero_()
+    return LanguageModel(adapt(model), tokenizer)
+
+
+@pytest.fixture(scope="module")
+def exam(planted: LanguageModel) -> Exam:
+    return Exam(planted, made_questions(planted), batch=64)
+
+
+def live_set(model: LanguageModel, seed: int, size: int = 70) -> NeuronSet:
+    """Random neurons of the first layer."""
+    return NeuronSet(np.zeros(size, dtype=int), np.random.default_rng(seed).choice(80, size, replace=False))
+
+
+def trained(
+    exam: Exam, name: str, neurons: NeuronSet | None, draw: int = 0, settings: TuningSettings = SETTINGS
+) -> pd.DataFrame:
+    return records(exam, name, draw, tune_at_all_rates(exam, name, neurons, RATES, settings)[0])
+
+
+def contrasts(first: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(summarise(first, pd.concat(others), STATISTICS)["contrasts"])
+
+
+def test_planted_neurons_learn_and_dead_ones_cannot(exam: Exam) -> None:
+    """The live set reaches full training; the dead set learns nothing and forgets nothing."""
+    before = weights_of(exam.model.adapter.model)
+    live = live_set(exam.model, 0)
+    dead = NeuronSet(np.full(len(live), DEAD), live.neurons)
+    sets = ((DKN, live), (RANDOM, dead), (ALL, None))
+    tables = [trained(exam, name, part, settings=LONG) for name, part in sets]
+    assert_same_bits(exam.model.adapter.model, before)
+    found = contrasts(*tables).set_index(["second", "split", "metric"])
+    assert found.loc[(RANDOM, NEW, "accuracy"), "difference"] > 0.8
+    assert found.loc[(RANDOM, NEW, "accuracy"), "p_holm"] < 0.05
+    assert found.loc[(ALL, NEW, "accuracy"), "low"] > -0.1
+    after, start = (tables[1][tables[1]["epoch"] == epoch]["log_prob"].to_numpy() for epoch in (LONG.epochs, 0))
+    assert np.array_equal(after, start)
+
+
+def test_a_random_set_is_one_of_its_control(exam: Exam) -> None:
+    """The planted null: eight random sets, each in turn taken for DKNs, with four of the others as its control.
+
+    Resampling facts alone does not know that two random sets, once trained, differ: it errs more often than it says.
+    """
+    sets = [trained(exam, DKN, live_set(exam.model, seed)) for seed in range(8)]
+    wrong, wrong_over_facts = [], []
+    for place, own in enumerate(sets):
+        control = [sets[(place + step) % 8].assign(neuron_set=RANDOM, draw=step) for step in range(1, 5)]
+        found = contrasts(own, *control)
+        assert len(found) == 3 * len(METRICS)
+        wrong.append((found["p_holm"] < 0.05).any())
+        wrong_over_facts.append((found["p_facts"] < 0.05).mean())
+    assert sum(wrong) <= 1
+    assert np.mean(wrong_over_facts) > 0.05
+
+
+def test_the_same_seed_gives_the_same_records(exam: Exam) -> None:
+    first, second = (trained(exam, DKN, live_set(exam.model, 3)) for _ in range(2))
+    assert first.equals(second)
+    assert (first.groupby("epoch")["chosen"].nunique() == 1).all()
+    assert first.loc[first["chosen"], "epoch"].nunique() == 1
+
+
+def test_answers_are_those_of_one_question_alone(exam: Exam) -> None:
+    """Whatever the batch, in the questions' own order: by the Hugging Face model."""
+    found = exam.ask()
+    for place in (0, 4, 11, 30):
+        question = exam.questions[place]
+        tokens = exam.model.tokenizer(f"{question.prompt} {question.answer}")["input_ids"]
+        logits = exam.model.adapter.model(torch.tensor([tokens])).logits[0]
+        expected = logits[-2].log_softmax(-1)[tokens[-1]]
+        assert found.log_prob[place] == pytest.approx(float(expected), abs=1e-4)
+        assert found.correct[place] == (
+            int(logits[-2].argmax()) == tokens[-1]
+            and not exam.model.tokenizer.decode(int(logits[-1].argmax()))[0].isalnum()
+        )
+
+
+def test_sentences_are_the_new_facts_with_their_full_stop(exam: Exam) -> None:
+    new = [question for question in exam.questions if question.split == NEW]
+    decode = exam.model.tokenizer.decode
+    assert [decode(sentence.tokens) for sentence in exam.sentences()] == [f"{q.prompt} {q.answer}." for q in new]
+    assert [decode(s.tokens[s.answer_start :]) for s in exam.sentences()] == [f" {q.answer}." for q in new]
+
+
+def test_the_development_score_by_hand(exam: Exam) -> None:
+    """Mean of the three accuracies, of development alone; what happens to test facts does not matter."""
+    correct = np.zeros(len(exam.questions), dtype=bool)
+    new = [place for place, part in enumerate(exam.questions) if (part.split, part.role) == (NEW, DEVELOPMENT)]
+    old = [place for place, part in enumerate(exam.questions) if (part.split, part.role) == (OLD, DEVELOPMENT)]
+    correct[[*new[:2], *old]] = True
+    for value in (False, True):
+        correct[[part.role == TEST for part in exam.questions]] = value
+        score = exam.development_score(Answers(correct, np.zeros(len(correct))))
+        assert score == pytest.approx((2 / len(new) + 0 + 1) / 3)
+
+
+def test_the_best_rate_wins_and_of_equals_the_smallest(exam: Exam) -> None:
+    edit = live_set(exam.model, 0)
+    runs = tune_at_all_rates(exam, DKN, edit, [1e-9, 0.03, 1e-10], SETTINGS)
+    assert [run.rate for run in runs] == [0.03, 1e-10, 1e-9]
+    best = runs[0]
+    assert best.scores[best.stop] == max(best.scores[1:])
+    assert best.scores.index(best.scores[best.stop], 1) == best.stop
+    assert runs[1].stop == 1, "of equal epochs the first"
+    stated = report(DKN, 0, edit, runs)
+    assert stated["trained_parameters"] == 2 * len(edit) * exam.model.adapter.width
+    assert stated["learning_rate_at_edge"]
+
+
+def test_changes_are_those_of_the_chosen_epoch(exam: Exam) -> None:
+    """Training to the chosen epoch and no further gives the same changes."""
+    edit = live_set(exam.model, 0)
+    best = tune_at_all_rates(exam, DKN, edit, RATES, LONG)[0]
+    assert best.stop < len(best.epochs) - 1
+    short = TuningSettings(best.epochs[best.stop], LONG.ask_every, LONG.batch, LONG.seed)
+    again = tune_at_all_rates(exam, DKN, edit, RATES, short)[0]
+    assert again.stop == best.stop
+    pd.testing.assert_frame_equal(again.changes, best.changes)
+
+
+def test_named_sets(planted: LanguageModel) -> None:
+    dkn, kn = random_set(planted.adapter, 20, 0), random_set(planted.adapter, 50, 1)
+    assert neuron_set(ALL, 0, planted, dkn, kn, 0) is None
+    assert neuron_set(DKN, 0, planted, dkn, kn, 0) is dkn
+    assert neuron_set(KN, 0, planted, dkn, kn, 0) is kn
+    for name, like in ((RANDOM, dkn), (RANDOM_KN, kn)):
+        found, other = (neuron_set(name, draw, planted, dkn, kn, 0) for draw in (0, 1))
+        assert found is not None
+        assert other is not None
+        assert pairs_of(found) != pairs_of(other)
+        assert np.array_equal(np.sort(found.layers), np.sort(like.layers))
+        assert pairs_of(found) != sorted(pairs_of(like))
+
+
+def test_mean_activation_by_hooks(exam: Exam) -> None:
+    """Of every new fact once, at the positions that predict its answer."""
+    adapter, seen = exam.model.adapter, []
+    handle = adapter.projections(0)[1].register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0][0, -1]))
+    new = [question for question in exam.questions if question.split == NEW]
+    for question in new:
+        adapter.model(torch.tensor([exam.model.tokenizer(question.prompt)["input_ids"]]))
+    handle.remove()
+    found = mean_activation(exam)
+    assert found.shape == (adapter.n_layers, adapter.n_neurons)
+    assert np.allclose(found[0], torch.stack(seen).abs().mean(0).numpy(), atol=1e-5)
+    assert not found[DEAD].any()
+
+
+def made_records(name: str, right: dict[int, float], role: str = TEST) -> pd.DataFrame:
+    """Twenty facts; at epoch e the first ``right[e] * 20`` of them are answered. Epoch 1 is the chosen one."""
+    return pd.DataFrame(
+        [
+            {
+                "fact_id": f"f{fact}",
+                "subject": f"s{fact}",
+                "role": role,
+                "split": NEW,
+                "wording": 0,
+                "neuron_set": name,
+                "draw": 0,
+                "epoch": epoch,
+                "chosen": epoch == 1,
+                "correct": fact < share * 20,
+                "log_prob": np.log(share) if fact % 2 else 0.0,
+            }
+            for epoch, share in right.items()
+            for fact in range(20)
+        ]
+    )
+
+
+def test_the_summary_by_hand() -> None:
+    own = pd.concat([made_records(DKN, {0: 0.05, 1: 0.9, 2: 0.5}), made_records(DKN, {1: 0.1}, DEVELOPMENT)])
+    found = summarise(own, made_records(RANDOM, {0: 0.05, 1: 0.4}), STATISTICS)
+    estimates = {row["metric"]: row["mean"] for row in found["estimates"]}
+    assert estimates == pytest.approx({"accuracy": 0.9, "prob": 0.95, "log_prob": np.log(0.9) / 2})
+    curve = {row["epoch"]: row["mean"] for row in found["curves"] if row["metric"] == "accuracy"}
+    assert curve == pytest.approx({0: 0.05, 1: 0.9, 2: 0.5})
+    contrast = next(row for row in found["contrasts"] if row["metric"] == "accuracy")
+    assert (contrast["first"], contrast["second"], contrast["facts"]) == (DKN, RANDOM, 20)
+    assert contrast["difference"] == pytest.approx(0.5)
+
+
+def test_no_records_give_an_empty_summary() -> None:
+    empty = made_records(DKN, {0: 1.0}).iloc[:0]
+    assert summarise(empty, empty, STATISTICS) == {"estimates": [], "draws": [], "curves": [], "contrasts": []}

@@ -1,0 +1,155 @@
+"""Overlap of changes with neuron sets: planted where it is complete, null where sets are random, counted by hand."""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dkn.experiments.overlap import PARTS, Changes, OverlapSettings, overlap_curves, overlap_records
+from dkn.neurons.sets import NeuronSet, union
+from dkn.statistics.inference import StatisticsSettings
+from dkn.study.names import DKN, KN, MATCHED, RANDOM
+from dkn.summaries.overlap import summarise, unions
+from tests.unit.neurons.test_interventions import pairs_of
+
+LAYERS, NEURONS, FACTS = 4, 60, 24
+SETTINGS = OverlapSettings(draws=10, seed=0)
+STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)
+
+
+def random_sets(size: int, seed: int) -> dict[str, NeuronSet]:
+    """Per fact a random set."""
+    draw = np.random.default_rng(seed)
+    flat = [draw.choice(LAYERS * NEURONS, size, replace=False) for _ in range(FACTS)]
+    return {f"f{number}": NeuronSet(part // NEURONS, part % NEURONS) for number, part in enumerate(flat)}
+
+
+def changes_table(changed: NeuronSet | None, seed: int = 0) -> pd.DataFrame:
+    """Random changes of every neuron, and far larger ones of some; rows in any order."""
+    draw = np.random.default_rng(seed)
+    rows = pd.DataFrame(
+        [(layer, neuron) for layer in range(LAYERS) for neuron in range(NEURONS)], columns=["layer", "neuron"]
+    )
+    for part in (*PARTS, "activation"):
+        rows[part] = draw.random(len(rows))
+    if changed is not None:
+        rows.loc[changed.layers * NEURONS + changed.neurons, list(PARTS)] += 1.0
+    return rows.sample(frac=1, random_state=seed)
+
+
+FACTS_TABLE = pd.DataFrame({"fact_id": [f"f{n}" for n in range(FACTS)], "subject": [f"s{n}" for n in range(FACTS)]})
+FACTS_TABLE = FACTS_TABLE.assign(relation="P1")
+
+
+def summary(dkn: dict[str, NeuronSet], table: pd.DataFrame) -> dict:
+    kn = {
+        fact: union([part, extra]) for (fact, part), extra in zip(dkn.items(), random_sets(6, 9).values(), strict=True)
+    }
+    changes = Changes.of_table(table)
+    records = overlap_records(FACTS_TABLE, dkn, kn, changes, SETTINGS)
+    curves = overlap_curves(union(dkn.values()), union(kn.values()), changes, SETTINGS)
+    return summarise(records, curves, STATISTICS)
+
+
+def test_a_change_planted_in_the_dkns_overlaps_them_alone() -> None:
+    draw = random_sets(3, 1)
+    dkn = {fact: NeuronSet(part.layers, part.neurons % 15) for fact, part in draw.items()}  # a quarter of the neurons
+    dkn = {fact: union([part]) for fact, part in dkn.items()}
+    found = summary(dkn, changes_table(union(dkn.values())))
+    size = len(union(dkn.values()))
+    row = next(r for r in found["unions"] if (r["neuron_set"], r["part"], r["top"]) == (DKN, "both", size))
+    assert (row["overlap"], row["share_of_set"], row["auroc"]) == (size, 1.0, 1.0)
+    assert row["expected"] == pytest.approx(size**2 / (LAYERS * NEURONS))
+    assert row["p_hypergeometric"] == pytest.approx(1 / comb(LAYERS * NEURONS, size), rel=1e-6)
+    assert row[f"p_{RANDOM}"] == row[f"p_{MATCHED}"] == pytest.approx(1 / 11)
+    estimates = {(r["neuron_set"], r["part"], r["metric"]): r["mean"] for r in found["estimates"]}
+    assert estimates[DKN, "reading", "share"] == 1.0
+    assert estimates[RANDOM, "reading", "share"] == pytest.approx(size / (LAYERS * NEURONS), abs=0.05)
+    assert estimates[RANDOM, "reading", "auroc"] == pytest.approx(0.5, abs=0.05)
+    assert len(found["contrasts"]) == 3 * 2 * len(PARTS)
+    assert all(r["p_holm"] < 0.05 and r["difference"] > 0 for r in found["contrasts"])
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_random_dkns_overlap_like_their_controls(seed: int) -> None:
+    """The planted null."""
+    found = summary(random_sets(5, seed), changes_table(None, seed))
+    assert not any(row["p_holm"] < 0.05 for row in found["contrasts"])
+    for row in found["unions"]:
+        if row["neuron_set"] == RANDOM:
+            assert row["overlap"] == pytest.approx(row["expected"], rel=0.15, abs=3)
+
+
+def test_changes_that_follow_activation_are_matched_away() -> None:
+    """Active neurons change most and are in the DKNs: more than neurons of the layer, no more than ones as active."""
+    table = changes_table(None).sort_values(["layer", "neuron"])
+    noise = np.random.default_rng(5).random((len(PARTS), len(table)))
+    for part, extra in zip(PARTS, noise, strict=True):
+        table[part] = table["activation"] + 0.2 * extra
+    active = np.argsort(-table["activation"].to_numpy())[: LAYERS * NEURONS // 3]
+    draw = np.random.default_rng(6)
+    chosen = [draw.choice(active, 5, replace=False) for _ in range(FACTS)]
+    dkn = {f"f{n}": NeuronSet(part // NEURONS, part % NEURONS) for n, part in enumerate(chosen)}
+    found = {(r["second"], r["part"], r["metric"]): r for r in summary(dkn, table)["contrasts"]}
+    assert found[RANDOM, "both", "auroc"]["difference"] > 0.2
+    assert found[RANDOM, "both", "auroc"]["p_holm"] < 0.05
+    assert abs(found[MATCHED, "both", "auroc"]["difference"]) < 0.02
+    assert found[MATCHED, "both", "auroc"]["p_holm"] > 0.05
+
+
+@given(st.integers(0, 999), st.integers(1, 30))
+def test_auroc_counts_pairs(seed: int, size: int) -> None:
+    """Against every pair of a member and another neuron, ties a half."""
+    table = changes_table(None, seed)
+    table["both"] = np.random.default_rng(seed).integers(0, 9, len(table))  # many ties
+    flat = np.random.default_rng(seed).choice(LAYERS * NEURONS, size, replace=False)
+    members = NeuronSet(flat // NEURONS, flat % NEURONS)
+    value = table.set_index(["layer", "neuron"])["both"].to_dict()
+    inside = np.array([value.pop(pair) for pair in pairs_of(members)])
+    outside = np.array(list(value.values()))
+    expected = (inside[:, None] > outside).mean() + 0.5 * (inside[:, None] == outside).mean()
+    assert Changes.of_table(table).auroc("both", members) == pytest.approx(expected)
+
+
+def test_the_top_holds_the_most_changed() -> None:
+    table = changes_table(None)
+    found = Changes.of_table(table).top("writing", 17)
+    most = table.nlargest(17, "writing")
+    assert found.sum() == 17
+    assert found[most["layer"], most["neuron"]].all()
+
+
+def test_the_hypergeometric_p_by_hand() -> None:
+    """Four neurons of ten in the set, three in the top, two of them shared."""
+    curves = pd.DataFrame(
+        [
+            (name, draw, "both", 4, 10, 0.5, 3, overlap)
+            for name, draw, overlap in ((DKN, 0, 2), (RANDOM, 0, 2), (RANDOM, 1, 1))
+        ],
+        columns=["neuron_set", "draw", "part", "neurons", "total", "auroc", "top", "overlap"],
+    )
+    row = next(row for row in unions(curves) if row["neuron_set"] == DKN)
+    assert row["p_hypergeometric"] == pytest.approx((comb(4, 2) * 6 + comb(4, 3)) / comb(10, 3))
+    assert row[f"p_{RANDOM}"] == pytest.approx(2 / 3)
+    assert row["expected"] == pytest.approx(1.2)
+
+
+def test_the_order_of_facts_does_not_matter() -> None:
+    dkn, table = random_sets(5, 1), Changes.of_table(changes_table(None))
+    kn = random_sets(8, 2)
+    first = overlap_records(FACTS_TABLE, dkn, kn, table, SETTINGS)
+    second = overlap_records(FACTS_TABLE.iloc[::-1], dkn, kn, table, SETTINGS)
+    keys = ["fact_id", "neuron_set", "draw", "part"]
+    left, right = (frame.sort_values(keys, ignore_index=True) for frame in (first, second))
+    pd.testing.assert_frame_equal(left, right)
+    assert set(first["neuron_set"]) == {DKN, KN, RANDOM, MATCHED}
+
+
+def test_nothing_trained_gives_an_empty_summary() -> None:
+    empty = pd.DataFrame(columns=["part"])
+    assert summarise(empty, empty, STATISTICS) == {"estimates": [], "contrasts": [], "unions": []}

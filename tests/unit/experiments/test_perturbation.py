@@ -1,0 +1,211 @@
+"""Suppression and enhancement on a planted model, on random labels, and their bookkeeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.encoded_facts import EncodedFact
+from dkn.errors import UserError
+from dkn.experiments.perturbation import NamedSet, PerturbationSettings, named_sets, perturbation_records, query_id
+from dkn.neurons.interventions import SITES
+from dkn.neurons.sets import NeuronSet
+from dkn.statistics.inference import StatisticsSettings
+from dkn.study.names import QUERIES
+from dkn.summaries.perturbation import per_fact, summarise, with_metrics
+from tests.unit import planted
+
+STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)
+PREFIXES = dict(zip(QUERIES, ((28, 29), (28, 30), (28, 31, 29), (28,)), strict=True))
+
+
+def join(first: NeuronSet, second: NeuronSet) -> NeuronSet:
+    return NeuronSet(np.concatenate((first.layers, second.layers)), np.concatenate((first.neurons, second.neurons)))
+
+
+def study(
+    adapter: Adapter,
+    queries: list[EncodedFact],
+    dkn: dict[str, NeuronSet],
+    kn: dict[str, NeuronSet],
+    settings: PerturbationSettings,
+) -> pd.DataFrame:
+    """Records of facts, each a subject of its own, with the columns that a stage adds."""
+    sets = {name: named_sets(name, dkn[name], kn[name], adapter.n_neurons, settings) for name in dkn}
+    records = perturbation_records(adapter, queries, sets, settings)
+    return records.assign(subject=records["fact_id"], components=2)
+
+
+def planted_study(strength: float, setting: str, site: str) -> pd.DataFrame:
+    """The DKN carries the fact; the KNs are the DKN and as many neurons that write nothing."""
+    idle = NeuronSet(np.repeat([0, 1], 3), np.array([80, 81, 82, 90, 91, 92]))
+    facts = [planted.fact(number) for number in range(planted.FACTS)]
+    queries = [
+        EncodedFact(query_id(fact.fact_id, query), [*prefix, fact.prompt[-1]], fact.answer)
+        for fact in facts
+        for query, prefix in PREFIXES.items()
+    ]
+    dkn = {fact.fact_id: planted.carriers(number) for number, fact in enumerate(facts)}
+    kn = {name: join(neurons, idle) for name, neurons in dkn.items()}
+    settings = PerturbationSettings(setting, site, 2, 0)
+    return study(planted.planted_model(strength), queries, dkn, kn, settings)
+
+
+def contrast(summary: dict, second: str, query: str, metric: str) -> dict:
+    return next(
+        row for row in summary["contrasts"] if (row["second"], row["query"], row["metric"]) == (second, query, metric)
+    )
+
+
+def mean(summary: dict, neuron_set: str, query: str, metric: str) -> float:
+    return next(
+        row["mean"]
+        for row in summary["estimates"]
+        if (row["neuron_set"], row["query"], row["metric"]) == (neuron_set, query, metric)
+    )
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_suppressing_the_planted_neurons_costs_the_fact_and_random_ones_cost_nothing(site: str) -> None:
+    summary = summarise(planted_study(6.0, "suppression", site), "suppression", STATISTICS)
+    for query in QUERIES:
+        assert mean(summary, "none", query, "accuracy") == 1
+        assert mean(summary, "dkn", query, "accuracy") == 0
+        assert mean(summary, "dkn", query, "lost") == 1
+        assert mean(summary, "dkn", query, "drop") > 0.9
+        assert mean(summary, "random", query, "drop") == pytest.approx(0, abs=1e-6)
+        assert mean(summary, "kn", query, "drop_per_neuron") == pytest.approx(
+            mean(summary, "dkn", query, "drop_per_neuron") / 2, rel=1e-4
+        )
+        assert contrast(summary, "random", query, "nats")["p_holm"] < 0.05
+        assert contrast(summary, "kn-matched", query, "drop")["difference"] > 0.05
+        assert contrast(summary, "kn", query, "drop")["difference"] == pytest.approx(0, abs=1e-6)
+    assert mean(summary, "dkn", "interaction", "nats") == pytest.approx(0, abs=1e-4)
+    assert summary["counts"]["queries"] == dict.fromkeys(QUERIES, planted.FACTS)
+    assert summary["counts"]["mean_neurons"] == {"none": 0, "dkn": 6, "kn": 12, "kn-matched": 6, "random": 6}
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_enhancing_the_planted_neurons_brings_a_weak_fact_back(site: str) -> None:
+    summary = summarise(planted_study(2.5, "enhancement", site), "enhancement", STATISTICS)
+    for query in QUERIES:
+        assert mean(summary, "none", query, "accuracy") == 0
+        assert mean(summary, "dkn", query, "regained") == 1
+        assert mean(summary, "random", query, "regained") == 0
+        assert mean(summary, "dkn", query, "nats") < -1
+        assert contrast(summary, "random", query, "accuracy")["difference"] == 1
+        assert contrast(summary, "random", query, "accuracy")["p_holm"] < 0.05
+
+
+@pytest.mark.parametrize("setting", ["suppression", "enhancement"])
+@pytest.mark.parametrize("site", SITES)
+def test_random_labels_give_no_finding(
+    adapter: Adapter, random_fact: Callable[..., EncodedFact], setting: str, site: str
+) -> None:
+    """A DKN of random neurons differs neither from random neurons nor from random KNs."""
+    dkn, kn, queries = {}, {}, []
+    draw = np.random.default_rng(9)  # of 18 such runs, 4 % of all p were below 0.05
+    for number in range(24):
+        flat = draw.choice(adapter.n_layers * adapter.n_neurons, 12, replace=False)
+        neurons = NeuronSet(flat // adapter.n_neurons, flat % adapter.n_neurons)
+        dkn[f"{number}"], kn[f"{number}"] = neurons.take(range(6)), neurons
+        for place, query in enumerate(QUERIES):
+            fact = random_fact(5, 1, 10 * number + place)
+            queries.append(EncodedFact(query_id(f"{number}", query), fact.prompt, fact.answer))
+    records = study(adapter, queries, dkn, kn, PerturbationSettings(setting, site, 2, 0))
+    found = [row for row in summarise(records, setting, STATISTICS)["contrasts"] if row["second"] != "kn"]
+    assert len(found) == 24
+    assert min(row["p_holm"] for row in found) > 0.05
+    assert np.mean([row["p"] < 0.05 for row in found]) < 0.2
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_records_depend_on_the_seed_and_neither_on_order_nor_on_batch(
+    adapter: Adapter, random_fact: Callable[..., EncodedFact], site: str
+) -> None:
+    facts = [random_fact(length, 2, seed) for seed, length in enumerate((4, 7, 5))]
+    queries = [EncodedFact(query_id(f.fact_id, query), f.prompt, f.answer) for f in facts for query in QUERIES[:2]]
+    kn = {f.fact_id: NeuronSet(np.array([0, 0, 1, 1, 2, 2]), np.array([5, 1, 2, 3, 0, 4])) for f in facts}
+    dkn = {name: neurons.take([0, 2]) for name, neurons in kn.items()}
+
+    def run(part: list[EncodedFact], seed: int = 0) -> pd.DataFrame:
+        return study(adapter, part, dkn, kn, PerturbationSettings("enhancement", site, 2, seed))
+
+    keys = ["fact_id", "query", "neuron_set", "repeat"]
+    whole = run(queries)
+    pd.testing.assert_frame_equal(whole, run(queries), check_exact=True)
+    alone = pd.concat([run([query]) for query in reversed(queries)])
+    left, right = (frame.sort_values(keys, ignore_index=True) for frame in (whole, alone))
+    pd.testing.assert_frame_equal(left, right, rtol=1e-4, atol=1e-5)
+    drawn = whole["neuron_set"].isin(["random", "kn-matched"])
+    other = run(queries, seed=1)
+    assert not np.allclose(whole.loc[drawn, "log_prob_after"], other.loc[drawn, "log_prob_after"], atol=1e-4)
+    assert np.array_equal(whole.loc[~drawn, "log_prob_after"], other.loc[~drawn, "log_prob_after"])
+
+
+def test_sets_are_the_same_in_all_experiments_and_drawn_as_stated() -> None:
+    kn = NeuronSet(np.array([0, 0, 1, 1, 1]), np.array([3, 4, 5, 6, 7]))
+    dkn = kn.take([1, 2, 3])
+
+    def pairs(one: NamedSet) -> set[tuple[int, int]]:
+        return set(zip(one.neurons.layers.tolist(), one.neurons.neurons.tolist(), strict=True))
+
+    first = named_sets("f", dkn, kn, 50, PerturbationSettings("suppression", "values", 3, 0))
+    second = named_sets("f", dkn, kn, 50, PerturbationSettings("enhancement", "weights", 3, 0))
+    assert [(one.name, one.repeat) for one in first] == [
+        *(("none", 0), ("dkn", 0), ("kn", 0)),
+        *(("kn-matched", repeat) for repeat in range(3)),
+        *(("random", repeat) for repeat in range(3)),
+    ]
+    assert [pairs(one) for one in first] == [pairs(one) for one in second]
+    for one in first[3:6]:
+        assert len(pairs(one)) == 3
+        assert pairs(one) <= pairs(first[2])
+    for one in first[6:]:
+        assert sorted(one.neurons.layers) == [0, 1, 1]
+        assert not pairs(one) & pairs(first[1])
+    assert len({frozenset(pairs(one)) for one in first[6:]}) > 1
+
+
+def test_metrics_by_hand() -> None:
+    """Draws are averaged first; ``perturbed`` is the mean over perturbed queries, ``interaction`` its excess."""
+    rows = [
+        ("original", "dkn", 0, 0.8, 0.4, True, False),
+        ("replace", "dkn", 0, 0.5, 0.1, True, False),
+        ("delete", "dkn", 0, 0.2, 0.4, False, True),
+        ("original", "random", 0, 0.8, 0.8, True, True),
+        ("original", "random", 1, 0.8, 0.4, True, False),
+        ("replace", "random", 0, 0.5, 0.5, True, True),
+    ]
+    columns = ["query", "neuron_set", "repeat", "before", "after", "greedy_before", "greedy_after"]
+    records = pd.DataFrame(rows, columns=columns).assign(fact_id="f", subject="s", neurons=2)
+    records["log_prob_before"], records["log_prob_after"] = np.log(records["before"]), np.log(records["after"])
+    metrics = ("drop", "nats", "drop_per_neuron", "prob_gain", "accuracy", "regained", "lost")
+    facts = per_fact(with_metrics(records), metrics).set_index(["neuron_set", "query"])
+    dkn, random = facts.loc["dkn"], facts.loc["random"]
+    assert dkn.loc["original", "drop"] == pytest.approx(0.5)
+    assert dkn.loc["perturbed", "drop"] == pytest.approx((0.8 - 1) / 2)
+    assert dkn.loc["interaction", "drop"] == pytest.approx(-0.1 - 0.5)
+    assert dkn.loc["delete", "nats"] == pytest.approx(-np.log(2))
+    assert dkn.loc["original", "drop_per_neuron"] == pytest.approx(0.25)
+    assert dkn.loc["replace", "prob_gain"] == pytest.approx(-0.4)
+    assert dkn.loc["perturbed", ["regained", "lost", "accuracy"]].tolist() == [0.5, 0.5, 0.5]
+    assert random.loc["original", "drop"] == pytest.approx(0.25)
+    assert random.loc["original", "lost"] == pytest.approx(0.5)
+    assert "delete" not in random.index
+
+
+def test_no_records_give_an_empty_summary() -> None:
+    empty = planted_study(6.0, "suppression", "values").iloc[:0]
+    summary = summarise(empty, "suppression", STATISTICS)
+    assert summary["estimates"] == summary["contrasts"] == []
+    assert summary["counts"]["with_dkn"] == 0
+
+
+def test_an_unknown_setting_is_named() -> None:
+    with pytest.raises(UserError, match="suppression, enhancement"):
+        PerturbationSettings("removal", "values", 1, 0)

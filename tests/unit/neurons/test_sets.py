@@ -1,0 +1,55 @@
+"""Unions of neuron sets, and random sets that match one."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dkn.neurons.sets import NO_NEURONS, NeuronSet, activation_strata, layer_strata, matching_draw, union
+from tests.unit.neurons.test_interventions import neuron_set, pairs_of
+
+
+def test_a_union_holds_every_neuron_once_in_order() -> None:
+    found = union([neuron_set((1, 5), (0, 7)), NO_NEURONS, neuron_set((0, 7), (0, 2), (1, 5))])
+    assert pairs_of(found) == [(0, 2), (0, 7), (1, 5)]
+    assert len(union([])) == 0
+
+
+@given(st.integers(0, 99), st.integers(0, 60))
+def test_a_draw_keeps_the_layer_counts_and_repeats_nothing(seed: int, size: int) -> None:
+    flat = np.random.default_rng(seed).choice(4 * 20, size, replace=False)
+    members = NeuronSet(flat // 20, flat % 20)
+    found = matching_draw(members, layer_strata(4, 20), np.random.default_rng(seed))
+    assert len(set(pairs_of(found))) == size
+    assert np.array_equal(np.bincount(found.layers, minlength=4), np.bincount(members.layers, minlength=4))
+
+
+def test_a_draw_overlaps_its_set_as_often_as_chance() -> None:
+    """Five of twenty neurons in one layer, all twenty of another: 5 * 5 / 20 and 20 expected."""
+    members = NeuronSet(np.repeat([0, 1], [5, 20]), np.concatenate((np.arange(5), np.arange(20))))
+    draw = np.random.default_rng(0)
+    overlaps = []
+    for _ in range(400):
+        found = matching_draw(members, layer_strata(3, 20), draw)
+        overlaps.append(len(set(pairs_of(found)) & set(pairs_of(members))))
+    assert abs(np.mean(overlaps) - 21.25) < 0.15
+
+
+def test_activation_strata_are_equal_groups_of_rising_activation_within_a_layer() -> None:
+    activation = np.random.default_rng(0).random((3, 40))
+    strata = activation_strata(activation, groups=4)
+    assert np.array_equal(np.bincount(strata.ravel()), np.full(12, 10))
+    for layer in range(3):
+        assert set(strata[layer]) == {4 * layer + group for group in range(4)}
+        order = activation[layer].argsort()
+        assert (np.diff(strata[layer][order]) >= 0).all()
+
+
+def test_a_draw_matched_by_activation_is_as_active() -> None:
+    activation = np.random.default_rng(0).random((2, 200)) ** 3
+    members = neuron_set(*((0, int(place)) for place in activation[0].argsort()[-20:]))
+    matched = matching_draw(members, activation_strata(activation), np.random.default_rng(1))
+    anyhow = matching_draw(members, layer_strata(2, 200), np.random.default_rng(1))
+    assert pairs_of(matched) == sorted(pairs_of(members)), "the top tenth is a group of its own"
+    assert activation[anyhow.layers, anyhow.neurons].mean() < 0.5 * activation[matched.layers, matched.neurons].mean()

@@ -1,0 +1,77 @@
+"""All contrasts in one table: counted once, adjusted over their setting and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from dkn.paper.contrasts import adjusted, of_model
+from dkn.tables.contrasts import wide_contrasts
+
+
+def row(first: str, second: str, p: float | None, **where: str) -> dict[str, object]:
+    numbers = {"difference": 0.1, "low": 0.0, "high": 0.2, "p": p, "facts": 9, "subjects": 8, "p_holm": 0.5}
+    return {"first": first, "second": second, **where, **numbers}
+
+
+def test_holm_runs_over_a_setting() -> None:
+    summaries = {
+        "suppression-values": {"contrasts": [row("dkn", "kn", 0.01, query="add"), row("dkn", "kn", 0.04, query="all")]},
+        "suppression-weights": {"contrasts": [row("dkn", "kn", 0.02, query="original")]},
+        "enhancement-values": {"contrasts": [row("dkn", "kn", 0.03, query="add")]},
+    }
+    table = of_model("a", summaries).set_index(["setting", "of"])
+    assert table.loc[("suppression", "query=add"), "p_holm"] == pytest.approx(0.03)
+    assert table.loc[("suppression", "query=original"), "p_holm"] == pytest.approx(0.04)
+    assert table.loc[("suppression", "query=all"), "p_holm"] == pytest.approx(0.04)
+    assert table.loc[("enhancement", "query=add"), "p_holm"] == pytest.approx(0.03)
+    assert set(table["model"]) == {"a"}
+
+
+def test_the_two_interventions_of_a_setting_are_two_contrasts() -> None:
+    """The same words in another experiment of the setting ask something else, unless the sides are turned."""
+    same = {"contrasts": [row("dkn", "kn", 0.01, query="add", metric="drop")]}
+    table = of_model("a", {"suppression-values": same, "suppression-weights": same})
+    assert list(table["experiment"]) == ["suppression-values", "suppression-weights"]
+    assert list(table["p_holm"]) == pytest.approx([0.02, 0.02])
+
+
+def test_a_contrast_from_either_side_counts_once() -> None:
+    summaries = {
+        "fine-tuning-dkn": {"contrasts": [row("dkn", "all", 0.01, split="new"), row("dkn", "kn", 0.04, split="new")]},
+        "fine-tuning-all": {"contrasts": [row("all", "dkn", 0.01, split="new"), row("all", "kn", 0.02, split="new")]},
+    }
+    table = of_model("a", summaries)
+    assert list(zip(table["first"], table["second"], strict=True)) == [("dkn", "all"), ("dkn", "kn"), ("all", "kn")]
+    assert list(table["p_holm"]) == pytest.approx([0.03, 0.04, 0.04])
+
+
+def test_an_undefined_p_does_not_count_and_nothing_is_no_error() -> None:
+    summaries = {
+        "overlap-fine-tuning": {"contrasts": [row("dkn", "kn", None, part="both"), row("dkn", "random", 0.03)]},
+        "degeneracy-random": {"contrasts": [row("x", "y", 0.1)]},
+        "fact-checking-plm": {},
+    }
+    table = of_model("a", summaries)
+    assert list(table["experiment"]) == ["overlap-fine-tuning", "overlap-fine-tuning"]
+    assert table["p_holm"].isna().tolist() == [True, False]
+    assert table["p_holm"].iloc[1] == pytest.approx(0.03)
+    assert of_model("a", {}).empty
+
+
+def test_summaries_take_the_settings_adjustment() -> None:
+    summaries = {
+        "suppression-values": {"contrasts": [row("dkn", "kn", 0.01, query="add")], "counts": 1},
+        "suppression-weights": {"contrasts": [row("dkn", "kn", 0.02, query="add")]},
+    }
+    found = adjusted(summaries)
+    assert found["suppression-values"]["counts"] == 1
+    assert [found[name]["contrasts"][0]["p_holm"] for name in summaries] == pytest.approx([0.02, 0.02])
+    assert summaries["suppression-values"]["contrasts"][0]["p_holm"] == 0.5  # what is stored stays
+
+
+def test_words_of_a_contrast() -> None:
+    summaries = {"suppression-values": {"contrasts": [row("dkn", "kn", 0.01, query="add")]}}
+    words = wide_contrasts(of_model("a", summaries)).reset_index().iloc[0]
+    assert list(words) == [
+        "a", "suppression", "suppression-values", "dkn", "kn", "query=add", "0.100 [0.000, 0.200]", "0.01", "0.01", "9",
+    ]  # fmt: skip

@@ -1,0 +1,148 @@
+"""Intervals, permutation tests and Holm's adjustment (docs/method.md)."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from dkn.statistics.inference import MIN_SUBJECTS, beyond_draws, estimate, holm, paired_contrast, sign_flip_p
+
+
+def generator(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_the_mean_is_over_facts_and_the_counts_are_stated() -> None:
+    values = np.array([1.0, 2.0, 3.0, 10.0, 11.0, 12.0, 13.0])
+    subjects = np.array(["a", "a", "a", "b", "c", "d", "e"])
+    found = estimate(values, subjects, 500, 0.95, generator())
+    assert found.mean == pytest.approx(values.mean())
+    assert (found.facts, found.subjects) == (7, 5)
+    assert found.low < found.mean < found.high
+
+
+def test_years_of_one_subject_do_not_narrow_the_interval() -> None:
+    """Ten copies of each subject's value: an interval over facts would shrink by the root of ten."""
+    draw = generator(1)
+    values = draw.normal(size=30)
+    once = estimate(values, np.arange(30).astype(str), 2000, 0.95, generator())
+    copied = estimate(np.repeat(values, 10), np.repeat(np.arange(30), 10).astype(str), 2000, 0.95, generator())
+    assert copied.high - copied.low == pytest.approx(once.high - once.low, rel=0.1)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    covered = 0
+    for seed in range(200):
+        draw = generator(seed)
+        subjects = np.repeat(np.arange(40), 3)
+        values = draw.normal(size=40)[subjects] + 0.3 * draw.normal(size=120)
+        found = estimate(values, subjects, 400, 0.95, draw)
+        covered += found.low <= 0 <= found.high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_the_interval_is_that_of_scipys_bootstrap() -> None:
+    """Draw for draw, from the same generator."""
+    subjects = np.repeat(np.arange(30), generator().integers(1, 6, 30))
+    values = generator(3).normal(size=len(subjects))
+    sums, counts = (np.bincount(subjects, weights=weights) for weights in (values, np.ones_like(values)))
+    expected = stats.bootstrap(
+        (sums, counts),
+        lambda total, count, axis: total.sum(axis) / count.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=999,
+        confidence_level=0.9,
+        method="percentile",
+        rng=generator(4),
+    ).confidence_interval
+    found = estimate(values, subjects, 999, 0.9, generator(4))
+    assert (found.low, found.high) == pytest.approx(expected, rel=1e-12)
+
+
+def test_few_subjects_give_no_interval_and_none_give_no_mean() -> None:
+    found = estimate(np.arange(MIN_SUBJECTS - 1.0), np.arange(MIN_SUBJECTS - 1), 100, 0.95, generator())
+    assert np.isnan([found.low, found.high]).all()
+    empty = estimate(np.zeros(0), np.zeros(0), 100, 0.95, generator())
+    assert np.isnan(empty.mean)
+    assert empty.facts == 0
+
+
+def test_a_missing_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="missing"):
+        estimate(np.array([1.0, np.nan]), np.array(["a", "b"]), 100, 0.95, generator())
+
+
+def test_the_sign_flip_test_finds_an_effect_and_keeps_its_level_without_one() -> None:
+    draw = generator(2)
+    subjects = np.arange(40)
+    first = draw.normal(size=40)
+    effect = paired_contrast(first + 0.8, first + 0.1 * draw.normal(size=40), subjects, 999, 0.95, generator())
+    assert effect.p < 0.01
+    assert effect.low > 0
+    ps = [
+        paired_contrast(generator(s).normal(size=20), np.zeros(20), np.arange(20), 199, 0.95, generator(s)).p
+        for s in range(200)
+    ]
+    assert 0.01 <= np.mean(np.array(ps) <= 0.05) <= 0.1
+
+
+def test_the_sign_flip_test_is_exact_for_few_subjects() -> None:
+    """Six subjects, all differences positive: two of 64 sign patterns are as extreme."""
+    found = paired_contrast(np.ones(6), np.zeros(6), np.arange(6), 9999, 0.95, generator())
+    assert found.p == pytest.approx(2 / 64)
+
+
+@pytest.mark.parametrize("subjects", [2, 7, 12])
+def test_all_patterns_give_what_scipy_gives(subjects: int) -> None:
+    sums = generator(subjects).normal(0.4, 1, subjects)
+    expected = stats.permutation_test(
+        (sums,), lambda total, axis: total.sum(axis), permutation_type="samples", vectorized=True, n_resamples=10**6
+    )
+    assert sign_flip_p(sums, 2**subjects, generator()) == pytest.approx(expected.pvalue)
+
+
+def test_random_patterns_come_near_all_of_them() -> None:
+    sums = generator(3).normal(0.4, 1, 14)
+    every, some = sign_flip_p(sums, 2**14, generator()), sign_flip_p(sums, 2**14 - 1, generator())
+    assert every != some
+    assert some == pytest.approx(every, abs=4 * np.sqrt(every * (1 - every) / 2**14))
+
+
+def test_the_least_p_is_one_pattern_of_all() -> None:
+    assert sign_flip_p(np.ones(60), 5000, generator()) == pytest.approx(1 / 5001)
+    assert sign_flip_p(np.zeros(60), 5000, generator()) == 1
+    assert np.isnan(sign_flip_p(np.ones(1), 5000, generator()))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_monotone_and_never_below_the_raw_p(ps: list[float]) -> None:
+    adjusted = holm({str(place): p for place, p in enumerate(ps)})
+    values = np.array([adjusted[str(place)] for place in range(len(ps))])
+    assert (values >= np.array(ps)).all()
+    assert (values <= 1).all()
+    assert (np.diff(values[np.argsort(ps, kind="stable")]) >= 0).all()
+
+
+def test_holm_by_hand_and_with_missing() -> None:
+    adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": float("nan")})
+    assert adjusted["a"] == pytest.approx(0.03)
+    assert adjusted["c"] == pytest.approx(0.06)
+    assert adjusted["b"] == pytest.approx(0.06)
+    assert np.isnan(adjusted["d"])
+
+
+def test_a_further_draw_lies_beyond_the_others_as_often_as_it_says() -> None:
+    draw = generator(3)
+    found = np.array([beyond_draws(row[0], row[1:]) for row in draw.normal(2.0, 0.3, (4000, 5))])
+    assert abs((found < 0.05).mean() - 0.05) < 0.012
+    assert abs((found < 0.5).mean() - 0.5) < 0.03
+
+
+def test_beyond_draws_by_hand_and_at_the_edges() -> None:
+    """Draws 0 and 2: mean 1, spread sqrt(2), so 1 + sqrt(3) is one standard error away, with one degree of freedom."""
+    assert beyond_draws(1 + 3**0.5, np.array([0.0, 2.0])) == pytest.approx(0.5)
+    assert beyond_draws(0.7, np.array([0.7, 0.7, 0.7])) == 1.0
+    assert beyond_draws(0.8, np.array([0.7, 0.7, 0.7])) == 0.0
+    assert np.isnan(beyond_draws(0.8, np.array([0.7])))

@@ -1,0 +1,1 @@
+"""Integrated gradients, and the knowledge neurons they give."""

@@ -1,0 +1,38 @@
+"""Candidate components by Neurological Topology Clustering, and the persistence diagrams behind them."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from dkn import flags
+from dkn.progress import progress
+from dkn.storage.files import read_table, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import CANDIDATES, DIAGRAMS, DISTANCES, KNOWLEDGE_NEURONS
+from dkn.structure.candidates import components_table, diagrams_table, distance_matrices
+from dkn.structure.ntc import NTCSettings, ntc
+from dkn.structure.persistence_diagrams import persistence_diagrams
+
+
+def main(
+    neurons: flags.Neurons,
+    distances: flags.Distances,
+    output: flags.Output,
+    diagrams: Annotated[Path, Option(help="Second table to write: persistence diagrams.")],
+    clustering: flags.Clustering,
+    dimension: Annotated[int, Option(help="Highest dimension of the diagrams (1 for loops).")],
+) -> None:
+    """Cluster the knowledge neurons of every fact that has any."""
+    settings = NTCSettings(**vars(clustering))
+    table = read_table(neurons, KNOWLEDGE_NEURONS)
+    matrices = distance_matrices(table, read_table(distances, DISTANCES))
+    components, diagrams_of = {}, {}
+    for fact_id, matrix in progress(matrices, "NTC", total=table["fact_id"].nunique()):
+        components[fact_id] = ntc(matrix, settings)
+        diagrams_of[fact_id] = persistence_diagrams(matrix, dimension, settings.quantile)
+    candidates = components_table(components)
+    record = provenance("candidates-ntc", {**vars(settings), "dimension": dimension}, [neurons, distances])
+    write_table(output, candidates, CANDIDATES, record)
+    write_table(diagrams, diagrams_table(diagrams_of), DIAGRAMS, record)
+    print(f"{len(candidates)} candidate components in {candidates['fact_id'].nunique()} of {len(components)} facts")

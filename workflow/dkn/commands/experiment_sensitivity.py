@@ -1,0 +1,82 @@
+"""Experiment sensitivity: degeneracy over a grid of tau1 and tau2, at one KN fraction and filtration limit."""
+
+from typing import Annotated
+
+import pandas as pd
+from typer import Option
+
+from dkn import flags
+from dkn.attribution.selection import knowledge_neurons
+from dkn.decoder.encoded_facts import encode_all
+from dkn.decoder.loading import open_model
+from dkn.experiments.degeneracy import DegeneracySettings
+from dkn.experiments.sensitivity import Grid, Sample, sensitivity_records
+from dkn.facts.sampling import sample_by_subject
+from dkn.facts.stored import study_facts
+from dkn.neurons.sets import neuron_sets
+from dkn.storage.files import read_table, write_table
+from dkn.storage.provenance import provenance
+from dkn.storage.schemas import SCORES, SENSITIVITY
+from dkn.structure.functional_test import FunctionalTest
+from dkn.structure.ntc import NTCSettings
+
+
+def main(
+    model: flags.Model,
+    model_name: flags.ModelName,
+    facts: flags.Facts,
+    known: flags.Known,
+    scores: flags.Scores,
+    output: flags.Output,
+    which: Annotated[str, Option(help="The facts to sample from: known, unknown or all.")],
+    fraction: flags.Fraction,
+    quantile: flags.Quantile,
+    tau1: Annotated[list[float], Option(help="Components need more persistence than this; repeatable.")],
+    tau2: Annotated[list[float], Option(help="Threshold of the functional test; repeatable.")],
+    persistence: Annotated[str, Option(help="difference or ratio.")],
+    min_size: flags.MinSize,
+    test: flags.Test,
+    max_subsets: flags.MaxSubsets,
+    partitions: flags.Partitions,
+    seed: flags.Seed,
+    compute: flags.Compute,
+    sample: Annotated[int | None, Option(help="Facts to take, by subject; all where not given.")] = None,
+    cap: flags.Cap = None,
+    max_span: flags.MaxSpan = None,
+    fold_norm: flags.FoldNorm = False,
+    batch: flags.Batch = 8,
+) -> None:
+    """From stored attributions to one record per sampled fact and grid point."""
+    grid = Grid(
+        clusterings=[NTCSettings(persistence, value, quantile, min_size) for value in tau1],
+        tests=[FunctionalTest(test, value) for value in tau2],
+        degeneracy=DegeneracySettings(max_subsets, partitions, seed),
+        max_span=max_span,
+        fold_norm=fold_norm,
+    )
+    language_model = open_model(model, **vars(compute))
+    chosen = sample_by_subject(study_facts(facts, known, which), sample, seed, "sensitivity")
+    table = pd.concat([read_table(path, SCORES) for path in scores], ignore_index=True)
+    neurons, _ = knowledge_neurons(table[table["fact_id"].isin(chosen.index)], fraction, cap)
+    sampled = Sample(encode_all(language_model, chosen), chosen["subject"], neuron_sets(neurons))
+    records = sensitivity_records(language_model.adapter, sampled, grid, batch)
+    records = records.assign(model=model_name, fraction=fraction, quantile=quantile)
+    settings = {
+        **vars(grid.degeneracy),
+        "which": which,
+        "fraction": fraction,
+        "quantile": quantile,
+        "tau1": tau1,
+        "tau2": tau2,
+        "persistence": persistence,
+        "min_size": min_size,
+        "test": test,
+        "sample": sample,
+        "cap": cap,
+        "max_span": max_span,
+        "fold_norm": fold_norm,
+    }
+    write_table(
+        output, records, SENSITIVITY, provenance("experiment-sensitivity", settings, [model, facts, known, *scores])
+    )
+    print(f"{len(chosen)} facts at {len(tau1) * len(tau2)} grid points, and {len(tau1)} without the functional test")

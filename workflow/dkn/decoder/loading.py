@@ -1,0 +1,124 @@
+"""Language models behind one interface: loading from a prepared folder, on one device or spread over several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from dkn.decoder.adapters import FAMILIES, Adapter
+from dkn.decoder.placement import spread
+from dkn.decoder.prefix import read_prompts
+from dkn.errors import UserError
+from dkn.models.families import require_family
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def adapt(model: PreTrainedModel, devices: Sequence[torch.device] = ()) -> Adapter:
+    """The adapter of a loaded model, in evaluation mode, without parameter gradients, and checked.
+
+    Args:
+        devices: where the model goes, spread over them if there are several; none leaves it where it is.
+    Raises:
+        torch.OutOfMemoryError: the weights do not fit there.
+        UserError: the family has no adapter, or the adapter does not reproduce the model's own logits.
+    """
+    require_family(model.config.model_type)
+    model.eval().requires_grad_(False)
+    adapter = FAMILIES[model.config.model_type](model)
+    if devices:
+        spread(adapter, devices)
+    _check_parity(adapter)
+    return adapter
+
+
+@torch.no_grad()
+def _check_parity(adapter: Adapter) -> None:
+    """The adapter's steps, strung together, must give the model's own logits: guards every relative of a family."""
+    vocabulary = adapter.model.config.vocab_size
+    tokens = (torch.arange(6, device=adapter.device) * 7919 + 11) % vocabulary
+    expected = adapter.model(tokens[None]).logits[0, -1].float()
+    prefix = read_prompts(adapter, [tokens.tolist()], [[5]])
+    found = adapter.unembed(adapter.final_norm(prefix.final[0, 0]))
+    difference = float((found - expected).abs().max() / expected.abs().max())
+    if not difference < (1e-4 if adapter.model.dtype == torch.float32 else 0.1):
+        raise UserError(
+            f"the {adapter.model.config.model_type} adapter does not reproduce this model's logits (relative "
+            f"difference {difference:.3g}): its config changes something the adapter does not know"
+        )
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A loaded model with its tokenizer and adapter."""
+
+    adapter: Adapter
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def mask_token(self) -> int:
+        """The token that stands for a masked-out word: the tokenizer's mask token, else its end-of-text token."""
+        for token in (self.tokenizer.mask_token_id, self.tokenizer.eos_token_id):
+            if token is not None:
+                return token
+        raise UserError("the tokenizer has neither a mask nor an end-of-text token; the amig baseline needs one")
+
+
+def devices_of(device: str, gpus: int) -> list[torch.device]:
+    """The devices of a setting: ``cpu``, ``cuda``, or ``auto`` for GPUs where there are any; at most ``gpus``.
+
+    Raises:
+        UserError: another setting, or ``cuda`` where PyTorch has no GPU.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"unknown device {device!r}; allowed: auto, cpu, cuda")
+    visible = 0 if device == "cpu" else torch.cuda.device_count()
+    if device == "cuda" and not visible:
+        raise UserError("device cuda: PyTorch sees no GPU here; use compute.device: auto or cpu, or PyTorch with CUDA")
+    if not visible:
+        return [torch.device("cpu")]
+    return [torch.device("cuda", number) for number in range(min(max(gpus, 1), visible))]
+
+
+def load(folder: Path, device: str = "auto", dtype: str = "float32", gpus: int = 1) -> LanguageModel:
+    """Load a prepared model folder (safetensors weights and tokenizer files; nothing is executed).
+
+    Args:
+        folder: a folder in Hugging Face's layout.
+        device: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
+        dtype: the weights' type on the device.
+        gpus: the most GPUs that the model is spread over; fewer where fewer are visible.
+    Raises:
+        UserError: no model there, an unknown type or device, or devices too small for the weights.
+    """
+    if dtype not in DTYPES:
+        raise UserError(f"unknown dtype {dtype!r}; allowed: {', '.join(DTYPES)}")
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no model here (config.json is missing)")
+    devices = devices_of(device, gpus)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=DTYPES[dtype],
+        use_safetensors=True,
+        local_files_only=True,
+        attn_implementation="eager",
+    )
+    try:
+        return LanguageModel(adapt(model, devices), tokenizer)
+    except torch.OutOfMemoryError:
+        size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+        raise UserError(
+            f"{folder}: {size / 1e9:.1f} GB of {dtype} weights do not fit on {', '.join(map(str, devices))}; spread "
+            f"the model over more GPUs (its `gpus`), or use dtype: bfloat16, larger devices, or compute.device: cpu"
+        ) from None
+
+
+def open_model(folder: Path, device: str, dtype: str, threads: int, gpus: int) -> LanguageModel:
+    """Load a model with a number of CPU threads, spread over at most so many GPUs."""
+    torch.set_num_threads(threads)
+    return load(folder, device, dtype, gpus)

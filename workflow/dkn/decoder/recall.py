@@ -1,0 +1,115 @@
+"""Which facts a model knows: its answers by greedy decoding, and their probabilities (docs/method.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from dkn.decoder.answer_probabilities import log_odds_against, log_prob
+from dkn.decoder.encoded_facts import EncodedFact, batches, encode
+from dkn.decoder.loading import LanguageModel
+from dkn.decoder.prefix import read_prompts
+from dkn.errors import UserError
+from dkn.progress import progress
+
+WORD_STARTS = ("Ġ", "▁")  # how byte-level BPE and SentencePiece write a leading space
+
+
+@dataclass(frozen=True)
+class Recall:
+    """How a model answers one prompt: per answer token natural log-probabilities and ranks (0 is the first choice).
+
+    ``known`` is whether greedy decoding gives exactly the answer, and then does not go on with the same word.
+    """
+
+    log_probs: np.ndarray
+    ranks: np.ndarray
+    known: bool
+
+
+def _continues_word(model: LanguageModel, token: int) -> bool:
+    """Whether a token after the answer would make a longer word of it ("Paris" + "ian")."""
+    piece = model.tokenizer.convert_ids_to_tokens(token)
+    if piece is None or piece.startswith(WORD_STARTS):
+        return False
+    first = model.tokenizer.decode([token])[:1]
+    return first.isalnum() or first == "\N{REPLACEMENT CHARACTER}"  # part of a letter of several bytes
+
+
+@torch.no_grad()
+def recall(model: LanguageModel, facts: Sequence[EncodedFact]) -> list[Recall]:
+    """Teacher-forced reading of a batch of facts whose answers have the same number of tokens.
+
+    Greedy decoding gives the answer exactly when every answer token is the first choice after the ones before it, so
+    one forward pass decides it.
+
+    Raises:
+        UserError: a probability is NaN or infinite, naming the fact.
+    """
+    adapter = model.adapter
+    tokens = [fact.prompt + fact.answer for fact in facts]
+    positions = [list(range(len(fact.prompt) - 1, len(row))) for fact, row in zip(facts, tokens, strict=True)]
+    prefix = read_prompts(adapter, tokens, positions, cache=False)
+    logits = adapter.unembed(adapter.final_norm(prefix.final))
+    answers = torch.tensor([fact.answer for fact in facts], device=logits.device)
+    log_probs = log_prob(log_odds_against(logits[:, :-1], answers).double())
+    ranks = (logits[:, :-1] > logits[:, :-1].gather(-1, answers[..., None])).sum(-1)
+    choice = logits.argmax(-1)
+    for fact, finite in zip(facts, log_probs.isfinite().all(-1), strict=True):
+        if not finite:
+            raise UserError(f"fact {fact.fact_id}: the model gives probabilities that are not finite (NaN or infinite)")
+    return [
+        Recall(
+            log_probs[row].cpu().numpy(),
+            ranks[row].cpu().numpy(),
+            bool((choice[row, :-1] == answers[row]).all()) and not _continues_word(model, int(choice[row, -1])),
+        )
+        for row in range(len(facts))
+    ]
+
+
+def _row(fact_id: str, answer: str, recalled: Recall, tokens: EncodedFact) -> dict[str, Any]:
+    """One fact's row of ``known_facts`` from the recall of the answer that stands for it."""
+    log_prob = float(recalled.log_probs.sum())
+    return {
+        "fact_id": fact_id,
+        "answer": answer,
+        "known": recalled.known,
+        "log_prob": log_prob,
+        "prob": float(np.exp(log_prob)),
+        "geometric_mean_prob": float(np.exp(log_prob / len(tokens.answer))),
+        "first_token_rank": int(recalled.ranks[0]),
+        "prompt_tokens": len(tokens.prompt),
+        "answer_tokens": len(tokens.answer),
+    }
+
+
+def known_facts(model: LanguageModel, facts: pd.DataFrame, batch: int) -> pd.DataFrame:
+    """Ask a model for every accepted answer of every fact.
+
+    Args:
+        facts: columns fact_id, prompt and answers.
+        batch: answers computed at once.
+    Returns:
+        One row per fact, columns as in ``schemas.KNOWN``: the first accepted answer that greedy decoding gives, or the
+        first of all where it gives none.
+    """
+    asked = {
+        (row.fact_id, place): encode(model, f"{row.fact_id}\x1f{place}", row.prompt, answer)
+        for row in facts.itertuples(index=False)
+        for place, answer in enumerate(row.answers)
+    }
+    recalls: dict[str, Recall] = {}
+    for group in progress(list(batches(list(asked.values()), batch)), "known facts", unit="batch"):
+        recalls.update(zip((fact.fact_id for fact in group), recall(model, group), strict=True))
+    rows = []
+    for row in facts.itertuples(index=False):
+        tokens = [asked[row.fact_id, place] for place in range(len(row.answers))]
+        place = next((place for place, fact in enumerate(tokens) if recalls[fact.fact_id].known), 0)
+        rows.append(_row(row.fact_id, row.answers[place], recalls[tokens[place].fact_id], tokens[place]))
+    return pd.DataFrame(rows)

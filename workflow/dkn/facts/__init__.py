@@ -1,0 +1,1 @@
+"""Facts, their wordings, and samples of them."""

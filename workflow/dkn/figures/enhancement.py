@@ -1,0 +1,16 @@
+"""Figure ``enhancement``: what boosting its neurons regains and loses, on its query and on perturbed ones."""
+
+from dkn import flags
+from dkn.figures.perturbation import Setting, make
+
+SETTING = Setting(
+    "Enhancing a fact's neurons, on its query Q and on perturbed queries Q*",
+    "enhanced",
+    {"regained": (100, "regained (% of facts)"), "lost": (100, "lost (% of facts)")},
+    ("accuracy", "accuracy"),
+)
+
+
+def main(summary: flags.Summaries, output: flags.Pdf) -> None:
+    """Draw from stored summaries."""
+    make(summary, SETTING, output)

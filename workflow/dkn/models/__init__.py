@@ -1,0 +1,1 @@
+"""Folders of weights: where they come from, which families are supported, and nano models trained here."""

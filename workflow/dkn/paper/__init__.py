@@ -1,0 +1,1 @@
+"""What a study says about the paper: claims, contrasts, headline numbers, model size."""

@@ -1,0 +1,68 @@
+"""Every contrast of a study in one table, with Holm's adjustment over a setting (docs/method.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from dkn.statistics.inference import holm
+from dkn.study.registry import EXPERIMENTS
+
+SETTING = {**{experiment.name: experiment.setting for experiment in EXPERIMENTS}, "degeneracy": "degeneracy"}
+COLUMNS = ["model", "setting", "experiment", "first", "second", "of", "difference", "low", "high", "p", "p_holm"]
+COUNTS = ["facts", "subjects"]
+
+
+def _where(row: Mapping[str, Any]) -> str:
+    """The words that pick a contrast, beside its two sides: ``query=add metric=drop``."""
+    return " ".join(
+        f"{key}={value}" for key, value in row.items() if isinstance(value, str) and key not in ("first", "second")
+    )
+
+
+def _adjusted(p: pd.Series) -> pd.Series:
+    return pd.Series(holm(p.astype(float).to_dict()))
+
+
+def of_model(model: str, summaries: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """All contrasts of one model's experiments, adjusted over each setting.
+
+    Args:
+        summaries: by experiment; ``degeneracy`` is the comparison of all groupings. Experiments outside the registry
+            are left out. A contrast that two summaries hold from either side counts once, as the first has it.
+
+    Returns:
+        Columns ``COLUMNS`` and ``COUNTS``; the difference is first minus second.
+    """
+    rows: list[dict[str, Any]] = []
+    seen: set[tuple[str, str, str, str]] = set()
+    for experiment, summary in summaries.items():
+        if experiment not in SETTING:
+            continue
+        setting = SETTING[experiment]
+        for row in summary.get("contrasts", []):
+            if (setting, row["second"], row["first"], _where(row)) not in seen:
+                rows.append({**row, "model": model, "setting": setting, "experiment": experiment, "of": _where(row)})
+                seen.add((setting, row["first"], row["second"], _where(row)))
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *COUNTS])
+    table["p_holm"] = table.groupby("setting")["p"].transform(_adjusted) if rows else []
+    return table
+
+
+def adjusted(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The summaries with ``p_holm`` of their contrasts adjusted over the setting; None where there is no row."""
+    table = of_model("", summaries)
+    keys = zip(table["experiment"], table["first"], table["second"], table["of"], strict=True)
+    found = dict(zip(keys, table["p_holm"], strict=True))
+    return {
+        name: {
+            **summary,
+            "contrasts": [
+                {**row, "p_holm": found.get((name, row["first"], row["second"], _where(row)))}
+                for row in summary.get("contrasts", [])
+            ],
+        }
+        for name, summary in summaries.items()
+    }

@@ -1,0 +1,104 @@
+"""Complexity: every setting's main number against model size, over a study's models (docs/method.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from dkn.paper.claims import INCONCLUSIVE, NOT_RUN, NOT_SUPPORTED, SUPPORTED
+from dkn.summaries.stored import only_match
+
+NAME, TEXT = "C8", "Degeneracy grows with model size"
+FEWEST_MODELS = 3  # two points always lie on a line
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a model: the estimate that ``where`` picks from an experiment's summary."""
+
+    name: str
+    label: str
+    experiment: str
+    where: Mapping[str, str]
+
+
+METRICS = (
+    Metric(
+        "degeneracy",
+        "degeneracy: full minus partial drop in Prob",
+        "degeneracy-ntc",
+        {"selection": "bdc", "grouping": "ntc", "metric": "drop", "kind": "gap"},
+    ),
+    Metric(
+        "suppression",
+        "suppression of D: drop in Prob on perturbed queries",
+        "suppression-values",
+        {"neuron_set": "dkn", "query": "perturbed", "metric": "drop"},
+    ),
+    Metric(
+        "enhancement",
+        "enhancement of D: accuracy regained on perturbed queries",
+        "enhancement-values",
+        {"neuron_set": "dkn", "query": "perturbed", "metric": "regained"},
+    ),
+    Metric(
+        "fact-checking",
+        "fact-checking with D of the relation: AUROC",
+        "fact-checking-dkn",
+        {"detector": "dkn", "neurons": "relation", "wording": "triple", "metric": "auroc"},
+    ),
+    Metric(
+        "overlap",
+        "overlap: change as a detector of D, AUROC",
+        "overlap-fine-tuning",
+        {"neuron_set": "dkn", "part": "both", "metric": "auroc"},
+    ),
+    Metric(
+        "fine-tuning",
+        "fine-tuning D: accuracy on new facts",
+        "fine-tuning-dkn",
+        {"neuron_set": "dkn", "split": "new", "metric": "accuracy"},
+    ),
+)
+
+
+def against_size(sizes: Mapping[str, int], summaries: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """One row per metric and model that has it, by size: metric, label, model, parameters, mean, low, high, facts."""
+    rows = []
+    for metric in METRICS:
+        for model in sorted(sizes, key=lambda name: sizes[name]):
+            estimates = summaries[model].get(metric.experiment, {}).get("estimates", [])
+            found = only_match(estimates, metric.where)
+            if found is not None:
+                numbers = {name: found[name] for name in ("mean", "low", "high", "facts", "subjects")}
+                rows.append(
+                    {
+                        "metric": metric.name,
+                        "label": metric.label,
+                        "model": model,
+                        "parameters": sizes[model],
+                        **numbers,
+                    }
+                )
+    names = ["metric", "label", "model", "parameters", "mean", "low", "high", "facts", "subjects"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def grows_with_size(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Verdict on one metric, its rows ordered by size.
+
+    Supported where every larger model has more, and the largest's interval lies above the smallest's; not supported
+    where it lies below; with fewer than three models of different sizes nothing is said.
+    """
+    usable = [row for row in rows if row["low"] is not None and row["low"] == row["low"]]
+    if len({row["parameters"] for row in usable}) < FEWEST_MODELS:
+        return NOT_RUN
+    first, last = usable[0], usable[-1]
+    grows = all(upper["mean"] > lower["mean"] for lower, upper in pairwise(usable))
+    if grows and last["low"] > first["high"]:
+        return SUPPORTED
+    return NOT_SUPPORTED if last["high"] < first["low"] else INCONCLUSIVE

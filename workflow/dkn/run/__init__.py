@@ -1,0 +1,1 @@
+"""What surrounds the jobs of a run: checks before, the environment during, the message after."""

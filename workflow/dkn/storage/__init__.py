@@ -1,0 +1,1 @@
+"""Files, the schemas of tables, provenance, and the cache."""

@@ -1,0 +1,1 @@
+"""Distances between knowledge neurons, their groupings, and the functional test of components."""

@@ -1,0 +1,118 @@
+"""The experiments, one list: rules, documentation, tables and verdicts derive from it (docs/method.md).
+
+The paper counts 34 experiments under 6 settings and does not list them; these 17 per model are a reconstruction.
+Light imports only: the Snakefile reads this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dkn.study.names import DETECTORS, SITES, TUNED_SETS
+
+GROUPINGS = ("ntc", "dbscan", "hierarchical", "kmeans", "amig")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment of the study.
+
+    Attributes:
+        name: names its target and its folder, ``results/{model}/experiments/{name}``.
+        setting: one of the paper's six.
+        question: what it asks.
+        metric: what it measures, first the paper's own.
+        contrasts: what its summary compares.
+        claims: which of ``dkn.paper.claims`` it feeds.
+        reported: where ``resources/reported_results.yaml`` has the paper's number, or None.
+    """
+
+    name: str
+    setting: str
+    question: str
+    metric: str
+    contrasts: str
+    claims: tuple[str, ...]
+    reported: tuple[str, ...] | None
+
+
+def _degeneracy(grouping: str) -> Experiment:
+    return Experiment(
+        name=f"degeneracy-{grouping}",
+        setting="degeneracy",
+        question=f"Do a fact's {grouping} components stand in for each other?",
+        metric="drop in Prob: proper subsets of components suppressed, and all of them; nats; per neuron",
+        contrasts="full minus partial drop, against random groups of the same KNs",
+        claims=("C1", "C2") if grouping == "ntc" else ("C2",),
+        reported=("degeneracy", grouping),
+    )
+
+
+def _perturbation(setting: str, intervention: str) -> Experiment:
+    harm = setting == "suppression"
+    return Experiment(
+        name=f"{setting}-{intervention}",
+        setting=setting,
+        question="Does losing D hurt perturbed queries?" if harm else "Does boosting D rescue perturbed queries?",
+        metric="drop in Prob on the query and on perturbed ones" if harm else "greedy accuracy regained and lost",
+        contrasts="D against N and random neurons, on perturbed queries and beyond the original's",
+        claims=("C3",) if harm else ("C4",),
+        reported=(setting, intervention),
+    )
+
+
+def _fact_checking(detector: str) -> Experiment:
+    return Experiment(
+        name=f"fact-checking-{detector}",
+        setting="fact-checking",
+        question="Can the model itself tell a true statement from a false one?"
+        if detector == "plm"
+        else f"Can attributions of {detector.upper()} neurons tell a true statement from a false one?",
+        metric="F1 at the training split's threshold; precision, recall, balanced accuracy, AUROC",
+        contrasts="against the other detectors, on the same statements",
+        claims=("C5",),
+        reported=("fact_checking", detector),
+    )
+
+
+def _fine_tuning(tuned: str) -> Experiment:
+    what = {"dkn": "D alone", "kn": "N alone", "random": "as many random neurons", "all": "everything"}[tuned]
+    return Experiment(
+        name=f"fine-tuning-{tuned}",
+        setting="fine-tuning",
+        question=f"Does training {what} teach new facts without forgetting old ones?",
+        metric="greedy accuracy on new, old and paraphrased new facts; trained parameters, memory, time",
+        contrasts="against the other sets, on the same facts",
+        claims=("C7",),
+        reported=("fine_tuning", tuned),
+    )
+
+
+EXPERIMENTS = (
+    *(_degeneracy(grouping) for grouping in GROUPINGS),
+    *(_perturbation(setting, kind) for setting in ("suppression", "enhancement") for kind in SITES),
+    *(_fact_checking(detector) for detector in DETECTORS),
+    Experiment(
+        name="overlap-fine-tuning",
+        setting="overlap",
+        question="Do the changes of full fine-tuning land on D?",
+        metric="share of D among the most changed neurons; AUROC of change as a detector of D",
+        contrasts="D against N, random neurons, and random neurons matched by activation",
+        claims=("C6",),
+        reported=("overlap",),
+    ),
+    *(_fine_tuning(tuned) for tuned in TUNED_SETS),
+)
+SETTINGS = tuple(dict.fromkeys(experiment.setting for experiment in EXPERIMENTS))
+
+
+def of_setting(setting: str) -> tuple[str, ...]:
+    """The names of a setting's experiments."""
+    return tuple(experiment.name for experiment in EXPERIMENTS if experiment.setting == setting)
+
+
+def of_study(groupings: Sequence[str]) -> tuple[str, ...]:
+    """The names of the experiments that a study with these groupings runs for each of its models."""
+    left_out = {f"degeneracy-{grouping}" for grouping in GROUPINGS if grouping not in groupings}
+    return tuple(experiment.name for experiment in EXPERIMENTS if experiment.name not in left_out)

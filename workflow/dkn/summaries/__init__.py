@@ -1,0 +1,1 @@
+"""From records to estimates and contrasts with intervals."""

@@ -1,0 +1,89 @@
+"""What the degeneracy records say: partial against full drop, by components and by neurons, against the controls."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dkn.experiments.degeneracy_measures import METRICS, per_fact, with_metrics
+from dkn.statistics.inference import StatisticsSettings, with_holm
+from dkn.study.names import CONTROLS
+from dkn.summaries.by_fact import mean_over_facts, paired_difference
+
+CURVE_METRICS = ("drop", "nats")  # drops per neuron are compared at matched numbers of neurons
+
+
+def _estimates(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    rows = []
+    for (selection, grouping), frame in facts.groupby(["selection", "grouping"]):
+        for metric in METRICS:
+            for kind in ("partial", "full", "gap"):
+                column = f"{metric}_{kind}"
+                mean = mean_over_facts(frame, column, settings, f"bootstrap/{selection}/{grouping}", column)
+                rows.append({"selection": selection, "grouping": grouping, "metric": metric, "kind": kind, **mean})
+    return rows
+
+
+def _curves(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """Mean drop by number of components and number suppressed; one value per fact and number suppressed."""
+    keys = ["selection", "grouping", "components", "suppressed_components"]
+    means = records.groupby([*keys, "fact_id", "subject"])[list(CURVE_METRICS)].mean().reset_index()
+    rows = []
+    for values, frame in means.groupby(keys):
+        where = dict(zip(keys, values, strict=True))
+        for metric in CURVE_METRICS:
+            mean = mean_over_facts(frame, metric, settings, "bootstrap/curve", f"{values}/{metric}")
+            rows.append({**where, "metric": metric, **mean})
+    return rows
+
+
+def _by_neurons(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """Mean drop by number of suppressed neurons, in bins that double: 1, 2, 3-4, 5-8, …; one value per fact and bin.
+
+    A method and its control have the same numbers of neurons, so they can be compared bin by bin.
+    """
+    most = 2 ** np.ceil(np.log2(records["suppressed_neurons"])).astype(int)
+    keys = ["selection", "grouping", "most_neurons"]
+    columns = ["suppressed_neurons", *METRICS]
+    means = records.assign(most_neurons=most).groupby([*keys, "fact_id", "subject"])[columns].mean().reset_index()
+    rows = []
+    for values, frame in means.groupby(keys):
+        where = {**dict(zip(keys, values, strict=True)), "mean_neurons": float(frame["suppressed_neurons"].mean())}
+        for metric in METRICS:
+            mean = mean_over_facts(frame, metric, settings, "bootstrap/neurons", f"{values}/{metric}")
+            rows.append({**where, "metric": metric, **mean})
+    return rows
+
+
+def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """Method minus each control, paired by fact, with Holm's adjustment over all contrasts of the summary."""
+    frames = {key: frame.set_index("fact_id") for key, frame in facts.groupby(["selection", "grouping"])}
+    rows = []
+    for (selection, grouping), frame in frames.items():
+        for control in CONTROLS:
+            if grouping in CONTROLS or (selection, control) not in frames:
+                continue
+            for metric, kind in product(METRICS, ("partial", "full", "gap")):
+                column = f"{metric}_{kind}"
+                key = f"{selection}/{grouping}/{control}/{column}"
+                found = paired_difference(frame, frames[selection, control], column, settings, "contrast", key)
+                about = {"selection": selection, "first": grouping, "second": control, "metric": metric, "kind": kind}
+                rows.append({**about, **found})
+    return with_holm(rows)
+
+
+def summarise(records: pd.DataFrame, settings: StatisticsSettings) -> dict[str, Any]:
+    """Estimates, curves and contrasts from records with columns as in ``tables.DEGENERACY``."""
+    measured = with_metrics(records)
+    if measured.empty:
+        return {"estimates": [], "curves": [], "by_neurons": [], "contrasts": []}
+    facts = per_fact(measured)
+    return {
+        "estimates": _estimates(facts, settings),
+        "curves": _curves(measured, settings),
+        "by_neurons": _by_neurons(measured, settings),
+        "contrasts": _contrasts(facts, settings),
+    }

@@ -1,0 +1,99 @@
+"""What the suppression and enhancement records say: harm on the original query beside harm or rescue on perturbed
+ones, for a fact's DKN against its KNs and against random neurons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dkn.statistics.inference import StatisticsSettings, with_holm
+from dkn.study.names import DKN, INTERACTION, KN, KN_MATCHED, NONE, ORIGINAL, PERTURBED, QUERIES, RANDOM
+from dkn.summaries.by_fact import mean_over_facts, paired_difference
+
+# nats: log Prob lost, negative where the answer gained. Relative drops of answers that gain have no bound.
+METRICS = {
+    "suppression": ("drop", "nats", "drop_per_neuron", "prob_gain", "prob", "accuracy", "regained", "lost"),
+    "enhancement": ("nats", "prob_gain", "prob", "accuracy", "regained", "lost"),
+}
+CONTRASTED = {"suppression": ("drop", "nats"), "enhancement": ("accuracy", "nats")}
+LEVELS = ("prob", "accuracy")  # what there is to say about no neurons
+OTHERS = (KN, KN_MATCHED, RANDOM)
+
+
+def with_metrics(records: pd.DataFrame) -> pd.DataFrame:
+    """Records with all metrics; drops come from log-probabilities, so tiny Prob lose nothing."""
+    nats = records["log_prob_before"] - records["log_prob_after"]
+    before, after = records["greedy_before"], records["greedy_after"]
+    drop = -np.expm1(-nats)
+    prob = np.exp(records["log_prob_after"])
+    return records.assign(
+        nats=nats,
+        drop=drop,
+        drop_per_neuron=drop / records["neurons"].clip(lower=1),
+        prob=prob,
+        prob_gain=prob - np.exp(records["log_prob_before"]),
+        accuracy=after.astype(float),
+        regained=(~before & after).astype(float),
+        lost=(before & ~after).astype(float),
+    )
+
+
+def per_fact(records: pd.DataFrame, metrics: tuple[str, ...]) -> pd.DataFrame:
+    """One row per (neuron set, query, fact), random draws averaged; with the queries ``perturbed``, the mean over the
+    fact's perturbed queries, and ``interaction``, that minus the original.
+    """
+    keys = ["neuron_set", "fact_id", "subject"]
+    facts = records.groupby([*keys, "query"])[list(metrics)].mean()
+    original = facts.xs(ORIGINAL, level="query")
+    perturbed = facts.drop(ORIGINAL, level="query").groupby(keys).mean()
+    interaction = perturbed - original.loc[perturbed.index]
+    derived = pd.concat({PERTURBED: perturbed, INTERACTION: interaction}, names=["query"])
+    return pd.concat((facts.reset_index(), derived.reset_index()), ignore_index=True)
+
+
+def _estimates(facts: pd.DataFrame, metrics: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
+    rows = []
+    for (neuron_set, query), frame in facts.groupby(["neuron_set", "query"]):
+        for metric in metrics if neuron_set != NONE else LEVELS:
+            mean = mean_over_facts(frame, metric, settings, f"bootstrap/{neuron_set}/{query}", metric)
+            rows.append({"neuron_set": neuron_set, "query": query, "metric": metric, **mean})
+    return rows
+
+
+def _contrasts(facts: pd.DataFrame, metrics: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """DKN minus every other set, paired by fact, with Holm's adjustment over all contrasts of the summary."""
+    rows = []
+    for query, frame in facts.groupby("query"):
+        by_set = {name: part.set_index("fact_id") for name, part in frame.groupby("neuron_set")}
+        for other in OTHERS:
+            for metric in metrics:
+                key = f"{other}/{query}/{metric}"
+                found = paired_difference(by_set[DKN], by_set[other], metric, settings, "contrast", key)
+                rows.append({"first": DKN, "second": other, "query": query, "metric": metric, **found})
+    return with_holm(rows)
+
+
+def _counts(records: pd.DataFrame) -> dict[str, Any]:
+    """Facts by query (short prompts lack some), and how large the neuron sets are."""
+    facts = records.drop_duplicates("fact_id")
+    asked = records.groupby("query")["fact_id"].nunique()
+    return {
+        "with_dkn": len(facts),
+        "degenerate": int((facts["components"] >= 2).sum()),
+        "queries": {query: int(asked.get(query, 0)) for query in QUERIES},
+        "mean_neurons": records.groupby("neuron_set")["neurons"].mean().to_dict(),
+    }
+
+
+def summarise(records: pd.DataFrame, setting: str, settings: StatisticsSettings) -> dict[str, Any]:
+    """Counts, estimates and contrasts from records with columns as in ``tables.PERTURBATION``."""
+    if records.empty:
+        return {"counts": _counts(records), "estimates": [], "contrasts": []}
+    facts = per_fact(with_metrics(records), METRICS[setting])
+    return {
+        "counts": _counts(records),
+        "estimates": _estimates(facts, METRICS[setting], settings),
+        "contrasts": _contrasts(facts, CONTRASTED[setting], settings),
+    }

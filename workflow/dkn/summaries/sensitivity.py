@@ -1,0 +1,56 @@
+"""What the sensitivity records say at every grid point: coverage, and the degeneracy gap beyond the control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from dkn.statistics.inference import StatisticsSettings
+from dkn.study.names import CONTROL, NTC
+from dkn.summaries.by_fact import mean_over_facts, paired_difference
+
+POINT = ["model", "fraction", "quantile", "tau1", "selection", "tau2"]
+
+
+def _point(frame: pd.DataFrame, selection: str, settings: StatisticsSettings) -> dict[str, Any]:
+    """Counts, coverage and gaps of one grid point; the gap's draws are those of the degeneracy experiment's summary."""
+    degenerate = frame[frame["components"] >= 2].set_index("fact_id")
+    covered = frame.assign(coverage=frame["components"] >= 2)
+    share = mean_over_facts(covered, "coverage", settings, "bootstrap/coverage", selection)
+    row: dict[str, Any] = {
+        "facts": len(frame),
+        "with_candidates": int((frame["candidates"] >= 1).sum()),
+        "degenerate": len(degenerate),
+        "degenerate_subjects": degenerate["subject"].nunique(),
+        "coverage": share["mean"],
+        "coverage_low": share["low"],
+        "coverage_high": share["high"],
+    }
+    for gap in ("drop_gap", "nats_gap"):
+        control = degenerate.assign(**{gap: degenerate[f"control_{gap}"]})
+        key = f"{selection}/{NTC}/{CONTROL}/{gap}"
+        found = paired_difference(degenerate, control, gap, settings, "contrast", key)
+        row |= {gap: found["difference"], f"{gap}_low": found["low"], f"{gap}_high": found["high"]}
+    return row
+
+
+def grid_table(records: pd.DataFrame, own: Mapping[str, float], settings: StatisticsSettings) -> pd.DataFrame:
+    """One row per model and grid point.
+
+    Args:
+        records: columns as in ``tables.SENSITIVITY``.
+        own: the study's fraction, quantile, tau1 and tau2; their point is marked in column ``own_settings``.
+        settings: of the bootstrap.
+    Returns:
+        The columns of ``POINT``, the counts facts (in the sample), with_candidates, degenerate (two or more
+        components) and degenerate_subjects; coverage (degenerate / facts), drop_gap and nats_gap (beyond the
+        control), each with an interval in ``_low`` and ``_high``; and own_settings.
+    """
+    rows = [
+        dict(zip(POINT, point, strict=True)) | _point(frame, point[POINT.index("selection")], settings)
+        for point, frame in records.groupby(POINT, dropna=False)
+    ]
+    table = pd.DataFrame(rows)
+    return table.assign(own_settings=(table[list(own)] == pd.Series(own)).all(axis=1))

@@ -1,0 +1,1 @@
+"""One module per table of results/tables, the stage that writes it included."""

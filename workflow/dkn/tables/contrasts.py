@@ -1,0 +1,44 @@
+"""Table contrasts: every contrast of the study, adjusted over its setting."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from dkn import flags
+from dkn.paper.contrasts import of_model
+from dkn.summaries.stored import compared_by_model
+from dkn.summaries.wording import bracketed
+from dkn.tables.saving import save
+
+
+def main(
+    model: flags.Folders,
+    experiment: flags.Experiments,
+    confidence: flags.Confidence,
+    output: flags.Output,
+) -> None:
+    """Write the CSV, a row per contrast, and beside it the same in words in Markdown and LaTeX."""
+    parts = [of_model(name, summaries) for name, summaries in compared_by_model(model, experiment).items()]
+    table = pd.concat(parts, ignore_index=True)
+    caption = (
+        f"All contrasts: mean differences over n facts, {100 * confidence:g} % bootstrap over subjects, p of sign "
+        "flips (fact-checking: swaps) over subjects; p_holm is adjusted over the setting's contrasts in the model."
+    )
+    save(table, wide_contrasts(table), caption, output)
+    print(f"{len(table)} contrasts, {int((table['p_holm'] < 0.05).sum())} of them with an adjusted p below 0.05")
+
+
+def wide_contrasts(table: pd.DataFrame) -> pd.DataFrame:
+    """All contrasts of a study in words, a row each.
+
+    Args:
+        table: of ``contrasts.of_model``, of one or more models.
+    """
+    words = table[["model", "setting", "experiment", "first", "second", "of"]].copy()
+    words["first minus second"] = [
+        bracketed(row.difference, row.low, row.high) for row in table.itertuples(index=False)
+    ]
+    for name in ("p", "p_holm"):
+        words[name] = [f"{p:.2g}" if p == p else None for p in table[name].astype(float)]
+    words["n"] = table["facts"].astype(str)
+    return words.set_index(list(words.columns[:6]))

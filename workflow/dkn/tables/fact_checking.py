@@ -1,0 +1,35 @@
+"""Table ``fact_checking``: true statements told from false ones, by wording, neurons and detector."""
+
+from collections.abc import Iterator
+
+from dkn import flags
+from dkn.study.names import DETECTORS, DKN, WORDS
+from dkn.summaries.stored import stored_by_model
+from dkn.tables.lines import Line, Summaries, difference, write
+
+TITLE = "Fact-checking: true statements told from false ones, at the threshold of the training split"
+
+
+MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC"}
+
+
+def lines(_summaries: Summaries) -> Iterator[Line]:
+    """Where the numbers of the table are: a row per wording, origin of the neurons, and detector."""
+    whose = {"own": "found with the true answer", "relation": "of the relation", "none": "none"}
+    homes = {detector: home for home, detectors in DETECTORS.items() for detector in detectors}
+    for wording in ("triple", "complex"):
+        for neurons, title in whose.items():
+            for detector in filter(homes.get, WORDS):
+                labels = {"wording": wording, "neurons": title, "detector": WORDS[detector]}
+                about = {"detector": detector, "neurons": neurons, "wording": wording}
+                for metric, measure in MEASURES.items():
+                    yield Line(
+                        labels, measure, f"fact-checking-{homes[detector]}", "estimates", {**about, "metric": metric}
+                    )
+                where = {"first": DKN, "second": detector, "neurons": neurons, "wording": wording, "metric": "f1"}
+                yield difference(labels, "D minus it, F1", "fact-checking-dkn", where)
+
+
+def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
+    """Write the CSV, a row per number, and beside it Markdown and LaTeX with a row per model and condition."""
+    write(TITLE, lines, stored_by_model(model, experiment), confidence, output)

@@ -1,0 +1,40 @@
+"""Table funnel: how many facts are left at each step, by model and grouping."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pandas as pd
+from typer import Option
+
+from dkn import flags
+from dkn.storage.files import read_table
+from dkn.storage.schemas import COMPONENTS, DISTANCES, KNOWLEDGE_NEURONS, KNOWN
+from dkn.summaries.funnel import STEPS, funnel
+from dkn.tables.saving import save
+
+
+def main(
+    model: flags.Folders,
+    grouping: Annotated[list[str], Option(help="Name of a grouping; repeatable.")],
+    output: flags.Output,
+) -> None:
+    """Write the CSV, a row per model, grouping and step, and beside it in Markdown and LaTeX a row per grouping."""
+    rows = []
+    for folder in model:
+        known = read_table(folder / "known.parquet", KNOWN)
+        neurons = read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS)
+        distances = read_table(folder / "distances.parquet", DISTANCES)
+        for name in grouping:
+            components = read_table(folder / "components" / f"{name}.parquet", COMPONENTS)
+            counts = funnel(known, neurons, distances, components)
+            rows += [(folder.name, name, step, counts[step]) for step in STEPS]
+    table = pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])
+    caption = "Facts left at every step, by model and grouping; random: random groups of the sizes of NTC's components."
+    save(table, wide_table(table), caption, output)
+
+
+def wide_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per model and grouping, a column of text per step, from columns model, grouping, step, facts."""
+    wide = table.pivot_table(index=["model", "grouping"], columns="step", values="facts", sort=False)[list(STEPS)]
+    return wide.astype(int).astype(str).rename(columns=lambda step: step.replace("_", " ")).rename_axis(columns=None)

@@ -1,0 +1,140 @@
+# The figures of a study. For each entry, figures.smk calls `dkn/figures/NAME.py`, which draws
+# results/figures/NAME.*, and workflow/report/NAME.rst is its caption.
+SUMMARY = "experiments/{}/summary.json".format
+RECORDS = "experiments/{}/records.parquet".format
+FIGURES = {}
+
+
+def figure(name, category, title, flags, **inputs):
+    """Add a figure to the study: its place and title in the report, the flags of its stage, its input files by name."""
+    FIGURES[name] = {"category": category, "title": title, "flags": flags, "inputs": inputs}
+
+
+def figure_of_summaries(name, category, title, files):
+    """Add a figure that is drawn from summaries alone."""
+    figure(name, category, title, repeated("--summary", files), summaries=files)
+
+
+def figure_files(name):
+    """The files that a figure is made of; the PNG goes into the report."""
+    files = {kind: f"{RESULTS}/figures/{name}.{kind}" for kind in ("pdf", "png", "csv")}
+    shown = report(
+        files["png"],
+        caption=f"../report/{name}.rst",
+        category=FIGURES[name]["category"],
+        labels={"result": f"Figure: {FIGURES[name]['title']}"},
+    )
+    return {**files, "png": shown, "numbers": f"{RESULTS}/figures/{name}.rst"}
+
+
+figure(
+    "verdicts",
+    VERDICTS,
+    "every claim against every model",
+    f"--verdicts {RESULTS}/verdicts.json",
+    verdicts=f"{RESULTS}/verdicts.json",
+)
+figure(
+    "reported",
+    PAPER,
+    "the paper's numbers beside this study's",
+    f"--table {RESULTS}/tables/reported.csv",
+    table=f"{RESULTS}/tables/reported.csv",
+)
+figure_of_summaries(
+    "degeneracy",
+    DEGENERACY,
+    "drop against the number of suppressed components",
+    per_model(SUMMARY("degeneracy-ntc")),
+)
+figure_of_summaries(
+    "groupings",
+    DEGENERACY,
+    "NTC beside the other groupings and the controls",
+    per_model(*(SUMMARY(f"degeneracy-{grouping}") for grouping in GROUPINGS)),
+)
+EXAMPLE = {
+    "facts": f"{RESULTS}/facts/facts.parquet",
+    "known": per_model("known.parquet"),
+    "distances": per_model("distances.parquet"),
+    "neurons": per_model("knowledge_neurons.parquet"),
+    "components": per_model("components/ntc.parquet"),
+}
+EXAMPLE_FLAGS = (
+    f"--facts {EXAMPLE['facts']} {of_models()} --quantile {STUDY.clustering.quantile}"
+    f" {optional('--example', STUDY.figures.example_fact)}"
+)
+figure(
+    "persistence",
+    STRUCTURE,
+    "persistence diagram and barcode of one fact",
+    EXAMPLE_FLAGS,
+    diagrams=per_model("diagrams.parquet"),
+    **EXAMPLE,
+)
+figure("kn_graph", STRUCTURE, "knowledge neurons of one fact, across layers", EXAMPLE_FLAGS, **EXAMPLE)
+figure(
+    "component_sizes",
+    STRUCTURE,
+    "sizes of components",
+    f"--facts {EXAMPLE['facts']} {of_models()} {STATISTICS}",
+    **{name: EXAMPLE[name] for name in ("facts", "neurons", "components")},
+)
+figure(
+    "funnel",
+    STRUCTURE,
+    "facts left at every step",
+    f"--funnel {RESULTS}/tables/funnel.csv",
+    funnel=f"{RESULTS}/tables/funnel.csv",
+)
+figure_of_summaries(
+    "suppression",
+    ROBUSTNESS,
+    "suppressed neurons, on the query and on perturbed ones",
+    per_model(*map(SUMMARY, of_setting("suppression"))),
+)
+figure_of_summaries(
+    "enhancement",
+    ROBUSTNESS,
+    "enhanced neurons, on the query and on perturbed ones",
+    per_model(*map(SUMMARY, of_setting("enhancement"))),
+)
+figure(
+    "fact_checking",
+    FACT_CHECKING_RESULTS,
+    "true statements told from false ones",
+    of_models(),
+    summaries=per_model(*map(SUMMARY, of_setting("fact-checking"))),
+    records=per_model(*map(RECORDS, of_setting("fact-checking"))),
+)
+figure(
+    "overlap",
+    EVOLVABILITY,
+    "where full fine-tuning changes neurons, and where D is",
+    of_models(),
+    changes=per_model("experiments/fine-tuning-all/changes.parquet"),
+    members=per_model("experiments/overlap-fine-tuning/members.parquet"),
+    summaries=per_model(SUMMARY("overlap-fine-tuning")),
+)
+figure(
+    "fine_tuning",
+    EVOLVABILITY,
+    "new, old and paraphrased questions, by what was trained",
+    repeated("--experiment", per_model(*(f"experiments/{name}" for name in of_setting("fine-tuning")))),
+    summaries=per_model(*map(SUMMARY, of_setting("fine-tuning"))),
+    trainings=per_model(*(f"experiments/{name}/training.json" for name in of_setting("fine-tuning"))),
+)
+figure(
+    "complexity",
+    SIZE,
+    "main numbers against model size",
+    f"--complexity {RESULTS}/complexity.json",
+    complexity=f"{RESULTS}/complexity.json",
+)
+figure(
+    "sensitivity",
+    SENSITIVITY,
+    "gap and coverage over the grid of settings",
+    f"--table {RESULTS}/tables/sensitivity.csv",
+    table=f"{RESULTS}/tables/sensitivity.csv",
+)

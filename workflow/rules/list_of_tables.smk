@@ -1,0 +1,77 @@
+# The tables of a study. For each entry, tables.smk calls `dkn/tables/NAME.py`, which writes
+# results/tables/NAME.*.
+P_OVER_SETTING = "Brackets: bootstrap over subjects. p: adjusted over all contrasts of the setting in a model (Holm)."
+REPORTED = Path(workflow.basedir) / "resources" / "reported_results.yaml"
+TABLES = {}
+
+
+def table(name, category, title, note, flags, **inputs):
+    """Add a table to the study: its place, title and reading aid in the report, its stage's flags, its input files."""
+    TABLES[name] = {"category": category, "title": title, "note": note, "flags": flags, "inputs": inputs}
+
+
+def table_of_setting(setting, category, title):
+    """Add the table of one of the paper's settings; of degeneracy all groupings of the study are in it."""
+    degeneracy = setting == "degeneracy"
+    names = [f"degeneracy-{grouping}" for grouping in GROUPINGS] if degeneracy else of_setting(setting)
+    table(
+        setting.replace("-", "_"),
+        category,
+        title,
+        P_OVER_SETTING,
+        f"{of_models()} {repeated('--experiment', names)} --confidence {STUDY.statistics.confidence}",
+        summaries=per_model(*map(SUMMARY, names)),
+        comparisons=per_model("experiments/degeneracy/comparison.json") if degeneracy else [],
+    )
+
+
+table(
+    "verdicts",
+    VERDICTS,
+    "the contrasts behind every verdict",
+    "p is adjusted over all contrasts of a model (Holm).",
+    f"--verdicts {RESULTS}/verdicts.json",
+    verdicts=f"{RESULTS}/verdicts.json",
+)
+table(
+    "reported",
+    PAPER,
+    "the paper's numbers beside this study's",
+    "The paper states no intervals.",
+    f"--reported {REPORTED} {of_models()} {ALL_EXPERIMENTS}",
+    reported=REPORTED,
+    summaries=SUMMARIES,
+)
+table_of_setting("degeneracy", DEGENERACY, "degeneracy by grouping")
+table_of_setting("suppression", ROBUSTNESS, "suppression")
+table_of_setting("enhancement", ROBUSTNESS, "enhancement")
+table_of_setting("fact-checking", FACT_CHECKING_RESULTS, "fact-checking")
+table_of_setting("overlap", EVOLVABILITY, "overlap with what full fine-tuning changes")
+table_of_setting("fine-tuning", EVOLVABILITY, "fine-tuning")
+table(
+    "contrasts",
+    VERDICTS,
+    "every contrast of the study",
+    "p_holm is adjusted over the contrasts of a model's setting.",
+    f"{of_models()} {ALL_EXPERIMENTS} --confidence {STUDY.statistics.confidence}",
+    summaries=SUMMARIES,
+)
+table(
+    "funnel",
+    STRUCTURE,
+    "facts left at every step",
+    "Counts of facts; a step counts the facts that satisfy it alone.",
+    f"{of_models()} {repeated('--grouping', GROUPINGS)}",
+    known=per_model("known.parquet"),
+    neurons=per_model("knowledge_neurons.parquet"),
+    distances=per_model("distances.parquet"),
+    components=per_model(*(f"components/{grouping}.parquet" for grouping in GROUPINGS)),
+)
+table(
+    "sensitivity",
+    SENSITIVITY,
+    "every point of the grid of settings",
+    "Brackets: bootstrap over subjects, not adjusted for the number of points.",
+    SENSITIVITY_FLAGS,
+    records=SENSITIVITY_RECORDS,
+)
