@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo smollm2 test test-slurm test-conda lint format envs clean
+.PHONY: demo smollm2 test test-slurm test-conda lint format reference envs clean
 
 demo: $(VENV)/installed  ## the default study: two nano models, all figures
 	$(BIN)/snakemake --cores all
@@ -32,6 +32,9 @@ format: $(VENV)/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/snakefmt .
+
+reference: $(VENV)/installed  ## write docs/configuration.md's table and config/schema.json from the schema
+	PYTHONPATH=workflow $(BIN)/python -m dkn.study.reference
 
 envs:  ## write requirements.txt's versions into the conda environments
 	$(PYTHON) envs/pin.py

@@ -12,51 +12,8 @@ from snakemake.utils import update_config
 
 from dkn.errors import UserError
 from dkn.study.config import Study, parse_config
-from dkn.study.inputs import RESERVED_NAMES, TrainedModel, WheelModel
-
-ROOT = Path(__file__).parents[3]
-DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
-OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
-
-MODELS: dict[str, dict[str, Any]] = {
-    "hub": {"name": "m", "source": "hub", "repo": "org/name", "revision": "main"},
-    "folder": {"name": "m", "source": "folder", "path": "models/m"},
-    "wheel": {"name": "m", "source": "wheel", "package": "p", "version": "1.0", "sha256": "0" * 64},
-    "trained": {**DEFAULT["models"][1], "name": "m"},
-}
-SECTIONS = [key for key, value in DEFAULT.items() if isinstance(value, dict)]
-
-
-def changed(*changes: tuple[str, Any]) -> dict[str, Any]:
-    """The default configuration with some keys set, or taken out where the value is ``...``."""
-    tree = copy.deepcopy(DEFAULT)
-    for place, value in changes:
-        *path, last = [int(part) if part.isdigit() else part for part in place.split(".")]
-        part: Any = tree
-        for key in path:
-            part = part[key]
-        if value is ...:
-            del part[last]
-        else:
-            part[last] = value
-    return tree
-
-
-def complaints(*changes: tuple[str, Any]) -> list[str]:
-    """The lines that these mistakes end in; every one of them says that it is about the configuration."""
-    with pytest.raises(UserError) as caught:
-        parse_config(changed(*changes))
-    lines = str(caught.value).split("\n")
-    assert all(line.startswith("config: ") for line in lines)
-    return [line.removeprefix("config: ") for line in lines]
-
-
-def complaint(*changes: tuple[str, Any]) -> str:
-    """The one line that one mistake ends in."""
-    lines = complaints(*changes)
-    assert len(lines) == 1, lines
-    return lines[0]
-
+from dkn.study.inputs import TrainedModel, WheelModel
+from tests.unit.study.configurations import DEFAULT, MODELS, OVERLAYS, SECTIONS, changed, complaint, complaints
 
 # --- what ships ---------------------------------------------------------------------------------------------
 
@@ -95,29 +52,6 @@ def test_validation_leaves_the_tree_alone() -> None:
     tree = copy.deepcopy(DEFAULT)
     parse_config(tree)
     assert tree == DEFAULT
-
-
-@pytest.mark.parametrize("source", MODELS)
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_models_of_every_source(source: str, dtype: str) -> None:
-    model = parse_config(changed(("models.1", {**MODELS[source], "dtype": dtype}))).models[1]
-    assert (model.source, model.dtype) == (source, dtype)
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {"bundled": "temporal"},
-        {"bundled": "static"},
-        {"path": "own.jsonl"},
-        {"path": "own.jsonl.gz", "sha256": "0" * 64},
-        {"url": "https://a.org/b.jsonl"},
-        {"url": "http://a.org/b.jsonl", "sha256": "0" * 64},
-    ],
-    ids=str,
-)
-def test_facts_of_every_source(entry: dict[str, Any]) -> None:
-    assert parse_config(changed(("facts.sources", [entry]))).facts.sources[0].model_dump(exclude_none=True) == entry
 
 
 @pytest.mark.parametrize(
@@ -171,14 +105,6 @@ def test_an_unknown_key_is_named_with_the_known_ones(place: str, allowed: list[s
     assert set(allowed) <= set(line.partition("allowed: ")[2].split(", "))
 
 
-@pytest.mark.parametrize("source", MODELS)
-def test_an_unknown_key_of_a_model_is_named_with_its_sources_keys(source: str) -> None:
-    line = complaint(("models.1", {**MODELS[source], "layer": 3}))
-    assert line.startswith("models.2.layer: unknown key; allowed: ")
-    optional = {"dtype", "gpus", "training_gpus"} | ({"shape"} if source in ("hub", "wheel") else set())
-    assert set(MODELS[source]) | optional == set(line.partition("allowed: ")[2].split(", "))
-
-
 @pytest.mark.parametrize(
     ("place", "value", "kind"),
     [
@@ -203,25 +129,6 @@ def test_an_unknown_key_of_a_model_is_named_with_its_sources_keys(source: str) -
 def test_a_value_of_the_wrong_type_is_named_with_the_right_one(place: str, value: object, kind: str) -> None:
     line = complaint((place, value))
     assert line.startswith(f"{place}: ")
-    assert kind in line
-    assert repr(value) in line
-
-
-@pytest.mark.parametrize(
-    ("source", "field", "value", "kind"),
-    [
-        ("trained", "layers", "8", "integer"),
-        ("hub", "revision", 1234567, "string"),
-        ("wheel", "version", 0.1, "string"),
-        ("folder", "path", None, "string"),
-        ("folder", "name", 3, "string"),
-    ],
-)
-def test_a_models_value_of_the_wrong_type_is_named_with_the_right_one(
-    source: str, field: str, value: object, kind: str
-) -> None:
-    line = complaint(("models.1", {**MODELS[source], field: value}))
-    assert line.startswith(f"models.2.{field}: ")
     assert kind in line
     assert repr(value) in line
 
@@ -290,12 +197,6 @@ def test_an_interval_has_a_low_and_a_high_end(place: str, value: object, line: s
     assert complaint((place, value)) == line
 
 
-def test_a_shape_names_its_missing_keys() -> None:
-    shape = {"architecture": "gpt2", "layers": 2, "width": 8, "heads": 2, "kv_heads": 2, "neurons": 8, "tied": True}
-    lines = complaints(("models.1", {**MODELS["hub"], "shape": shape}))
-    assert lines == [f"models.2.shape.{key}: missing" for key in ("vocabulary", "context")]
-
-
 def test_the_last_epoch_is_always_asked() -> None:
     line = complaint(("experiments.fine_tuning.epochs", 12), ("experiments.fine_tuning.ask_every", 5))
     assert line == "experiments.fine_tuning.ask_every: must divide epochs, so that the last one is asked too"
@@ -336,23 +237,6 @@ def test_an_unknown_grouping_is_named_with_the_allowed_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "bound"),
-    [
-        ("vocabulary", 299, "300"),
-        ("dropout", 1, "1"),
-        ("learning_rate", 0, "0"),
-        ("target", 2, "1"),
-        ("layers", 0, "1"),
-    ],
-)
-def test_a_trained_models_value_out_of_range_is_named_with_its_bound(field: str, value: object, bound: str) -> None:
-    line = complaint((f"models.1.{field}", value))
-    where, _, what = line.partition(": ")
-    assert where == f"models.2.{field}"
-    assert bound in what.replace(f"(found {value!r})", "")
-
-
-@pytest.mark.parametrize(
     ("place", "allowed"),
     [
         ("attribution.facts", ["known", "unknown", "all"]),
@@ -369,15 +253,6 @@ def test_an_unknown_choice_is_named_with_the_known_ones(place: str, allowed: lis
     assert all(repr(choice) in line for choice in [*allowed, "other"])
 
 
-@pytest.mark.parametrize(
-    ("field", "allowed"), [("architecture", ["gpt2", "llama"]), ("dtype", ["float32", "bfloat16", "float16"])]
-)
-def test_an_unknown_choice_of_a_model_is_named_with_the_known_ones(field: str, allowed: list[str]) -> None:
-    line = complaint((f"models.1.{field}", "other"))
-    assert line.startswith(f"models.2.{field}: ")
-    assert all(repr(choice) in line for choice in [*allowed, "other"])
-
-
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_missing_section_is_named(section: str) -> None:
     assert complaint((section, ...)) == f"{section}: missing"
@@ -389,81 +264,6 @@ def test_an_empty_section_is_named(section: str) -> None:
     line = complaint((section, None))
     assert line.startswith(f"{section}: ")
     assert "None" in line
-
-
-@pytest.mark.parametrize(("source", "field"), [(s, f) for s, model in MODELS.items() for f in model if f != "source"])
-def test_a_missing_field_of_a_model_is_named(source: str, field: str) -> None:
-    entry = {key: value for key, value in MODELS[source].items() if key != field}
-    assert complaint(("models.1", entry)) == f"models.2.{field}: missing"
-
-
-@pytest.mark.parametrize(
-    "change", [("models.1.source", "torrent"), ("models.1.source", ...)], ids=["unknown", "missing"]
-)
-def test_an_unknown_or_missing_source_is_named_with_the_known_ones(change: tuple[str, Any]) -> None:
-    line = complaint(change)
-    assert line.startswith("models.2")
-    assert "source" in line
-    assert all(source in line for source in ("hub", "folder", "wheel", "trained"))
-
-
-def test_an_unknown_source_does_not_print_the_whole_entry() -> None:
-    assert "learning_rate" not in complaint(("models.1.source", "torrent"))
-
-
-def test_a_model_that_is_no_entry_is_named() -> None:
-    line = complaint(("models.1", "gpt2"))
-    assert line.startswith("models.2: ")
-    assert "'gpt2'" in line
-
-
-def test_two_models_of_one_name_are_named() -> None:
-    line = complaint(("models.1.name", "gpt2-nano"))
-    assert "models" in line
-    assert "'gpt2-nano'" in line
-
-
-@pytest.mark.parametrize("name", RESERVED_NAMES)
-def test_a_reserved_name_is_refused(name: str) -> None:
-    line = complaint(("models.1.name", name))
-    assert line.startswith("models.2.name: ")
-    assert repr(name) in line
-    assert "another name" in line
-
-
-@pytest.mark.parametrize("name", ["a/b", "", "-a", ".a", "a b", "..", "ä"])
-def test_a_name_that_is_no_folder_name_is_refused(name: str) -> None:
-    line = complaint(("models.1.name", name))
-    assert line.startswith("models.2.name: ")
-    assert "[A-Za-z0-9" in line
-    assert repr(name) in line
-
-
-@pytest.mark.parametrize(
-    ("source", "field", "value", "expected"),
-    [
-        ("hub", "repo", "gpt2", "/"),
-        ("hub", "repo", "https://huggingface.co/org/name", "/"),
-        ("wheel", "sha256", "ABC", "64"),
-        ("wheel", "package", "", "1 char"),
-        ("folder", "path", "", "1 char"),
-    ],
-)
-def test_a_malformed_text_is_named_with_its_form(source: str, field: str, value: str, expected: str) -> None:
-    line = complaint(("models.1", {**MODELS[source], field: value}))
-    assert line.startswith(f"models.2.{field}: ")
-    assert expected in line.replace(repr(value), "")
-
-
-@pytest.mark.parametrize(
-    "sizes",
-    [{"width": 98}, {"heads": 5, "kv_heads": 5}, {"width": 12, "heads": 4}, {"kv_heads": 3}],
-    ids=str,
-)
-def test_sizes_that_do_not_divide_are_refused(sizes: dict[str, int]) -> None:
-    line = complaint(*[(f"models.1.{field}", value) for field, value in sizes.items()])
-    assert line.startswith("models.2")
-    assert all(field in line for field in ("width", "heads", "kv_heads"))
 
 
 def test_even_nodes_with_adaptive_quadrature_are_refused() -> None:
@@ -497,39 +297,6 @@ def test_a_wrong_value_in_the_grid_is_named_by_its_place() -> None:
 @pytest.mark.parametrize("place", ["functional_test.tau2", "attribution.tolerance", "models.1.learning_rate"])
 def test_numbers_must_be_finite(place: str, value: float) -> None:
     assert complaint((place, value)).startswith(f"{place.replace('models.1', 'models.2')}: ")
-
-
-# --- facts sources ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "entry", [{}, {"file": "a"}, {"path": "a", "url": "https://a.org"}, "static", None, {"sha256": "0" * 64}], ids=str
-)
-def test_a_facts_source_of_no_one_kind_is_named_with_the_kinds(entry: object) -> None:
-    line = complaint(("facts.sources.1", entry))
-    assert line.startswith("facts.sources")
-    assert "2" in line
-    assert all(kind in line for kind in ("bundled", "path", "url"))
-
-
-@pytest.mark.parametrize(
-    ("entry", "field", "expected"),
-    [
-        ({"bundled": "static", "colour": 1}, "colour", ["unknown key", "allowed: bundled"]),
-        ({"bundled": "static", "sha256": "0" * 64}, "sha256", ["unknown key", "allowed: bundled"]),
-        ({"path": "a", "colour": 1}, "colour", ["unknown key", "allowed: path, sha256"]),
-        ({"url": "https://a.org", "colour": 1}, "colour", ["unknown key", "allowed: url, sha256"]),
-        ({"bundled": "templama"}, "bundled", ["'temporal'", "'static'", "'templama'"]),
-        ({"path": "a", "sha256": "abc"}, "sha256", ["64", "'abc'"]),
-        ({"path": 3}, "path", ["string", "3"]),
-        ({"url": "ftp://a.org"}, "url", ["https?://", "'ftp://a.org'"]),
-    ],
-    ids=str,
-)
-def test_a_mistake_in_a_facts_source_is_one_line(entry: dict[str, Any], field: str, expected: list[str]) -> None:
-    line = complaint(("facts.sources.1", entry))
-    assert line.startswith(f"facts.sources.2.{field}: ")
-    assert all(part in line for part in expected)
 
 
 # --- several mistakes ---------------------------------------------------------------------------------------

