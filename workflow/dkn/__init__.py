@@ -1,4 +1,5 @@
 """Degenerate knowledge neurons: the library behind the workflow.
 
-Pure functions over arrays, tables and a loaded model. Files are touched by ``dkn.commands`` and ``dkn.io`` only.
+Most of it consists of pure functions over arrays, tables and a loaded model. The stages in ``dkn.commands``,
+``dkn.figures`` and ``dkn.tables`` read and write the files of a study, through ``dkn.storage``.
 """

@@ -1,4 +1,4 @@
-"""``python -m dkn STAGE --flag …``: one command per stage of the workflow (``dkn.stages``)."""
+"""The command line ``python -m dkn STAGE --flag …``, which runs one stage of the workflow (``dkn.stages``)."""
 
 import importlib
 import itertools
@@ -15,23 +15,35 @@ from dkn.stages import stage_module, stages
 
 
 def gpus_wanted(arguments: list[str]) -> int:
-    """How many GPUs a stage may use: none where its flags name the CPU, or no device, as of stages without a model."""
+    """Return how many GPUs a stage may use, from its flags.
+
+    It is none where they name the CPU, or no device, as those of stages without a model do.
+
+    Args:
+        arguments: the stage's flags and their values, after its name.
+    """
     flags = dict(itertools.pairwise(arguments))
     if flags.get("--device", "cpu") == "cpu":
         return 0
-    stated = flags.get("--gpus", "1")
-    return max(1, int(stated)) if stated.isdecimal() else 1  # the stage itself refuses what is no number
+    gpus = flags.get("--gpus", "1")
+    return max(1, int(gpus)) if gpus.isdecimal() else 1  # the stage itself refuses what is no number
 
 
 def main(arguments: list[str]) -> int:
-    """Run one stage; a user's mistake is one line on standard error and exit status 1."""
-    known = stages()
+    """Run one stage and return the exit status.
+
+    A mistake of the user gives one line on standard error and status 1, an unknown stage status 2.
+
+    Args:
+        arguments: the stage's name, its flags and their values; none, or ``--help``, prints the list of stages.
+    """
+    summaries = stages()
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: python -m dkn STAGE [--help | --flag value …]\n\nstages:")
-        print("\n".join(f"  {name:22} {summary}" for name, summary in known.items()))
+        print("\n".join(f"  {name:22} {summary}" for name, summary in summaries.items()))
         return 0
-    if arguments[0] not in known:
-        print(f"error: unknown stage {arguments[0]!r}; stages: {', '.join(known)}", file=sys.stderr)
+    if arguments[0] not in summaries:
+        print(f"error: unknown stage {arguments[0]!r}; stages: {', '.join(summaries)}", file=sys.stderr)
         return 2
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

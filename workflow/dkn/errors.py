@@ -1,5 +1,8 @@
-"""The one exception for mistakes that the person at the keyboard can mend."""
+"""The exception for mistakes that the user can correct."""
 
 
 class UserError(Exception):
-    """What is wrong, where, and what is allowed, in one line. Shown without a traceback."""
+    """A mistake of the user; its message says in one line what is wrong, where, and what is allowed.
+
+    It is shown without a traceback.
+    """

@@ -1,4 +1,4 @@
-"""Flags that several stages share, and groups of flags that a stage takes as one parameter."""
+"""The flags that several stages share, and groups of flags that a stage takes as one parameter."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -10,29 +10,31 @@ from typer import Option
 
 from dkn.errors import UserError
 
-Model = Annotated[Path, Option(help="Prepared model folder.")]
-Facts = Annotated[Path, Option(help="facts.parquet")]
-Known = Annotated[Path, Option(help="known.parquet")]
-Neurons = Annotated[Path, Option(help="knowledge_neurons.parquet")]
-Distances = Annotated[Path, Option(help="distances.parquet")]
+Model = Annotated[Path, Option(help="Folder of the prepared model.")]
+Facts = Annotated[Path, Option(help="Table of the study's facts, facts.parquet.")]
+Known = Annotated[Path, Option(help="Table of the model's answers, known.parquet.")]
+Neurons = Annotated[Path, Option(help="Table of the facts' knowledge neurons, knowledge_neurons.parquet.")]
+Distances = Annotated[Path, Option(help="Table of the distances between knowledge neurons, distances.parquet.")]
 Components = Annotated[Path, Option(help="Tested components of the grouping ntc.")]
-Scores = Annotated[list[Path], Option(help="Scores of one shard; repeatable.")]
+Scores = Annotated[list[Path], Option(help="Table of one shard's attribution scores; repeatable.")]
 Folders = Annotated[list[Path], Option(help="Folder with the results of one model; repeatable.")]
 Experiments = Annotated[list[str], Option(help="Name of an experiment of the study; repeatable.")]
 Summaries = Annotated[list[Path], Option(help="summary.json of one model and experiment; repeatable.")]
 ModelName = Annotated[str, Option(help="Name of the model in this study.")]
 Experiment = Annotated[str, Option(help="Name of the experiment.")]
-Confidence = Annotated[float, Option(help="Confidence of the intervals.")]
+Confidence = Annotated[float, Option(help="Confidence of the intervals, above 0 and below 1.")]
 Seed = Annotated[int, Option(help="Seed of the study.")]
-Batch = Annotated[int, Option(help="Facts computed at once.")]
-Threads = Annotated[int, Option(help="CPU threads.")]
+Batch = Annotated[int, Option(help="Number of facts that are computed at once.")]
+Threads = Annotated[int, Option(help="Number of CPU threads.")]
 Fraction = Annotated[float, Option(help="Threshold of knowledge neurons, as a fraction of the fact's largest score.")]
 Cap = Annotated[int | None, Option(help="The most knowledge neurons of a fact; no limit where not given.")]
 MaxSpan = Annotated[int | None, Option(help="The most layers that a path may climb; no limit where not given.")]
 FoldNorm = Annotated[bool, Option(help="Multiply reading vectors by the gain of the norm before the MLP.")]
 MaxSubsets = Annotated[int, Option(help="The most proper subsets of components that are suppressed per fact.")]
-Partitions = Annotated[int, Option(help="Random partitions of the control.")]
-Limit = Annotated[int | None, Option(help="About how many facts to take; whole subjects are drawn.")]
+Partitions = Annotated[int, Option(help="Number of the control's random partitions.")]
+Limit = Annotated[
+    int | None, Option(help="Number of facts to take; whole subjects are drawn, so the last one may exceed it.")
+]
 Quantile = Annotated[float, Option(help="Quantile of a fact's finite distances at which the filtration stops.")]
 MinSize = Annotated[int, Option(help="The fewest neurons of a component or group.")]
 Test = Annotated[str, Option(help="Functional test: sufficiency or compensation.")]
@@ -45,7 +47,7 @@ Csv = Annotated[Path, Option(help="CSV to write; the same table in Markdown and 
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and how a stage runs its model."""
+    """The flags that say where and how a stage runs its model."""
 
     device: Annotated[str, Option(help="cpu, cuda, or auto for a GPU where there is one.")] = "auto"
     dtype: Annotated[str, Option(help="Type of the weights: float32, bfloat16 or float16.")] = "float32"
@@ -55,7 +57,7 @@ class Compute:
 
 @dataclass(frozen=True)
 class Statistics:
-    """How a stage resamples."""
+    """The flags that say how a stage resamples."""
 
     resamples: Annotated[int, Option(help="Bootstrap resamples; permutation tests take ten times as many patterns.")]
     confidence: Confidence
@@ -64,39 +66,52 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Clustering:
-    """How NTC cuts the dendrogram."""
+    """The flags that say how NTC cuts the dendrogram."""
 
-    persistence: Annotated[str, Option(help="difference or ratio.")]
+    persistence: Annotated[str, Option(help="Measure of persistence: difference or ratio.")]
     tau1: Annotated[float, Option(help="Persistence that a component must exceed.")]
     quantile: Quantile
     min_size: MinSize
-    tau1_is_quantile: Annotated[bool, Option(help="tau1 is a quantile of each fact's own persistences.")] = False
+    tau1_is_quantile: Annotated[bool, Option(help="Take tau1 as a quantile of each fact's own persistences.")] = False
 
 
 def command(main: Callable[..., None]) -> Callable[..., None]:
-    """A stage's ``main`` as the command line sees it: every group of flags stands there as its single flags."""
+    """Return a stage's ``main`` as the command line sees it, with single flags in place of groups of flags.
+
+    Args:
+        main: a function whose parameters are flags, or dataclasses whose fields are flags.
+    """
     hints = get_type_hints(main, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if is_dataclass(hint) and isinstance(hint, type)}
     single: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(main).parameters.items():
-        group = inspect.signature(groups[name]).parameters.values() if name in groups else [parameter]
-        single += [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in group]
+        group = groups.get(name)
+        members = inspect.signature(group).parameters.values() if group else [parameter]
+        types = get_type_hints(group, include_extras=True) if group else hints  # annotations may be text
+        single += [flag.replace(kind=flag.KEYWORD_ONLY, annotation=types[flag.name]) for flag in members]
 
     def run(**given: object) -> None:
-        made = {
+        grouped = {
             name: group(**{field.name: given.pop(field.name) for field in fields(group)})
             for name, group in groups.items()
         }
-        main(**given, **made)
+        main(**given, **grouped)
 
     run.__doc__ = main.__doc__
     run.__signature__ = inspect.Signature(single)  # type: ignore[attr-defined]
-    run.__annotations__ = {part.name: part.annotation for part in single}
+    run.__annotations__ = {flag.name: flag.annotation for flag in single}
     return run
 
 
 def one_output_each(outputs: Sequence[Path], **given: Sequence[object]) -> None:
-    """Raise unless repeatable flags were given as often as ``--output``."""
+    """Raise unless every repeatable flag was given as often as ``--output``.
+
+    Args:
+        outputs: the values of ``--output``.
+        given: the values of the other flags, by the flags' names.
+    Raises:
+        UserError: a flag was given more or less often.
+    """
     for flag, values in given.items():
         if len(values) != len(outputs):
             raise UserError(f"--{flag} is given {len(values)} times, --output {len(outputs)} times; each needs its own")

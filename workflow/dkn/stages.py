@@ -1,7 +1,7 @@
-"""Where the module of a stage is. Standard library only: the Snakefile uses it too.
+"""The modules of the stages. A stage is one command of the workflow, and its module has a function ``main``.
 
-A figure or a table is a module of ``dkn.figures`` or ``dkn.tables`` that holds the ``main`` of its stage; every other
-stage is a module of ``dkn.commands``.
+The stages ``figure-NAME`` and ``table-NAME`` are modules of ``dkn.figures`` and ``dkn.tables``; every other stage is a
+module of ``dkn.commands``. This module imports the standard library only, because the Snakefile uses it too.
 """
 
 from __future__ import annotations
@@ -10,26 +10,29 @@ import ast
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-FOLDERS = {"figure-": "figures", "table-": "tables", "": "commands"}  # by what a stage's name begins with
+FOLDERS = {"figure-": "figures", "table-": "tables", "": "commands"}  # by the prefix of a stage's name
 
 
 def stage_file(stage: str) -> Path:
-    """The module of a stage, whether or not it exists."""
+    """Return the file of a stage's module, whether or not it exists."""
     prefix, folder = next((prefix, folder) for prefix, folder in FOLDERS.items() if stage.startswith(prefix))
     return PACKAGE / folder / f"{stage.removeprefix(prefix).replace('-', '_')}.py"
 
 
 def stage_module(stage: str) -> str:
-    """The name by which a stage's module is imported."""
+    """Return the name by which a stage's module is imported."""
     return ".".join((PACKAGE.name, *stage_file(stage).relative_to(PACKAGE).with_suffix("").parts))
 
 
 def stages() -> dict[str, str]:
-    """Every stage with the first line of its module's docstring, sorted by name; nothing is imported."""
-    found = {}
+    """Return the first line of the module's docstring for every stage, sorted by the stages' names.
+
+    The modules are parsed and not imported.
+    """
+    summaries = {}
     for prefix, folder in FOLDERS.items():
         for path in (PACKAGE / folder).glob("*.py"):
             tree = ast.parse(path.read_text())
             if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
-                found[prefix + path.stem.replace("_", "-")] = (ast.get_docstring(tree) or "").split("\n")[0]
-    return dict(sorted(found.items()))
+                summaries[prefix + path.stem.replace("_", "-")] = (ast.get_docstring(tree) or "").split("\n")[0]
+    return dict(sorted(summaries.items()))

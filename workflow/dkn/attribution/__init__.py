@@ -1,1 +1,1 @@
-"""Integrated gradients, and the knowledge neurons they give."""
+"""Integrated gradients of the answer's probability, and the knowledge neurons that they select."""

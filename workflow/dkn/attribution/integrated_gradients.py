@@ -1,14 +1,18 @@
-"""Integrated gradients of the answer's probability with respect to MLP neurons (docs/method.md).
+"""Integrated gradients of the answer's probability with respect to MLP neurons.
 
-For a layer l and an answer token t, the neurons at the last position are moved in a straight line from a baseline b
-to their values a, all later layers free to react:
+For a layer l and an answer token t, the layer's neurons at the position that predicts the token are moved in a straight
+line, the *path*, from a *baseline* b to their own values a, while all later layers react:
 
-    attr_t(l, i) = (a_i - b_i) * integral_0^1  dP_t / dn_i  at  n = b + alpha (a - b)
+    attr_t(l, i) = (a_i - b_i) * integral_0^1 dP_t / dn_i d alpha   at n = b + alpha (a - b)
 
-(Dai et al. 2022; Chen et al. 2024). ``dkn.path_gradients`` evaluates points of these paths as branches on the cached
-prompt, ``dkn.integration`` integrates and refines; here are the baseline, the settings and the sums. The gradient with
-respect to the neurons is the writing matrix times the one with respect to the MLP's output, so nodes are summed
-before the matrix is applied.
+(Dai et al. 2022; Chen et al. 2024). The *score* of a neuron is the sum over the answer tokens. By *completeness* the
+scores of a token and layer must sum to P_t(a) - P_t(b), which measures the error of the quadrature.
+
+``dkn.attribution.path_gradients`` evaluates points of the paths and ``dkn.attribution.path_integrals`` integrates over
+them; this module has the baseline, the settings and the sums. The gradient with respect to the neurons is the writing
+matrix times the gradient with respect to the MLP's output, so the matrix is applied once, after the integration.
+
+Shapes name these axes: facts F, answer tokens T.
 """
 
 from __future__ import annotations
@@ -39,14 +43,19 @@ SITES = ("neurons", "preactivation")
 class AttributionSettings:
     """How attribution is computed.
 
+    The *largest layer change* of a fact, which errors are relative to, is the largest change of P over all layers when
+    a layer's neurons go from the baseline to their own values; changes are summed over the answer tokens.
+
     Attributes:
-        baseline: ``amig`` (mean over prompt positions with that position masked) or ``zero``.
-        quadrature: a rule of ``dkn.quadrature``.
-        nodes: nodes of the rule; of every piece for ``adaptive`` (odd and at least 3, so that a piece's middle is one).
+        baseline: ``zero``, or ``amig``: the mean over the prompt's positions of the neurons when that position is
+            masked.
+        quadrature: one of ``dkn.attribution.quadrature.RULES``.
+        nodes: the number of nodes of the rule. For ``adaptive`` it is the number of nodes of every piece of a path, odd
+            and at least 3, so that the middle of a piece is a node.
         tolerance: for ``adaptive``, the largest completeness error, relative to the fact's largest layer change.
-        site: ``neurons`` (docs/method.md), or ``preactivation``, where the released codes of the paper and the package
-            knowledge-neurons attribute; the latter with the zero baseline only.
-        max_nodes: for ``adaptive``, the most nodes for one (token, layer).
+        max_nodes: for ``adaptive``, the most nodes for one token and layer.
+        site: ``neurons``, or ``preactivation``, what enters the activation function, where the released codes of the
+            paper and the package knowledge-neurons attribute; the latter takes the zero baseline only.
     """
 
     baseline: str = "amig"
@@ -74,15 +83,15 @@ class AttributionSettings:
 
 @dataclass(frozen=True)
 class Attribution:
-    """One fact's result.
+    """The attribution of one fact.
 
     Attributes:
-        scores: (layers, neurons), summed over answer tokens, float32 on the CPU.
-        prob: (T,) probability of each answer token.
-        change: (T, layers) P_t(a) - P_t(b): what the scores of (token, layer) must sum to.
-        total: (T, layers) what they do sum to.
-        error: (T, layers) |total - change| relative to the fact's largest layer change.
-        nodes: (T, layers) gradient evaluations spent.
+        scores: (layers, neurons), the scores, float32 on the CPU.
+        prob: (T,), the probability of each answer token.
+        change: (T, layers), P_t(a) - P_t(b), to which the scores of a token and layer must sum.
+        total: (T, layers), the sums that the quadrature gave.
+        error: (T, layers), |total - change| relative to the fact's largest layer change.
+        nodes: (T, layers), the number of gradient evaluations.
     """
 
     fact_id: str
@@ -97,31 +106,33 @@ class Attribution:
 def _read(
     adapter: Adapter, facts: Sequence[EncodedFact], baseline: str, mask_token: int, budget: RowBudget
 ) -> tuple[Prefix, list[Tensor]]:
-    """What reading the prompts leaves behind, and the baseline's neurons per layer (F, T, neurons) float32.
+    """Return the prefix of the facts' prompts, and the baseline's neurons per layer, (F, T, neurons) float32.
 
-    ``amig`` is the mean over prompt positions of the value when that position's token is the mask token.
+    Args:
+        baseline: ``zero`` or ``amig``, see ``AttributionSettings``.
     """
     contexts, positions = [fact.context for fact in facts], [fact.answer_positions for fact in facts]
     if baseline == "zero":
         prefix = read_prompts(adapter, contexts, positions)
         return prefix, [torch.zeros_like(neurons, dtype=torch.float32) for neurons in prefix.neurons]
-    places = [range(fact.special, len(fact.prompt)) for fact in facts]
-    return read_with_masked(adapter, contexts, positions, places, mask_token, budget)
+    maskable = [range(fact.special, len(fact.prompt)) for fact in facts]
+    return read_with_masked(adapter, contexts, positions, maskable, mask_token, budget)
 
 
 def _end_points(
     adapter: Adapter, facts: Sequence[EncodedFact], mask_token: int, settings: AttributionSettings, budget: RowBudget
 ) -> tuple[Paths, list[Tensor], np.ndarray]:
-    """The batch's paths, the baseline's neurons per layer, and (F, T) P of the answer tokens."""
+    """Return a batch's paths, the baseline's neurons per layer, and P of the answer tokens, (F, T)."""
     prefix, baseline = _read(adapter, facts, settings.baseline, mask_token, budget)
     answers = torch.tensor([fact.answer for fact in facts], device=adapter.device)
     with torch.no_grad():
         odds = log_odds_against(adapter.unembed(adapter.final_norm(prefix.final)), answers)
         if settings.site == "preactivation":
-            end = [adapter.preactivation(layer, part) for layer, part in enumerate(prefix.middle)]
-            start = [torch.zeros_like(part) for part in end]
+            end = [adapter.preactivation(layer, middle) for layer, middle in enumerate(prefix.middle)]
+            start = [torch.zeros_like(value) for value in end]
         else:
-            start = [adapter.mlp_output(layer, part.to(adapter.model.dtype)) for layer, part in enumerate(baseline)]
+            dtype = adapter.model.dtype
+            start = [adapter.mlp_output(layer, neurons.to(dtype)) for layer, neurons in enumerate(baseline)]
             end = prefix.outputs
     delta = [upper - lower for lower, upper in zip(start, end, strict=True)]
     prob = log_prob(odds.double()).exp().cpu().numpy()
@@ -136,13 +147,14 @@ def attribute(
     settings: AttributionSettings,
     budget: RowBudget | None = None,
 ) -> list[Attribution]:
-    """Integrated gradients of a batch of facts whose answers have the same number of tokens.
+    """Compute the integrated gradients of a batch of facts whose answers have the same number of tokens.
 
     Args:
-        mask_token: what masked positions hold for the ``amig`` baseline.
-        budget: how many branches are computed at once; pass the same one for all batches of a shard.
+        mask_token: the token id that masks a position for the ``amig`` baseline.
+        budget: how many branches are computed at once; pass the same budget for all batches of a shard.
     Raises:
-        UserError: answers of no tokens or of different lengths, a prompt beyond the context, scores not finite.
+        UserError: answers have no tokens or different numbers of them, a prompt with its answer is longer than the
+            model's context, memory runs out, or scores are NaN or infinite.
     """
     if not facts or len({len(fact.answer) for fact in facts}) != 1 or not facts[0].answer:
         raise UserError("a batch of facts needs answers of one and the same length, at least one token")
@@ -160,19 +172,26 @@ def attribute(
 def _collect(
     paths: Paths, facts: Sequence[EncodedFact], integral: Integral, baseline: list[Tensor], prob: np.ndarray
 ) -> list[Attribution]:
-    """Go from the MLP's output back to neurons, once per (token, layer), and sum answer tokens."""
+    """Return the attribution of each fact from the integrals over its paths.
+
+    Gradients with respect to the MLP's output become those with respect to the neurons, and answer tokens are summed.
+
+    Args:
+        baseline: the baseline's neurons per layer, (F, T, neurons).
+        prob: (F, T), P of the answer tokens.
+    """
     change = prob[:, :, None] - integral.prob_lower
     scores = []
     for layer in range(paths.adapter.n_layers):
-        towards = paths.adapter.enter(layer, integral.gradient[:, :, layer])
+        gradient = paths.adapter.enter(layer, integral.gradient[:, :, layer])
         if paths.site == "preactivation":
             step = paths.delta[layer].float()
         else:
             step = paths.prefix.neurons[layer].float() - baseline[layer]
-            towards = towards @ paths.adapter.writing(layer).float().T
-        scores.append((step * towards).sum(1).cpu())
+            gradient = gradient @ paths.adapter.writing(layer).float().T
+        scores.append((step * gradient).sum(1).cpu())
     dense = torch.stack(scores, dim=1)
-    scale = np.abs(change.sum(1)).max(-1)  # (F,): the fact's largest layer change
+    scale = np.abs(change.sum(1)).max(-1)  # (F,), each fact's largest layer change
     error = np.abs(integral.total - change) / np.maximum(scale, np.finfo(np.float32).tiny)[:, None, None]
     results = []
     for row, fact in enumerate(facts):
@@ -187,7 +206,13 @@ def _collect(
 
 
 def score_rows(result: Attribution, floor: float) -> pd.DataFrame:
-    """The positive scores above a fraction of the fact's largest."""
+    """Return the positive scores of a fact that exceed a fraction of its largest score.
+
+    Args:
+        floor: the fraction, from 0 to 1.
+    Returns:
+        One row per neuron, sorted by layer and neuron; columns as in ``schemas.SCORES``.
+    """
     largest = float(result.scores.max())
     layer, neuron = np.nonzero(result.scores.numpy() > max(floor * largest, 0.0))
     score = result.scores.numpy()[layer, neuron]
@@ -195,6 +220,13 @@ def score_rows(result: Attribution, floor: float) -> pd.DataFrame:
 
 
 def completeness_rows(result: Attribution, tolerance: float) -> pd.DataFrame:
+    """Return how far a fact's attribution is from completeness.
+
+    Args:
+        tolerance: the largest error, relative to the fact's largest layer change, of what counts as converged.
+    Returns:
+        One row per answer token and layer; columns as in ``schemas.COMPLETENESS``.
+    """
     token, layer = (part.ravel() for part in np.indices(result.change.shape))
     return pd.DataFrame(
         {

@@ -1,11 +1,15 @@
-"""The answer's probability and its gradient along paths of neuron values (docs/method.md).
+"""The answer's probability P and its gradient at points of the paths of integrated gradients.
 
-A path moves the neurons of one layer, at the position that predicts one answer token, in a straight line from a
-baseline to their values. A point of a path is a branch of one token that starts at the output of its own layer's MLP:
-layer j computes the branches of layers < j only. Two facts keep this cheap: the down-projection is affine, so a
-branch needs only the MLP's two outputs at the path's ends; and gradients are taken with respect to the MLP's output,
-from which the neurons' follow by one matrix at the very end. The paths' upper ends are the model's own values for every
-layer, so one branch per answer token, which rides through the whole stack, gives the gradients at all of them.
+A *path* moves the neurons of one layer, at the position that predicts one answer token, in a straight line from a
+baseline (alpha = 0) to their own values (alpha = 1). A point of a path is a branch of one token that starts at the
+output of its own layer's MLP, so layer j computes the branches of the layers below j only.
+
+Three properties keep this cheap. The down-projection is affine, so a branch needs only the MLP's outputs at both ends
+of the path. Gradients are taken with respect to the MLP's output, and one matrix at the very end turns them into those
+with respect to the neurons. And at the upper end of a path every layer has the model's own values, so one branch per
+answer token that runs through the whole stack, called a *rider*, gives the gradients at the upper ends for all layers.
+
+Shapes name these axes: facts F, branches R, answer tokens T, vocabulary V.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from dkn.decoder.branches import attend, visible_prefix
 from dkn.decoder.prefix import Prefix
 from dkn.decoder.row_budget import RowBudget
 
-LOGIT_ROWS = 512  # branches whose logits exist at the same time
+LOGIT_ROWS = 512  # the most branches whose logits exist at the same time
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,14 @@ class Paths:
     """The paths of a batch of facts.
 
     Attributes:
-        prefix: what reading the prompts left behind, queried at the answer-predicting positions.
-        start, delta: per layer (F, T, size): where paths begin, and the way from there to the model's own values.
-        site: what is moved. ``output``: the MLP's output (size is the width), which is the neurons seen through the
-            affine down-projection; ``preactivation``: what enters the activation function (size is n_neurons).
-        answers: (F, T) token ids.
+        prefix: the prefix of the facts' prompts, queried at the positions that predict the answer tokens.
+        start: (F, T, size) per layer, the values at which paths begin.
+        delta: (F, T, size) per layer, the difference from there to the model's own values.
+        answers: (F, T), the answer tokens' ids.
         budget: how many branches are computed at once.
+        site: which values are moved. ``output`` is the MLP's output, of which the neurons' path is the image under the
+            down-projection; its size is the model's width. ``preactivation`` is what enters the activation function;
+            its size is the number of neurons of a layer.
     """
 
     adapter: Adapter
@@ -48,13 +54,18 @@ class Paths:
     site: str = "output"
 
     def own_value(self, layer: int, middle: Tensor) -> Tensor:
-        """What the model itself has where values are moved, (F, R, 1, size), for the stream before the MLP."""
+        """Return the model's own values at the site, (F, R, 1, size), for the stream after attention."""
         if self.site == "preactivation":
             return self.adapter.preactivation(layer, middle)
         return self.adapter.mlp_output(layer, self.adapter.neurons(layer, middle))
 
-    def leave(self, layer: int, value: Tensor, middle: Tensor) -> Tensor:
-        """The residual stream after a layer's MLP, (F, R, 1, width), from the moved value and the stream before it."""
+    def stream_after(self, layer: int, value: Tensor, middle: Tensor) -> Tensor:
+        """Return the residual stream after a layer, (F, R, 1, width).
+
+        Args:
+            value: (F, R, 1, size), the values at the site.
+            middle: (F, R, 1, width), the stream after the layer's attention.
+        """
         if self.site == "preactivation":
             value = self.adapter.mlp_output(layer, self.adapter.activate(layer, value, middle))
         return self.adapter.add_mlp(layer, middle, value)
@@ -62,7 +73,7 @@ class Paths:
 
 @dataclass(frozen=True)
 class Points:
-    """Points of paths, as flat arrays of one length: which fact, answer token and layer, and where on the path."""
+    """Points of paths, as arrays of one length: the indices of fact, answer token and layer, and alpha in [0, 1]."""
 
     fact: np.ndarray
     target: np.ndarray
@@ -73,18 +84,19 @@ class Points:
         return len(self.fact)
 
     def take(self, chosen: np.ndarray) -> Points:
-        """Some of the points."""
+        """Return the points that an array of indices or a mask chooses."""
         return Points(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def _chunk(points: Points, left: np.ndarray, facts: int, layers: int, rows: int) -> list[np.ndarray]:
-    """Per layer a (facts, count) table of indices into ``points``, at most ``rows`` in all; -1 pads.
+    """Choose the points of the next chunk: per layer a (F, count) table of indices into ``points``; -1 pads.
 
     Args:
-        left: (n,) which points are still to be computed.
+        left: (points,), which points are still to be computed.
+        rows: the number of branches that may be computed at once; each fact and layer has at least one.
     """
-    todo = np.flatnonzero(left)
-    order = todo[np.lexsort((points.fact[todo], points.layer[todo]))]
+    remaining = np.flatnonzero(left)
+    order = remaining[np.lexsort((points.fact[remaining], points.layer[remaining]))]
     group = points.layer[order] * facts + points.fact[order]
     rank = np.arange(len(order)) - np.searchsorted(group, group)
     per_group = max(1, rows // (facts * layers))
@@ -99,16 +111,21 @@ def _chunk(points: Points, left: np.ndarray, facts: int, layers: int, rows: int)
 
 @torch.no_grad()
 def _log_prob_and_gradient(paths: Paths, normed: Tensor, answers: Tensor, differentiate: bool) -> tuple[Tensor, Tensor]:
-    """log P of branches (F, R), float64, and its gradient with respect to the normed final stream (F, R, 1, width).
+    """Return log P of branches, (F, R) float64, and its gradient with respect to the normed final residual stream.
 
-    Vocabulary-wide tensors live for one chunk only. Without ``differentiate`` the gradient is empty.
+    Tensors as wide as the vocabulary exist for ``LOGIT_ROWS`` branches at a time.
+
+    Args:
+        normed: (F, R, 1, width), the branches' final residual stream after the last norm.
+        answers: (F, R), the token id whose probability is asked for.
+        differentiate: whether the gradient, (F, R, 1, width), is computed; it is empty otherwise.
     """
     log_probs, gradients = [], []
-    weight = paths.adapter.unembedding
-    for part, answer in zip(normed.flatten(0, 2).split(LOGIT_ROWS), answers.flatten().split(LOGIT_ROWS), strict=True):
-        whole = weight.dtype == torch.float32
+    weight = paths.adapter.unembedding  # (V, width)
+    for rows, answer in zip(normed.flatten(0, 2).split(LOGIT_ROWS), answers.flatten().split(LOGIT_ROWS), strict=True):
+        scratch = weight.dtype == torch.float32  # the logits of other weights are made in the weights' type first
         logits = paths.adapter.unembed(
-            part, out=paths.budget.scratch(len(part), len(weight), part.device) if whole else None
+            rows, out=paths.budget.scratch(len(rows), len(weight), rows.device) if scratch else None
         )
         if differentiate:
             odds, others = odds_and_others(logits, answer)
@@ -124,11 +141,15 @@ def _log_prob_and_gradient(paths: Paths, normed: Tensor, answers: Tensor, differ
 def _through_the_stack(
     paths: Paths, tables: list[np.ndarray], riders: int, fact: Tensor, target: Tensor, alpha: Tensor
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-    """Run one chunk's branches, (F, R) each, from their layers to the end; the first ``riders`` ride from layer 0.
+    """Run one chunk's branches from the MLPs of their layers to the end.
 
+    Args:
+        tables: per layer the (F, count) indices of the points whose branches start at this layer.
+        riders: the number of riders of each fact, which are its first branches.
+        fact, target, alpha: (F, R), each branch's fact, answer token and place on its path.
     Returns:
-        The normed final stream (F, R, 1, width), and per layer what gradients refer to: the moved values of its own
-        branches, and the riders' values.
+        The final residual stream after the last norm, (F, R, 1, width); per layer the moved values of the branches that
+        start there, (F, count, 1, size); and per layer the riders' values at the site, (F, riders, 1, size).
     """
     adapter, prefix = paths.adapter, paths.prefix
     position = prefix.positions[fact, target]
@@ -139,17 +160,17 @@ def _through_the_stack(
     for layer, table in enumerate(tables):
         hidden = adapter.enter(layer, hidden)
         if layer and done:
-            turned = rotation and (rotation[0][:, :done], rotation[1][:, :done])
-            hidden = attend(adapter, layer, prefix, hidden, visible[:, :done], turned)
+            rotation_of_started = rotation and (rotation[0][:, :done], rotation[1][:, :done])
+            hidden = attend(adapter, layer, prefix, hidden, visible[:, :done], rotation_of_started)
         new = slice(done, done + table.shape[1])
-        where = tuple(part[:, new].to(hidden.device) for part in (fact, target))
-        way = alpha[:, new, None].to(hidden.device) * paths.delta[layer][where]
-        value = paths.start[layer][where] + way.to(paths.start[layer])
+        fact_and_target = tuple(index[:, new].to(hidden.device) for index in (fact, target))
+        step = alpha[:, new, None].to(hidden.device) * paths.delta[layer][fact_and_target]
+        value = paths.start[layer][fact_and_target] + step.to(paths.start[layer])
         moved.append(value[:, :, None].requires_grad_())
-        own, others = paths.own_value(layer, hidden).tensor_split((riders,), dim=1)
-        ridden.append(own.requires_grad_())
-        middle = torch.cat((hidden, prefix.middle[layer][where][:, :, None]), dim=1)
-        hidden = paths.leave(layer, torch.cat((own, others, moved[-1]), dim=1), middle)
+        of_riders, of_others = paths.own_value(layer, hidden).tensor_split((riders,), dim=1)
+        ridden.append(of_riders.requires_grad_())
+        middle = torch.cat((hidden, prefix.middle[layer][fact_and_target][:, :, None]), dim=1)
+        hidden = paths.stream_after(layer, torch.cat((of_riders, of_others, moved[-1]), dim=1), middle)
         done = new.stop
     return adapter.final_norm(hidden), moved, ridden
 
@@ -157,11 +178,15 @@ def _through_the_stack(
 def _evaluate_chunk(
     paths: Paths, tables: list[np.ndarray], ends: np.ndarray, points: Points, differentiate: bool
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """One chunk: per layer the indices of its points, P, and the gradient of P with respect to what is moved.
+    """Compute one chunk of points.
 
     Args:
-        tables: per layer (F, count) indices of points; -1 pads.
-        ends: (F, T or 0, layers) the same for upper ends of paths.
+        tables: per layer the (F, count) indices of the chunk's points; -1 pads.
+        ends: (F, riders, layers), the indices of the points at upper ends of paths, which riders give; -1 pads. There
+            is one rider per answer token, or none in a chunk without upper ends.
+    Yields:
+        Twice per layer, for the points of the table and for those of the riders: the points' indices (n,), P (n,), and
+        the gradient of P with respect to the moved values (n, size).
     """
     device = paths.answers.device
     riders = ends.shape[1]
@@ -172,31 +197,33 @@ def _evaluate_chunk(
     fact = torch.arange(len(index), device=device)[:, None].expand_as(index)
     with torch.set_grad_enabled(differentiate):
         normed, moved, ridden = _through_the_stack(paths, tables, riders, fact, target, alpha)
-        logs, towards = _log_prob_and_gradient(paths, normed.detach(), paths.answers[fact, target], differentiate)
-        # The gradient of P is P times that of log P: the network carries numbers of order one, whatever P is.
+        log_probs, towards = _log_prob_and_gradient(paths, normed.detach(), paths.answers[fact, target], differentiate)
+        # The gradient of P is P times that of log P, and the backward pass carries that of log P: its numbers are of
+        # order one, whatever P is.
         leaves = (*moved, *ridden) if riders else moved
         gradients = torch.autograd.grad(normed, leaves, towards) if differentiate else leaves
-    probability, done = logs.exp(), riders
+    probability, done = log_probs.exp(), riders
     for layer, table in enumerate(tables):
-        for places, columns, gradient in (
+        for point_table, branches, gradient in (
             (table, slice(done, done + table.shape[1]), gradients[layer]),
             (ends[:, :, layer], slice(0, riders), gradients[layer - len(tables)]),
         ):
-            known = torch.from_numpy(places).to(device)
-            keep = known >= 0
-            prob, towards = probability[:, columns][keep], gradient[:, : places.shape[1], 0].to(device)[keep]
-            yield known[keep], prob, prob[:, None].float() * towards.float()
+            padded = torch.from_numpy(point_table).to(device)
+            keep = padded >= 0
+            prob, of_log = probability[:, branches][keep], gradient[:, : point_table.shape[1], 0].to(device)[keep]
+            yield padded[keep], prob, prob[:, None].float() * of_log.float()
         done += table.shape[1]
 
 
 @dataclass(frozen=True)
 class Values:
-    """P and its slope at points of paths.
+    """P and its slope at n points of paths.
 
     Attributes:
-        prob: (n,) P, float64.
-        derivative: (n,) dP/dalpha, float64.
-        gradient: (n, size) float32, of P with respect to what is moved.
+        prob: (n,) float64, P.
+        derivative: (n,) float64, dP/dalpha along the path; empty where only P was computed.
+        gradient: (n, size) float32, the gradient of P with respect to the moved values; empty where only P was
+            computed.
     """
 
     prob: np.ndarray
@@ -205,32 +232,36 @@ class Values:
 
 
 def evaluate(paths: Paths, points: Points, differentiate: bool = True) -> Values:
-    """P at points of paths, its derivative along the path, and its gradient.
+    """Compute P at points of paths, its derivative along the path, and its gradient.
 
-    Chunks of branches shrink when memory runs out, and stay that small. Without ``differentiate`` only P is computed
-    and the others are empty.
+    Chunks of branches shrink when memory runs out, and stay small for all later calls with the same budget.
+
+    Args:
+        differentiate: whether derivatives and gradients are computed, and not only P.
+    Raises:
+        UserError: one branch per fact and layer does not fit into memory.
     """
     device = paths.answers.device
     facts, targets = paths.answers.shape
     layers = paths.adapter.n_layers
     probability = torch.zeros(len(points), dtype=torch.float64, device=device)
     gradient = torch.zeros(len(points) if differentiate else 0, paths.delta[0].shape[-1], device=device)
-    ends = np.full((facts, targets, layers), -1)
+    ends = np.full((facts, targets, layers), -1)  # the index of the point at each path's upper end
     upper = np.flatnonzero(points.alpha == 1)
     ends[points.fact[upper], points.target[upper], points.layer[upper]] = upper
     left = np.ones(len(points), dtype=bool)
     while left.any():
         with paths.budget.attempt(smallest=facts * (layers + targets)) as rows:
-            riding = ends[:, : targets if left[upper].any() else 0]
-            tables = _chunk(points, left & (points.alpha < 1), facts, layers, rows - facts * riding.shape[1])
-            for index, prob, grad in _evaluate_chunk(paths, tables, riding, points, differentiate):
+            chunk_ends = ends[:, : targets if left[upper].any() else 0]
+            tables = _chunk(points, left & (points.alpha < 1), facts, layers, rows - facts * chunk_ends.shape[1])
+            for index, prob, prob_gradient in _evaluate_chunk(paths, tables, chunk_ends, points, differentiate):
                 probability[index] = prob
                 if differentiate:
-                    gradient[index] = grad
+                    gradient[index] = prob_gradient
                 left[index.cpu().numpy()] = False
     if not differentiate:
         return Values(probability.cpu().numpy(), np.zeros(0), gradient)
-    delta = torch.stack([part.to(device) for part in paths.delta])  # (layers, F, T, size)
+    delta = torch.stack([layer_delta.to(device) for layer_delta in paths.delta])  # (layers, F, T, size)
     layer, fact, target = (torch.from_numpy(part).to(device) for part in (points.layer, points.fact, points.target))
     derivative = torch.linalg.vecdot(delta[layer, fact, target].float(), gradient)
     return Values(probability.cpu().numpy(), derivative.double().cpu().numpy(), gradient)

@@ -1,8 +1,10 @@
-"""Integrals of the answer probability's gradient along paths, refined by completeness (docs/method.md).
+"""Integrals of the gradient of the answer's probability P along paths, refined until they are complete.
 
-Adaptive quadrature cuts paths into pieces with Gauss-Lobatto nodes. Both ends of a piece are among its nodes, so P is
-known there and the piece's error is known exactly: the integral of dP/dalpha over it must be the difference.
-Refinement halves the pieces that are too wrong; ends are shared with the neighbours, and the middle is a node already.
+A *path* goes from alpha = 0 to alpha = 1, see ``dkn.attribution.path_gradients``. Adaptive quadrature cuts paths into
+pieces and puts the same number of Gauss-Lobatto nodes on every piece. Both ends of a piece are nodes, so P is known
+there and the error of the piece is known exactly: the integral of dP/dalpha over the piece must be the difference of P
+between its ends. Refinement halves the pieces whose error is too large. The halves share their ends with their
+neighbours, and the middle of a piece is a node already, so only inner nodes are evaluated.
 """
 
 from __future__ import annotations
@@ -21,13 +23,13 @@ Shape = tuple[int, int, int]  # facts, answer tokens, layers
 
 @dataclass(frozen=True)
 class Integral:
-    """Integrals over whole paths, each array of shape (facts, answer tokens, layers).
+    """Integrals over whole paths; arrays are of shape (facts, answer tokens, layers).
 
     Attributes:
         prob_lower: P at the path's beginning.
-        total: of dP/dalpha.
-        gradient: (facts, answer tokens, layers, size) of the gradient with respect to what is moved.
-        nodes: gradient evaluations spent.
+        total: the integral of dP/dalpha.
+        gradient: (facts, answer tokens, layers, size), the integral of the gradient with respect to the moved values.
+        nodes: the number of gradient evaluations.
     """
 
     prob_lower: np.ndarray
@@ -37,19 +39,30 @@ class Integral:
 
 
 def _all_paths(shape: Shape) -> Points:
-    """The beginnings of all paths."""
+    """Return one point per path, its beginning, in the order of the flattened ``shape``."""
     fact, target, layer = (part.ravel() for part in np.indices(shape))
     return Points(fact, target, layer, np.zeros(fact.size))
 
 
 def _along(paths: Points, alpha: np.ndarray) -> Points:
-    """The (n, m) points ``alpha`` of n paths, flat."""
+    """Return points of n paths, m of each, path after path.
+
+    Args:
+        paths: one point of each path.
+        alpha: (n, m), the points' places on their paths.
+    """
     fact, target, layer = (np.repeat(part, alpha.shape[1]) for part in (paths.fact, paths.target, paths.layer))
     return Points(fact, target, layer, alpha.ravel())
 
 
 def _sum_by_path(gradient: Tensor, path: np.ndarray, weight: np.ndarray, shape: Shape) -> Tensor:
-    """(n, size) gradients, weighted and added up by path: (*shape, size)."""
+    """Return the weighted sums of gradients by path, (*shape, size).
+
+    Args:
+        gradient: (n, size), the gradients at n points.
+        path: (n,), the index of each point's path in the flattened ``shape``.
+        weight: (n,), the weight of each point.
+    """
     device = gradient.device
     total = torch.zeros(int(np.prod(shape)), gradient.shape[1], device=device)
     total.index_add_(
@@ -61,34 +74,38 @@ def _sum_by_path(gradient: Tensor, path: np.ndarray, weight: np.ndarray, shape: 
 
 
 def integrate(paths: Paths, shape: Shape, rule: str, count: int) -> Integral:
-    """Apply a fixed rule with ``count`` nodes to every path."""
+    """Integrate over every path by a fixed rule with ``count`` nodes.
+
+    Raises:
+        ValueError: the rule is unknown or needs more nodes.
+        UserError: memory runs out.
+    """
     nodes, weights = nodes_and_weights(rule, count)
-    whole = _all_paths(shape)
-    values = evaluate(paths, _along(whole, np.tile(nodes, (len(whole), 1))))
-    starts = values.prob[::count] if nodes[0] == 0 else evaluate(paths, whole, differentiate=False).prob
+    beginnings = _all_paths(shape)
+    values = evaluate(paths, _along(beginnings, np.tile(nodes, (len(beginnings), 1))))
+    prob_lower = values.prob[::count] if nodes[0] == 0 else evaluate(paths, beginnings, differentiate=False).prob
+    path = np.repeat(np.arange(len(beginnings)), count)
     return Integral(
-        prob_lower=starts.reshape(shape),
+        prob_lower=prob_lower.reshape(shape),
         total=(values.derivative.reshape(-1, count) @ weights).reshape(shape),
-        gradient=_sum_by_path(
-            values.gradient, np.repeat(np.arange(len(whole)), count), np.tile(weights, len(whole)), shape
-        ),
+        gradient=_sum_by_path(values.gradient, path, np.tile(weights, len(beginnings)), shape),
         nodes=np.full(shape, count),
     )
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Evaluated points, and the path that each belongs to, (n,)."""
+    """Evaluated points, their values, and the index of the path that each belongs to, (n,)."""
 
     points: Points
     values: Values
     path: np.ndarray
 
     def plus(self, other: Samples) -> Samples:
-        """These, then the other's."""
-        mine, yours = self.points, other.points
+        """Return these samples, followed by the other ones."""
+        names = [field.name for field in fields(Points)]
         return Samples(
-            Points(*(np.concatenate((getattr(mine, f.name), getattr(yours, f.name))) for f in fields(Points))),
+            Points(*(np.concatenate((getattr(self.points, name), getattr(other.points, name))) for name in names)),
             Values(
                 np.concatenate((self.values.prob, other.values.prob)),
                 np.concatenate((self.values.derivative, other.values.derivative)),
@@ -98,53 +115,68 @@ class Samples:
         )
 
 
-def _sample(paths: Paths, whole: Points, path: np.ndarray, alpha: np.ndarray) -> Samples:
-    """Evaluate (n, m) points, row by row of the given paths."""
-    points = _along(whole.take(path), alpha)
+def _sample(paths: Paths, beginnings: Points, path: np.ndarray, alpha: np.ndarray) -> Samples:
+    """Evaluate points of n paths, m of each, path after path.
+
+    Args:
+        beginnings: the beginnings of all paths.
+        path: (n,), the indices of the n paths among them.
+        alpha: (n, m), the points' places on their paths.
+    """
+    points = _along(beginnings.take(path), alpha)
     return Samples(points, evaluate(paths, points), np.repeat(path, alpha.shape[1]))
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Gauss-Lobatto nodes and weights on [0, 1], an odd number of them."""
+    """An odd number of Gauss-Lobatto nodes on [0, 1] with their weights.
+
+    Its methods take ``pieces`` of paths, (n, nodes) indices of the samples at each piece's nodes.
+    """
 
     nodes: np.ndarray
     weights: np.ndarray
 
     @property
     def middle(self) -> int:
+        """The index of the node in the middle."""
         return len(self.nodes) // 2
 
     def lengths(self, samples: Samples, pieces: np.ndarray) -> np.ndarray:
-        """(n,) lengths of pieces, which are (n, count) indices of samples."""
+        """Return the lengths of pieces in alpha, (n,)."""
         alpha = samples.points.alpha
         return alpha[pieces[:, -1]] - alpha[pieces[:, 0]]
 
     def integrals(self, samples: Samples, pieces: np.ndarray) -> np.ndarray:
-        """(n,) of dP/dalpha over each piece."""
+        """Return the integrals of dP/dalpha over pieces, (n,)."""
         return samples.values.derivative[pieces] @ self.weights * self.lengths(samples, pieces)
 
     def errors(self, samples: Samples, pieces: np.ndarray) -> np.ndarray:
-        """(n,) how far each piece is from completeness."""
+        """Return how far pieces are from completeness, (n,): |integral of dP/dalpha - difference of P|."""
         prob = samples.values.prob
         return np.abs(self.integrals(samples, pieces) - (prob[pieces[:, -1]] - prob[pieces[:, 0]]))
 
 
 def _halves(
-    paths: Paths, whole: Points, samples: Samples, pieces: np.ndarray, rule: Rule
+    paths: Paths, beginnings: Points, samples: Samples, pieces: np.ndarray, rule: Rule
 ) -> tuple[Samples, np.ndarray]:
-    """The samples with the inner nodes of both halves of some pieces, and the halves."""
+    """Halve pieces.
+
+    Returns:
+        The samples, followed by those at the inner nodes of the halves; and the halves, (2 n, nodes) indices of
+        samples.
+    """
     alpha, middle = samples.points.alpha, pieces[:, rule.middle]
     ends = np.concatenate((np.stack((pieces[:, 0], middle), 1), np.stack((middle, pieces[:, -1]), 1)))
     length = alpha[ends[:, 1]] - alpha[ends[:, 0]]
     inner = alpha[ends[:, :1]] + length[:, None] * rule.nodes[1:-1]
-    fresh = len(alpha) + np.arange(inner.size).reshape(inner.shape)
-    more = samples.plus(_sample(paths, whole, samples.path[ends[:, 0]], inner))
-    return more, np.concatenate((ends[:, :1], fresh, ends[:, 1:]), axis=1)
+    inner_indices = len(alpha) + np.arange(inner.size).reshape(inner.shape)
+    extended = samples.plus(_sample(paths, beginnings, samples.path[ends[:, 0]], inner))
+    return extended, np.concatenate((ends[:, :1], inner_indices, ends[:, 1:]), axis=1)
 
 
 def _rank_by_error(path: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """(n,) place of each piece within its path, the largest error first."""
+    """Return the rank of each piece within its path, (n,), from 0 for the largest error."""
     order = np.lexsort((-error, path))
     ranks = np.empty_like(order)
     ranks[order] = np.arange(len(order)) - np.searchsorted(path[order], path[order])
@@ -154,19 +186,23 @@ def _rank_by_error(path: np.ndarray, error: np.ndarray) -> np.ndarray:
 def integrate_adaptively(
     paths: Paths, shape: Shape, prob_upper: np.ndarray, count: int, tolerance: float, max_nodes: int
 ) -> Integral:
-    """Halve pieces until every (fact, token, layer) is complete, or its nodes run out.
+    """Integrate over every path, halving its pieces until the path is complete or has used up its nodes.
 
     Args:
-        prob_upper: (facts, answer tokens) P at the paths' ends.
-        count: Gauss-Lobatto nodes of a piece, odd.
-        tolerance: error allowed for a fact's layer, answer tokens summed, relative to its largest layer change.
-        max_nodes: the most nodes for one (fact, token, layer); the worst pieces get them first.
+        prob_upper: (facts, answer tokens), P at the paths' upper ends.
+        count: the number of Gauss-Lobatto nodes of a piece, odd and at least 3.
+        tolerance: the largest error of a fact's layer, summed over the answer tokens, relative to the fact's largest
+            layer change: the largest change of P over all layers between the ends of a layer's paths, summed over the
+            answer tokens.
+        max_nodes: the most nodes for one path; the pieces with the largest errors get them first.
+    Raises:
+        UserError: memory runs out.
     """
     rule = Rule(*nodes_and_weights("gauss-lobatto", count))
-    whole = _all_paths(shape)
-    size, cost = len(whole), 2 * (count - 2)
-    samples = _sample(paths, whole, np.arange(size), np.tile(rule.nodes, (size, 1)))
-    # What riders say differs from the reading's P by rounding; errors are judged by the P that is recorded.
+    beginnings = _all_paths(shape)
+    size, cost = len(beginnings), 2 * (count - 2)  # paths; new nodes that halving one piece takes
+    samples = _sample(paths, beginnings, np.arange(size), np.tile(rule.nodes, (size, 1)))
+    # The P that riders give at upper ends differs from the recorded P by rounding; errors are judged by the recorded.
     samples.values.prob[count - 1 :: count] = np.broadcast_to(prob_upper[:, :, None], shape).ravel()
     pieces = np.arange(size * count).reshape(size, count)
     prob_lower = samples.values.prob[::count].reshape(shape)
@@ -182,7 +218,7 @@ def integrate_adaptively(
         if not split.any():
             break
         nodes += cost * np.bincount(path[split], minlength=size)
-        samples, halves = _halves(paths, whole, samples, pieces[split], rule)
+        samples, halves = _halves(paths, beginnings, samples, pieces[split], rule)
         pieces = np.concatenate((pieces[~split], halves))
     weight = np.bincount(
         pieces.ravel(),

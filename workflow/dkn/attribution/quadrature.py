@@ -1,4 +1,4 @@
-"""Quadrature rules on [0, 1] for the integrated gradient (docs/method.md)."""
+"""Quadrature rules on [0, 1] for the integrated gradient."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ RULES = ("adaptive", *FIXED_RULES, "both-ends")
 
 
 def nodes_and_weights(rule: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights, each (count,), ascending, of a fixed rule on [0, 1]; weights sum to one.
+    """Return the nodes, ascending, and the weights of a fixed rule on [0, 1]; the weights sum to one.
 
-    ``left-riemann`` with ``count`` nodes is what the released knowledge-neuron codes use. ``gauss-lobatto`` is exact
-    for polynomials of degree 2 count - 3 and has both ends among its nodes (three nodes: Simpson's rule).
+    ``left-riemann`` is the rule of the released knowledge-neuron codes. ``gauss-lobatto`` is exact for polynomials up
+    to degree 2 count - 3, and both ends are among its nodes; with three nodes it is Simpson's rule.
 
+    Args:
+        rule: one of ``RULES`` but ``adaptive``.
+        count: the number of nodes, at least 1, for ``gauss-lobatto`` at least 2.
+    Returns:
+        Nodes (count,) and weights (count,).
     Raises:
-        ValueError: an unknown rule, or too few nodes for it.
+        ValueError: the rule is unknown, or ``count`` is too small for it.
     """
     if count < (2 if rule == "gauss-lobatto" else 1):
         raise ValueError(f"{count} is too few nodes for quadrature {rule!r}")
@@ -29,7 +34,7 @@ def nodes_and_weights(rule: str, count: int) -> tuple[np.ndarray, np.ndarray]:
         return (nodes + 1) / 2, 1 / (count * (count - 1) * polynomial(nodes) ** 2)
     if rule == "midpoint":
         return (np.arange(count) + 0.5) / count, np.full(count, 1 / count)
-    if rule == "both-ends":  # of the PyPI package knowledge-neurons 0.0.2, to compare with
+    if rule == "both-ends":  # the rule of the package knowledge-neurons 0.0.2, for comparison with it
         return np.linspace(0, 1, count), np.full(count, 1 / count)
     if rule == "left-riemann":
         return np.arange(count) / count, np.full(count, 1 / count)

@@ -1,4 +1,4 @@
-"""Which neurons of an attribution are a fact's knowledge neurons (docs/method.md)."""
+"""The knowledge neurons of facts: the neurons whose attribution scores are large."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from dkn.errors import UserError
 
 
 def knowledge_neurons(scores: pd.DataFrame, fraction: float, cap: int | None) -> tuple[pd.DataFrame, list[str]]:
-    """The neurons of each fact whose score exceeds a fraction of the fact's largest score over all layers.
+    """Select the neurons of each fact whose score exceeds a fraction of the fact's largest score over all layers.
 
     Args:
-        scores: columns fact_id, layer, neuron, score (positive scores above the attribution's floor).
-        fraction: the threshold.
-        cap: the most neurons of a fact, the largest scores first; None for no limit.
+        scores: one row per fact and neuron; columns fact_id, layer, neuron and score, a positive score above the
+            attribution's floor.
+        fraction: the threshold, from 0 to 1.
+        cap: the most neurons of a fact, those with the largest scores; None for no limit.
     Returns:
-        Columns fact_id, place, layer, neuron, score, sorted by layer and neuron within a fact, and the ids of the
-        facts whose neurons the cap cut.
+        One row per fact and knowledge neuron, columns fact_id, place, layer, neuron and score, sorted by fact, layer
+        and neuron; ``place`` counts a fact's neurons from 0. And the sorted ids of the facts that lost neurons to the
+        cap.
     Raises:
         UserError: a fact's neuron has two scores, as when one shard is given twice.
     """
-    twice = scores[scores.duplicated(["fact_id", "layer", "neuron"])]
-    if not twice.empty:
-        fact_id, layer, neuron = twice.iloc[0][["fact_id", "layer", "neuron"]]
+    duplicates = scores[scores.duplicated(["fact_id", "layer", "neuron"])]
+    if not duplicates.empty:
+        fact_id, layer, neuron = duplicates.iloc[0][["fact_id", "layer", "neuron"]]
         raise UserError(f"fact {fact_id}: neuron {neuron} of layer {layer} has two scores; is a shard given twice?")
     largest = scores.groupby("fact_id")["score"].transform("max")
     chosen = scores[scores["score"] > fraction * largest]

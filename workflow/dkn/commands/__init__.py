@@ -1,1 +1,1 @@
-"""The stages that make neither a figure nor a table: flags in, files out, the work in the library."""
+"""The stages that make neither figures nor tables: each reads files, calls the library, and writes files."""

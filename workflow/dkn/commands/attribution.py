@@ -1,4 +1,4 @@
-"""Integrated gradients of one shard of a model's facts."""
+"""Compute the integrated gradients of one shard of a model's facts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,12 +25,14 @@ def main(
     known: flags.Known,
     output: flags.Output,
     completeness: Annotated[Path, Option(help="Second table to write: completeness per fact, token and layer.")],
-    shard: Annotated[str, Option(help="Which part of the facts, as in 2-of-8.")],
-    which: Annotated[str, Option(help="known, unknown or all facts.")],
-    baseline: Annotated[str, Option(help="amig or zero.")],
-    quadrature: Annotated[str, Option(help="adaptive, gauss-lobatto, gauss-legendre, midpoint or left-riemann.")],
-    nodes: Annotated[int, Option(help="Nodes of the rule; of the first round for adaptive.")],
-    tolerance: Annotated[float, Option(help="Completeness error that adaptive quadrature refines to.")],
+    shard: Annotated[str, Option(help="The shard of the facts, as in 2-of-8.")],
+    which: Annotated[str, Option(help="The facts to attribute: known, unknown or all.")],
+    baseline: Annotated[str, Option(help="Baseline of the integrated gradients: amig or zero.")],
+    quadrature: Annotated[
+        str, Option(help="Quadrature rule: adaptive, gauss-lobatto, gauss-legendre, midpoint or left-riemann.")
+    ],
+    nodes: Annotated[int, Option(help="Nodes of the quadrature rule; for adaptive, those of its first round.")],
+    tolerance: Annotated[float, Option(help="Completeness error below which adaptive quadrature stops refining.")],
     max_nodes: Annotated[int, Option(help="Node limit of adaptive quadrature.")],
     floor: Annotated[float, Option(help="Scores above this fraction of a fact's largest are stored.")],
     compute: flags.Compute,
@@ -39,29 +41,29 @@ def main(
         Path | None, Option(envvar="DKN_CACHE", help="Folder of attributions to reuse and add to.")
     ] = None,
 ) -> None:
-    """Attribute every fact of the shard; one Parquet row group per fact, so memory does not grow with the shard."""
+    """Attribute every fact of the shard; a Parquet row group per fact keeps the memory independent of the shard."""
     settings = AttributionSettings(baseline, quadrature, nodes, tolerance, max_nodes)
-    index, count = (int(part) for part in shard.split("-of-"))
+    index, count = (int(number) for number in shard.split("-of-"))
     chosen = study_facts(facts, known, which).sort_index().iloc[index - 1 :: count]
     stated = {**vars(settings), "floor": floor, "which": which, "shard": shard, "batch": batch, "dtype": compute.dtype}
     record = provenance("attribution", stated, [model, facts, known])
-    parts = ShardParts(output, record)
+    shard_parts = ShardParts(output, record)
     device = devices_of(compute.device, compute.gpus)[0].type
     entry = Entry(cache, content_of(record, model, chosen, device)) if cache else None
     kept = entry.find(*KEPT) if entry else None
     if kept:
-        missed = parts.merge([kept], output, completeness)
+        missed = shard_parts.merge([kept], output, completeness)
         print(f"{len(chosen)} facts taken from the cache: {kept[0].parent}")
     else:
         language_model = open_model(model, **vars(compute))
         groups = list(batches(encode_all(language_model, chosen), batch))
         budget = RowBudget.for_model(language_model.adapter)
         for number, group in enumerate(progress(groups, f"attribution {shard}", unit="batch")):
-            if not parts.done(number):
+            if not shard_parts.done(number):
                 results = attribute(language_model.adapter, group, language_model.mask_token, settings, budget)
                 scores = [score_rows(result, floor) for result in results]
-                parts.write(number, scores, [completeness_rows(result, tolerance) for result in results])
-        missed = parts.merge(map(parts.paths, range(len(groups))), output, completeness)
+                shard_parts.write(number, scores, [completeness_rows(result, tolerance) for result in results])
+        missed = shard_parts.merge(map(shard_parts.paths, range(len(groups))), output, completeness)
         if entry:
             entry.keep(dict(zip(KEPT, (output, completeness), strict=True)))
-    print(f"{len(chosen)} facts attributed; completeness error above {tolerance:g} somewhere in {missed} of them")
+    print(f"{len(chosen)} facts attributed; the completeness error exceeds {tolerance:g} somewhere in {missed} of them")

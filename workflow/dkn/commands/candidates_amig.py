@@ -1,4 +1,4 @@
-"""Candidate components by AMIG's pairs: neurons that do not matter alone and do together."""
+"""Find candidate components with AMIG's method: pairs of neurons that do not matter alone but do together."""
 
 from typing import Annotated
 
@@ -24,24 +24,26 @@ def main(
     known: flags.Known,
     neurons: flags.Neurons,
     output: flags.Output,
-    tried: Annotated[int, Option(help="Neurons of a fact whose pairs are tried, the largest scores first.")],
-    matters: Annotated[float, Option(help="Share of the drop without any KN above which a suppression matters.")],
+    tried: Annotated[int, Option(help="Neurons of a fact whose pairs are tried, those with the largest scores first.")],
+    matters: Annotated[
+        float, Option(help="A suppression matters if it costs more than this share of the drop without any KN.")
+    ],
     compute: flags.Compute,
     batch: flags.Batch = 8,
 ) -> None:
-    """Try single neurons, then their pairs, of every fact that has two knowledge neurons."""
+    """Try single neurons and then pairs of them, in every fact that has two knowledge neurons."""
     language_model = open_model(model, **vars(compute))
     table = read_table(neurons, KNOWLEDGE_NEURONS)
-    members = {fact_id: found for fact_id, found in neuron_sets(table).items() if len(found) > 1}
+    members = {fact_id: neuron_set for fact_id, neuron_set in neuron_sets(table).items() if len(neuron_set) > 1}
     scores = {
         str(fact_id): frame.sort_values("place")["score"].to_numpy(dtype=np.float64)
         for fact_id, frame in table.groupby("fact_id")
     }
     chosen = study_facts(facts, known, "all").loc[list(members)]
-    found: dict[str, list[np.ndarray]] = {}
+    pairs: dict[str, list[np.ndarray]] = {}
     for group in progress(list(batches(encode_all(language_model, chosen), batch)), "AMIG", unit="batch"):
-        found |= amig_pairs(language_model.adapter, group, members, scores, tried, matters)
-    candidates = candidates_table({fact_id: [found[fact_id]] for fact_id in members})
+        pairs |= amig_pairs(language_model.adapter, group, members, scores, tried, matters)
+    candidates = candidates_table({fact_id: [pairs[fact_id]] for fact_id in members})
     record = provenance("candidates-amig", {"tried": tried, "matters": matters}, [model, facts, known, neurons])
     write_table(output, candidates, CANDIDATES, record)
     print(f"{len(candidates)} pairs in {candidates['fact_id'].nunique()} of {len(members)} facts")

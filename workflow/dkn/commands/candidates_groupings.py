@@ -1,4 +1,4 @@
-"""Candidate components by clustering algorithms other than NTC, from the same distances."""
+"""Find candidate components with clustering algorithms other than NTC, from the same distances."""
 
 from typing import Annotated
 
@@ -17,17 +17,21 @@ from dkn.structure.other_clusterings import GroupingSettings, grouped
 def main(
     neurons: flags.Neurons,
     distances: flags.Distances,
-    method: Annotated[list[str], Option(help="dbscan, hierarchical, kmeans or hdbscan; repeatable.")],
+    method: Annotated[
+        list[str], Option(help="Clustering algorithm: dbscan, hierarchical, kmeans or hdbscan; repeatable.")
+    ],
     output: flags.Outputs,
     min_size: flags.MinSize,
-    dbscan_min_samples: Annotated[int, Option(help="Neurons within eps that make a core, itself included.")],
-    hdbscan_min_samples: Annotated[int, Option(help="Neurons within the core distance, itself included.")],
-    max_groups: Annotated[int, Option(help="The most groups tried in one linked part.")],
-    variance: Annotated[float, Option(help="Share of the distance rows' variance that k-means keeps.")],
-    restarts: Annotated[int, Option(help="Random starts of k-means.")],
+    dbscan_min_samples: Annotated[int, Option(help="Neurons within eps, itself included, that make a neuron a core.")],
+    hdbscan_min_samples: Annotated[int, Option(help="Neurons within a neuron's core distance, itself included.")],
+    max_groups: Annotated[
+        int, Option(help="The most groups that hierarchical and kmeans try in one linked part of a fact's neurons.")
+    ],
+    variance: Annotated[float, Option(help="Share of the variance of the distance rows that kmeans keeps.")],
+    restarts: Annotated[int, Option(help="Random starts of kmeans.")],
     seed: flags.Seed,
 ) -> None:
-    """Group the knowledge neurons of every fact that has any, by every method."""
+    """Group the knowledge neurons of every fact that has any, with every method."""
     flags.one_output_each(output, method=method)
     settings = GroupingSettings(min_size, dbscan_min_samples, hdbscan_min_samples, max_groups, variance, restarts)
     matrices = dict(distance_matrices(read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES)))

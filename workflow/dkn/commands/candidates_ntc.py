@@ -1,4 +1,4 @@
-"""Candidate components by Neurological Topology Clustering, and the persistence diagrams behind them."""
+"""Find candidate components with Neurological Topology Clustering (NTC), and compute persistence diagrams."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ def main(
     clustering: flags.Clustering,
     dimension: Annotated[int, Option(help="Highest dimension of the diagrams (1 for loops).")],
 ) -> None:
-    """Cluster the knowledge neurons of every fact that has any."""
+    """Cluster the knowledge neurons of every fact that has any, and write its persistence diagram."""
     settings = NTCSettings(**vars(clustering))
     table = read_table(neurons, KNOWLEDGE_NEURONS)
     matrices = distance_matrices(table, read_table(distances, DISTANCES))

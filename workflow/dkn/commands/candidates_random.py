@@ -1,4 +1,4 @@
-"""The control's candidates: random groups of the sizes of NTC's, to go through the same functional test."""
+"""Draw the candidates of the tested control: random groups of NTC's sizes, for the same functional test."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +18,11 @@ from dkn.study.names import TESTED_CONTROL
 def main(
     neurons: flags.Neurons,
     candidates: Annotated[Path, Option(help="NTC's candidate components.")],
-    repeats: Annotated[int, Option(help="Random partitions of a fact.")],
+    repeats: Annotated[int, Option(help="Number of random partitions of a fact.")],
     seed: flags.Seed,
     output: flags.Output,
 ) -> None:
-    """Draw partitions for every fact in which NTC has candidates."""
+    """Draw random partitions for every fact in which NTC has candidates."""
     counts = read_table(neurons, KNOWLEDGE_NEURONS).groupby("fact_id").size()
     groups = {}
     for fact_id, frame in read_table(candidates, CANDIDATES).groupby("fact_id"):

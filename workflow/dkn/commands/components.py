@@ -1,4 +1,4 @@
-"""Base degenerate components: candidates that pass the functional test."""
+"""Test candidate components: those that pass the functional test are base degenerate components."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,12 +30,12 @@ def main(
     compute: flags.Compute,
     batch: flags.Batch = 16,
 ) -> None:
-    """Run the functional test on every candidate of every fact, all groupings of a fact at once."""
+    """Run the functional test on the candidates of every fact, on those of all groupings at once."""
     flags.one_output_each(output, candidates=candidates)
     functional = FunctionalTest(test, tau2)
     language_model = open_model(model, **vars(compute))
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
-    table = pd.concat([read_table(path, CANDIDATES).assign(file=place) for place, path in enumerate(candidates)])
+    table = pd.concat([read_table(path, CANDIDATES).assign(file=index) for index, path in enumerate(candidates)])
     groups = dict(list(table.groupby("fact_id")))
     chosen = study_facts(facts, known, "all").loc[list(groups)]
     results = [table.iloc[:0].reindex(columns=[*COMPONENTS.names, "file"])]
@@ -44,10 +44,12 @@ def main(
             kept = functional.passes(frame["recovery"].to_numpy(), frame["drop"].to_numpy())
             results.append(frame.assign(kept=kept))
     tested = pd.concat(results[1:] or results).sort_values(["fact_id", "repeat", "component"], ignore_index=True)
-    for place, (source, target) in enumerate(zip(candidates, output, strict=True)):
-        found = tested[tested["file"] == place].drop(columns="file")
+    for index, (source, target) in enumerate(zip(candidates, output, strict=True)):
+        components = tested[tested["file"] == index].drop(columns="file")
         record = provenance("components", vars(functional), [model, facts, known, neurons, source])
-        write_table(target, found, COMPONENTS, record)
-        kept = found[found["kept"].astype(bool)].groupby(["fact_id", "repeat"]).size()
+        write_table(target, components, COMPONENTS, record)
+        kept = components[components["kept"].astype(bool)].groupby(["fact_id", "repeat"]).size()
         degenerate = kept[kept >= 2].reset_index()["fact_id"].nunique()
-        print(f"{target.stem}: {int(kept.sum())} of {len(found)} components kept; {degenerate} facts are degenerate")
+        print(
+            f"{target.stem}: {int(kept.sum())} of {len(components)} components kept; {degenerate} facts are degenerate"
+        )

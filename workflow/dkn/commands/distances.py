@@ -1,4 +1,4 @@
-"""Distances between each fact's knowledge neurons, through the model's weights."""
+"""Compute the distances between each fact's knowledge neurons from the model's weights."""
 
 import numpy as np
 import pandas as pd
@@ -21,15 +21,15 @@ def main(
     max_span: flags.MaxSpan = None,
     fold_norm: flags.FoldNorm = False,
 ) -> None:
-    """Store the finite distances of every fact."""
+    """Write the finite distances of every fact."""
     adapter = open_model(model, **vars(compute)).adapter
-    parts = []
+    tables = []
     for fact_id, members in progress(neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS)).items(), "distances"):
         matrix = distance_matrix(members.layers, *connection_vectors(adapter, members, fold_norm), max_span)
         first, second = np.nonzero(np.triu(np.isfinite(matrix), 1))
-        parts.append(
+        tables.append(
             pd.DataFrame({"fact_id": fact_id, "first": first, "second": second, "distance": matrix[first, second]})
         )
     record = provenance("distances", {"max_span": max_span, "fold_norm": fold_norm}, [model, neurons])
-    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=DISTANCES.names)
-    write_table(output, found, DISTANCES, record)
+    stored = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=DISTANCES.names)
+    write_table(output, stored, DISTANCES, record)

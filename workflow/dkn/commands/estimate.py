@@ -1,4 +1,4 @@
-"""What the study will cost: hours, memory and disk of every model and stage, before anything runs."""
+"""Estimate what the study will cost before it runs: the time of every stage, the memory and the disk space."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,24 @@ from dkn.facts.sources import FactsSource, read_source
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import FACTS, KNOWN
 from dkn.study.config import Study, parse_config
-from dkn.study.estimates import STAGES, Range, Seen, StageEstimate, estimate_space, estimate_stages, total, workloads
+from dkn.study.estimates import (
+    STAGES,
+    KnownFacts,
+    Range,
+    StageEstimate,
+    estimate_space,
+    estimate_stages,
+    total,
+    workloads,
+)
 from dkn.study.inputs import FolderModel, Shape, Sizes, TrainedModel
 from dkn.study.operations import shape_of
 
-TRAINED_CONTEXT = 128  # of nano models
+TRAINED_CONTEXT = 128  # the length of a nano model's context, in tokens
 
 
 def _shape(model: object, prepared: Path) -> Shape:
-    """From the prepared model, its folder, or the configuration."""
+    """Return a model's shape: from its prepared folder, from the folder it comes from, or from the configuration."""
     name = getattr(model, "name", "")
     folders = [prepared, *([Path(model.path)] if isinstance(model, FolderModel) else [])]
     for folder in folders:
@@ -31,12 +40,12 @@ def _shape(model: object, prepared: Path) -> Shape:
         return Shape(**sizes, context=TRAINED_CONTEXT, tied=True)
     shape = getattr(model, "shape", None)
     if shape is None:
-        raise UserError(f"model {name}: its size is not known before it is here; state it as `shape:`")
+        raise UserError(f"model {name}: its size is not known before it is downloaded; state it as `shape:`")
     return shape
 
 
 def _count_facts(study: Study, results: Path, sources: list[str]) -> tuple[int, float | None]:
-    """Facts of the study, and their mean accepted answers where they have been read."""
+    """Return how many facts the study has, and their mean number of accepted answers (None before they are read)."""
     stored = results / "facts" / "facts.parquet"
     if stored.is_file():
         answers = read_table(stored, FACTS)["answers"]
@@ -49,16 +58,16 @@ def _count_facts(study: Study, results: Path, sources: list[str]) -> tuple[int, 
     return sum(len(read_source(source).text.splitlines()) for source in parsed), None
 
 
-def _seen(folder: Path) -> Seen | None:
-    """What the model's known facts tell, if they have been asked."""
+def _seen(folder: Path) -> KnownFacts | None:
+    """Return how many facts the model knows, and how long they are in tokens; None if it has not been asked."""
     if not (folder / "known.parquet").is_file():
         return None
     known = read_table(folder / "known.parquet", KNOWN).query("known")
-    return Seen(len(known), float(known["prompt_tokens"].mean()), float(known["answer_tokens"].mean()))
+    return KnownFacts(len(known), float(known["prompt_tokens"].mean()), float(known["answer_tokens"].mean()))
 
 
 def _measured(stage: str, folder: Path) -> float | None:
-    """Seconds that a finished stage took by its benchmark files; None unless all of its jobs have one."""
+    """Return how many seconds a finished stage took by its benchmark files, or None unless all its jobs have one."""
     jobs, patterns = STAGES[stage]
     files = [path for pattern in patterns for path in sorted(folder.glob(f"{pattern}.tsv"))]
     if not files or (jobs is not None and len(files) < jobs):
@@ -89,7 +98,7 @@ def main(
     source: Annotated[list[str], Option(help="Facts file or URL; repeatable.")],
     shards: Annotated[int, Option(help="Attribution jobs per model.")],
 ) -> None:
-    """Print estimates beside what has been measured, and what they assume."""
+    """Print the estimates beside what has been measured, and what the estimates assume."""
     config = parse_config(json.loads(study))
     results = Path(config.results)
     facts, answers = _count_facts(config, results, source)
@@ -114,9 +123,10 @@ def main(
     print("|---|---|---|---|---|---|", *spaces, sep="\n")
     assumed, gpu = config.estimate, config.estimate.gpu
     print(
-        f"\nAssumed: {facts} facts; CPU {assumed.cpu_gflops} GFLOP/s a thread (measured on nano models, SmolLM2-135M "
-        f"and GPT-2's shape); GPU {gpu.utilisation} of {gpu.peak_tflops.float32} TFLOP/s in float32, "
-        f"{gpu.peak_tflops.bfloat16} in bfloat16 (assumed: no GPU was measured), and kernels' starts like a nano "
-        f"model's. Ranges take the favourable end of every assumption (keys below `estimate`), and the other. "
-        f"docs/paper.md says more."
+        f"\nAssumed: the study has {facts} facts. A CPU thread reaches {assumed.cpu_gflops} GFLOP/s (measured with "
+        f"nano models, with SmolLM2-135M and with a model of GPT-2's shape). A GPU reaches a share {gpu.utilisation} "
+        f"of {gpu.peak_tflops.float32} TFLOP/s in float32 and of {gpu.peak_tflops.bfloat16} TFLOP/s in bfloat16, and "
+        f"starts its kernels in the time that a nano model takes on a CPU (both are assumed, no GPU was measured). The "
+        f"two ends of a range take the favourable and the unfavourable end of every assumption (keys below "
+        f"`estimate`). docs/paper.md says more."
     )

@@ -1,4 +1,4 @@
-"""Experiment degeneracy: suppress subsets of a fact's components, and random groups of the same sizes."""
+"""Run the degeneracy experiments: suppress subsets of a fact's components, and random groups of the same sizes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,29 +32,31 @@ def main(
     compute: flags.Compute,
     batch: flags.Batch = 8,
 ) -> None:
-    """One record per fact, grouping and suppressed subset; all groupings of a fact are computed at once."""
+    """Write one record per fact, grouping and suppressed subset; all groupings of a fact are computed at once."""
     flags.one_output_each(output, components=components, grouping=grouping)
     settings = DegeneracySettings(max_subsets, partitions, seed)
     language_model = open_model(model, **vars(compute))
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
     groups: dict[str, list[Groups]] = {}
     for path, name in zip(components, grouping, strict=True):
-        for fact_id, found in all_groups(read_table(path, COMPONENTS), members, name, settings):
-            groups.setdefault(fact_id, []).extend(found)
+        for fact_id, groups_of_fact in all_groups(read_table(path, COMPONENTS), members, name, settings):
+            groups.setdefault(fact_id, []).extend(groups_of_fact)
     chosen = study_facts(facts, known, "all").loc[list(groups)]
-    parts = [pd.DataFrame(columns=[*DEGENERACY.names, "experiment"])]
+    tables = [pd.DataFrame(columns=[*DEGENERACY.names, "experiment"])]
     asked = encode_all(language_model, chosen)
     grouped = batches(asked, batch, alike=lambda fact: interventions(groups[fact.fact_id], settings))
     for group in progress(list(grouped), "degeneracy", unit="batch"):
-        parts.append(degeneracy_records(language_model.adapter, group, members, groups, settings))
-    records = pd.concat(parts[1:] or parts, ignore_index=True)
+        tables.append(degeneracy_records(language_model.adapter, group, members, groups, settings))
+    records = pd.concat(tables[1:] or tables, ignore_index=True)
     about = chosen[["subject", "relation"]]
     records = records.drop(columns=about.columns, errors="ignore").join(about, on="fact_id")
     records = records.sort_values(
         ["fact_id", "selection", "grouping", "repeat", "suppressed_components"], ignore_index=True, kind="stable"
     )
     for source, name, target in zip(components, grouping, output, strict=True):
-        own = records[records["experiment"] == name].drop(columns="experiment")
+        written = records[records["experiment"] == name].drop(columns="experiment")
         record = provenance("experiment-degeneracy", vars(settings), [model, facts, known, neurons, source])
-        write_table(target, own, DEGENERACY, record)
-        print(f"{name}: {len(own)} interventions on {own['fact_id'].nunique()} facts with at least two components")
+        write_table(target, written, DEGENERACY, record)
+        print(
+            f"{name}: {len(written)} interventions on {written['fact_id'].nunique()} facts with at least two components"
+        )

@@ -1,4 +1,4 @@
-"""Experiments fact-checking-dkn and -kn: attribution of neuron sets for true and false stated answers."""
+"""Run the experiments fact-checking-dkn and fact-checking-kn: attribute true and false answers to neuron sets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +30,7 @@ def main(
     limit: flags.Limit = None,
     batch: flags.Batch = 8,
 ) -> None:
-    """One record per statement and neuron set; one pass of attribution serves all sets."""
+    """Write one record per statement and neuron set; one pass of attribution serves all sets."""
     language_model = open_model(model, **vars(compute))
     n_neurons = language_model.adapter.n_neurons
     frame = study_facts(facts, known, "all")
@@ -45,9 +45,10 @@ def main(
         by_relation.setdefault(relation, []).append(StatementSet("kn", "relation", kn))
     sets = {}
     for row in statements.drop_duplicates("fact_id").itertuples(index=False):
-        own = with_control("own", row.fact_id, dkns[row.fact_id], n_neurons, seed) if row.fact_id in dkns else []
+        dkn = dkns.get(row.fact_id)
+        own_dkn = [] if dkn is None else with_control("own", row.fact_id, dkn, n_neurons, seed)
         own_kn = StatementSet("kn", "own", members[row.fact_id])
-        sets[row.fact_id] = [*own, own_kn, *by_relation.get(row.relation, [])]
+        sets[row.fact_id] = [*own_dkn, own_kn, *by_relation.get(row.relation, [])]
     encoded = encoded_statements(language_model, statements)
     scores = attribution_records(language_model, statements, encoded, sets, batch)
     records = as_records(statements, scores, FACT_CHECKING.names)

@@ -1,4 +1,4 @@
-"""Experiment fact-checking-plm: the model asked in words, and the stated answer's probability, as baselines."""
+"""Run the experiment fact-checking-plm, the baselines: ask the model in words, and take the answer's probability."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,28 +27,30 @@ def main(
     model: flags.Model,
     facts: flags.Facts,
     known: flags.Known,
-    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet: facts without any are left out.")],
-    shots: Annotated[int, Option(help="Examples in the prompt; fewer where the context is short.")],
+    neurons: Annotated[Path, Option(help="knowledge_neurons.parquet; facts without knowledge neurons are left out.")],
+    shots: Annotated[int, Option(help="Examples in the prompt; there are fewer where the model's context is short.")],
     seed: flags.Seed,
     output: flags.Output,
     compute: flags.Compute,
     limit: flags.Limit = None,
     batch: flags.Batch = 8,
 ) -> None:
-    """Two records per statement. The examples' subjects are training subjects and have no records themselves."""
+    """Write two records per statement; the subjects of the examples are training subjects, and have no records."""
     language_model = open_model(model, **vars(compute))
     frame = study_facts(facts, known, "all")
     statements = sampled_statements(frame, neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS)), limit, seed)
-    parts, used = [], {}
+    tables, used = [], {}
     for wording, group in statements.groupby("wording"):
         examples = choose_shots(group, shots, seed)
         left = group[~group["subject"].isin(examples["subject"])]
         examples = fitting_shots(language_model, examples, left)
         used[str(wording)] = len(examples)
-        parts.append(score_rows("plm", truth_log_odds(language_model, left, examples, batch)))
+        tables.append(score_rows("plm", truth_log_odds(language_model, left, examples, batch)))
         log_probs = answer_log_prob(language_model, encoded_statements(language_model, left), batch)
-        parts.append(score_rows("answer-prob", log_probs))
-    scores = pd.concat(parts) if parts else pd.DataFrame(columns=["statement", "detector", "neurons", "size", "score"])
+        tables.append(score_rows("answer-prob", log_probs))
+    scores = (
+        pd.concat(tables) if tables else pd.DataFrame(columns=["statement", "detector", "neurons", "size", "score"])
+    )
     records = as_records(statements, scores, FACT_CHECKING.names)
     settings = {"shots": shots, "shots_used": used, "limit": limit, "seed": seed}
     write_table(

@@ -1,4 +1,4 @@
-"""Experiment fine-tuning: teach new facts to some neurons or to all parameters, and ask what else has changed."""
+"""Run a fine-tuning experiment: teach new facts to some neurons or to all parameters, and ask what was forgotten."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,23 +29,23 @@ def main(
     known: flags.Known,
     neurons: flags.Neurons,
     components: flags.Components,
-    subset: Annotated[str, Option(help="What trains: dkn, kn, random or all.")],
-    new_facts: Annotated[int, Option(help="The most counterfactual facts to learn.")],
-    old_facts: Annotated[int, Option(help="The most known facts of other subjects to keep.")],
-    development: Annotated[float, Option(help="Share of both that chooses learning rates and epochs.")],
+    subset: Annotated[str, Option(help="The neuron sets to train: dkn, kn, random or all (all parameters).")],
+    new_facts: Annotated[int, Option(help="The most new (counterfactual) facts to learn.")],
+    old_facts: Annotated[int, Option(help="The most old facts to ask for: known ones of other subjects.")],
+    development: Annotated[float, Option(help="Share of new and old facts that chooses learning rates and epochs.")],
     minimum: Annotated[int, Option(help="With fewer new facts nothing is trained.")],
     epochs: Annotated[int, Option(help="Passes over the new facts.")],
-    ask_every: Annotated[int, Option(help="Epochs between two times the model is asked.")],
-    batch: Annotated[int, Option(help="New facts per step.")],
+    ask_every: Annotated[int, Option(help="The model is asked each time this many epochs have passed.")],
+    batch: Annotated[int, Option(help="New facts per training step.")],
     draws: Annotated[int, Option(help="Draws of each random set.")],
-    rate: Annotated[list[float], Option(help="A learning rate to try; may be repeated.")],
+    rate: Annotated[list[float], Option(help="A learning rate to try; repeatable.")],
     seed: flags.Seed,
     output: flags.Output,
     changes: Annotated[Path, Option(help="Table of the neurons' changes to write.")],
     training: Annotated[Path, Option(help="JSON file with costs and choices to write.")],
     compute: flags.Compute,
 ) -> None:
-    """Records over epochs, changes of the neurons, and what the training cost."""
+    """Write the answers over the epochs, the changes of the neurons, and what the training cost."""
     if subset not in TUNED_SETS:
         raise UserError(f"unknown subset {subset!r}; allowed: {', '.join(TUNED_SETS)}")
     table = study_facts(facts, known, "all")
@@ -58,9 +58,10 @@ def main(
         stated["not_run"] = f"{len(new)} degenerate facts of different subjects, fewer than the minimum of {minimum}"
         answered, changed = pd.DataFrame(columns=FINE_TUNING.names), pd.DataFrame(columns=CHANGES.names)
     else:
-        # Small steps vanish in 16-bit weights: trained in full, the weights are float32.
-        place = replace(compute, dtype="float32") if subset == ALL else compute
-        language_model = open_model(model, **vars(place))
+        # Small steps vanish in 16-bit weights. The weights are therefore float32 where all of them are trained.
+        if subset == ALL:
+            compute = replace(compute, dtype="float32")
+        language_model = open_model(model, **vars(compute))
         answered, changed, stated["sets"] = tune_sets(
             Exam(language_model, questions, QUESTIONS_AT_ONCE),
             TUNED_SETS[subset],
@@ -70,7 +71,7 @@ def main(
             rate,
             TuningSettings(epochs, ask_every, batch, seed),
         )
-    made = provenance(
+    record = provenance(
         "experiment-fine-tuning",
         {
             "subset": subset,
@@ -87,14 +88,13 @@ def main(
         },
         [model, facts, known, neurons, components],
     )
-    write_table(output, answered, FINE_TUNING, made)
-    write_table(changes, changed, CHANGES, made)
+    write_table(output, answered, FINE_TUNING, record)
+    write_table(changes, changed, CHANGES, record)
     write_json(training, stated)
-    print(
-        stated.get("not_run")
-        or "; ".join(
-            f"{part['neuron_set']}: {part['trained_parameters']:,} parameters at "
-            f"{part['learning_rate']:g}, epoch {part['epoch']}"
-            for part in stated["sets"]
-        )
-    )
+    print(stated.get("not_run") or "; ".join(map(_choice, stated["sets"])))
+
+
+def _choice(report: dict[str, Any]) -> str:
+    """Return in words what was trained, and which learning rate and epoch were chosen."""
+    size = f"{report['trained_parameters']:,} parameters"
+    return f"{report['neuron_set']}: {size} at learning rate {report['learning_rate']:g}, epoch {report['epoch']}"

@@ -1,4 +1,4 @@
-"""Experiments suppression and enhancement: neuron sets suppressed or boosted on original and perturbed queries."""
+"""Run a suppression or enhancement experiment: intervene on neuron sets, on original and on perturbed queries."""
 
 from typing import Annotated
 
@@ -24,15 +24,15 @@ def main(
     known: flags.Known,
     neurons: flags.Neurons,
     components: flags.Components,
-    setting: Annotated[str, Option(help="suppression or enhancement.")],
-    site: Annotated[str, Option(help="values or weights.")],
-    random_sets: Annotated[int, Option(help="Draws of random neurons per fact.")],
+    setting: Annotated[str, Option(help="The intervention: suppression or enhancement.")],
+    site: Annotated[str, Option(help="What the intervention multiplies: values or weights.")],
+    random_sets: Annotated[int, Option(help="Draws of each random set per fact.")],
     seed: flags.Seed,
     output: flags.Output,
     compute: flags.Compute,
     batch: flags.Batch = 8,
 ) -> None:
-    """One record per query and neuron set, for every fact that has a degenerate knowledge neuron set."""
+    """Write one record per query and neuron set, for every fact that has degenerate knowledge neurons."""
     settings = PerturbationSettings(setting, site, random_sets, seed)
     language_model = open_model(model, **vars(compute))
     adapter = language_model.adapter
@@ -50,11 +50,11 @@ def main(
         encode(language_model, query_id(row.fact_id, row.query), row.prompt, answers[row.fact_id])
         for row in queries.itertuples(index=False)
     ]
-    parts = [
+    tables = [
         perturbation_records(adapter, group, sets, settings)
         for group in progress(list(batches(asked, batch * len(QUERIES))), f"{setting} of {site}", unit="batch")
     ]
-    records = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["fact_id", "query"])
+    records = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["fact_id", "query"])
     counts = tested[tested["kept"]].groupby("fact_id").size().rename("components")
     records = records.merge(queries, on=["fact_id", "query"]).join(frame[["subject", "relation"]], on="fact_id")
     records = records.join(counts, on="fact_id").reindex(columns=PERTURBATION.names)

@@ -1,4 +1,4 @@
-"""Experiment sensitivity: degeneracy over a grid of tau1 and tau2, at one KN fraction and filtration limit."""
+"""Run the degeneracy experiment over a grid of tau1 and tau2, at one KN fraction and filtration limit."""
 
 from typing import Annotated
 
@@ -28,25 +28,27 @@ def main(
     known: flags.Known,
     scores: flags.Scores,
     output: flags.Output,
-    which: Annotated[str, Option(help="The facts to sample from: known, unknown or all.")],
+    which: Annotated[str, Option(help="The facts to sample: known, unknown or all.")],
     fraction: flags.Fraction,
     quantile: flags.Quantile,
-    tau1: Annotated[list[float], Option(help="Components need more persistence than this; repeatable.")],
+    tau1: Annotated[list[float], Option(help="Persistence that a component must exceed; repeatable.")],
     tau2: Annotated[list[float], Option(help="Threshold of the functional test; repeatable.")],
-    persistence: Annotated[str, Option(help="difference or ratio.")],
+    persistence: Annotated[str, Option(help="Definition of persistence: difference or ratio.")],
     min_size: flags.MinSize,
     test: flags.Test,
     max_subsets: flags.MaxSubsets,
     partitions: flags.Partitions,
     seed: flags.Seed,
     compute: flags.Compute,
-    sample: Annotated[int | None, Option(help="Facts to take, by subject; all where not given.")] = None,
+    sample: Annotated[
+        int | None, Option(help="About how many facts to take, whole subjects at a time; all where not given.")
+    ] = None,
     cap: flags.Cap = None,
     max_span: flags.MaxSpan = None,
     fold_norm: flags.FoldNorm = False,
     batch: flags.Batch = 8,
 ) -> None:
-    """From stored attributions to one record per sampled fact and grid point."""
+    """Write one record per sampled fact and grid point, from stored attributions."""
     grid = Grid(
         clusterings=[NTCSettings(persistence, value, quantile, min_size) for value in tau1],
         tests=[FunctionalTest(test, value) for value in tau2],

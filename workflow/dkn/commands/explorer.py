@@ -1,4 +1,4 @@
-"""The neuron explorer: one HTML page of a model's facts, neurons and components, from stored records."""
+"""Write the neuron explorer: one HTML page of a model's facts, neurons and components, from stored records."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,17 +26,17 @@ STORED = {
 
 
 def main(
-    model: Annotated[Path, Option(help="A model's folder of results.")],
+    model: Annotated[Path, Option(help="Folder with the results of the model.")],
     facts: flags.Facts,
-    template: Annotated[Path, Option(help="The page's HTML; its style and script lie beside it.")],
+    template: Annotated[Path, Option(help="Template of the page; its style and script lie beside it.")],
     clustering: flags.Clustering,
     test: flags.Test,
     tau2: Annotated[float, Option(help="Threshold of the functional test.")],
     seed: flags.Seed,
     output: flags.Output,
-    sample: Annotated[int | None, Option(help="Facts to show; all where not given.")] = None,
+    sample: Annotated[int | None, Option(help="How many facts to show; all where not given.")] = None,
 ) -> None:
-    """Write the page; it needs no server and no network."""
+    """Write the page, which needs neither a server nor a network."""
     settings = Settings(NTCSettings(**vars(clustering)), test, tau2, sample, seed)
     stored = {name: read_table(model / path, schema) for name, (path, schema) in STORED.items()}
     joined = read_table(facts, FACTS).merge(stored.pop("known"), on="fact_id", validate="one_to_one")
@@ -56,4 +56,4 @@ def main(
     with atomic_file(output) as path:
         path.write_text(text)
     counts = data["counts"]
-    print(f"{counts['shown']} of {counts['attributed']} facts, {output.stat().st_size / 1e6:.1f} MB")
+    print(f"{counts['shown']} of {counts['attributed']} facts are shown, {output.stat().st_size / 1e6:.1f} MB")

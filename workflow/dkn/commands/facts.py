@@ -1,4 +1,4 @@
-"""All facts of a study with their wordings and splits, validated line by line."""
+"""Read all facts of a study with their wordings and splits, and validate them line by line."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -21,13 +21,13 @@ def main(
     output: flags.Facts,
     downloads: Annotated[Path, Option(help="JSON file that keeps the checksum of every URL's first download.")],
 ) -> None:
-    """Read, validate and store all facts; what a URL gave first it must give ever after."""
+    """Read, validate and store all facts; a URL must always give the content that its first download gave."""
     recorded = read_json(downloads) if downloads.is_file() else {}
     sources = [held_to_record(FactsSource.parse(text), recorded, downloads) for text in source]
     facts, checksums = read_facts(sources, read_templates(templates), seed)
-    new = {one.location: checksums[one.location] for one in sources if one.is_url}
-    if new:
-        write_json(downloads, {**recorded, **new})
+    downloaded = {source.location: checksums[source.location] for source in sources if source.is_url}
+    if downloaded:
+        write_json(downloads, {**recorded, **downloaded})
     frame = pd.DataFrame([asdict(fact) for fact in facts])
     record = provenance("facts", {"sources": checksums, "seed": seed}, templates)
     write_table(output, frame, FACTS, record)

@@ -1,4 +1,4 @@
-"""Knowledge neurons of all facts, from the shards' attributions."""
+"""Select the knowledge neurons of all facts from the attribution scores of all shards."""
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ def main(
     fraction: flags.Fraction,
     cap: flags.Cap = None,
 ) -> None:
-    """Threshold the scores; report where the cap binds."""
+    """Write the neurons whose scores exceed the threshold, and state for which facts the cap binds."""
     table = pd.concat([read_table(path, SCORES) for path in scores], ignore_index=True)
     neurons, capped = knowledge_neurons(table, fraction, cap)
     record = provenance("knowledge-neurons", {"fraction": fraction, "cap": cap, "capped_facts": capped}, scores)

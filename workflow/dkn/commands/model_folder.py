@@ -1,4 +1,4 @@
-"""A model from a local folder in Hugging Face's layout, linked and not copied."""
+"""Prepare a model from a local folder in Hugging Face's layout; its files are linked and not copied."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ def main(
     path: Annotated[Path, Option(help="Folder with config.json, safetensors weights and a tokenizer.")],
     output: flags.Folder,
 ) -> None:
-    """Link the folder's files and record their checksums."""
+    """Link the files of the folder, and record their checksums."""
     with atomic_folder(output) as folder:
         link_folder(path, folder)
         finish(folder, "model-folder", {"path": str(path)})

@@ -1,4 +1,4 @@
-"""A model from the Hugging Face hub at a pinned revision."""
+"""Prepare a model from the Hugging Face hub at a pinned revision."""
 
 from typing import Annotated
 
@@ -10,11 +10,11 @@ from dkn.storage.files import atomic_folder
 
 
 def main(
-    repo: Annotated[str, Option(help="Repository, owner/name.")],
-    revision: Annotated[str, Option(help="Commit hash, branch or tag.")],
+    repo: Annotated[str, Option(help="Name of the repository, as owner/name.")],
+    revision: Annotated[str, Option(help="Revision: a commit hash, a branch or a tag.")],
     output: flags.Folder,
 ) -> None:
-    """Download safetensors and tokenizer files into the local cache and link them."""
+    """Download the weights (safetensors) and tokenizer files into the local cache, and link them."""
     with atomic_folder(output) as folder:
         snapshot = hub_snapshot(repo, revision)
         link_folder(snapshot, folder)

@@ -1,4 +1,4 @@
-"""Complexity: every setting's main number against model size."""
+"""Compare a study's models by size: every setting's main number against the number of parameters."""
 
 from dkn import flags
 from dkn.models.files import parameters
@@ -9,11 +9,14 @@ from dkn.summaries.stored import compared_by_model, summary_files
 
 
 def main(model: flags.Folders, experiment: flags.Experiments, output: flags.Output) -> None:
-    """Write all metrics by size, and whether each grows."""
+    """Write every metric by model size, and whether it grows."""
     sizes = {folder.name: parameters(folder / "model") for folder in model}
     table = against_size(sizes, compared_by_model(model, experiment))
     rows = table.to_dict("records")
-    grows = {name: grows_with_size(part.to_dict("records")) for name, part in table.groupby("metric", sort=False)}
+    grows = {
+        name: grows_with_size(rows_of_metric.to_dict("records"))
+        for name, rows_of_metric in table.groupby("metric", sort=False)
+    }
     few = len(set(sizes.values())) < FEWEST_MODELS
     count = f"{len(sizes)} model{'s' * (len(sizes) != 1)}"
     note = f"{count}: no trend is claimed from fewer than {FEWEST_MODELS} sizes" if few else None

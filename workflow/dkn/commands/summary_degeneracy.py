@@ -1,4 +1,4 @@
-"""Summaries of the degeneracy experiment, one per grouping, and the comparison of NTC with all other groupings."""
+"""Summarise the degeneracy experiments, one per grouping, and compare NTC with all other groupings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,32 +27,33 @@ def main(
     records: Annotated[list[Path], Option(help="Records of each grouping, in the same order.")],
     model_name: flags.ModelName,
     output: flags.Outputs,
-    comparison: Annotated[Path, Option(help="comparison.json, of all groupings.")],
+    comparison: Annotated[Path, Option(help="JSON file to write: the comparison of all groupings.")],
     statistics: flags.Statistics,
 ) -> None:
-    """Summarise one model's records; NTC's summary sets the tested control beside it."""
+    """Summarise one model's records; the summary of NTC includes the tested control."""
     flags.one_output_each(output, grouping=grouping, components=components, records=records)
     settings = StatisticsSettings(**vars(statistics))
     subjects = read_table(facts, FACTS).set_index("fact_id")["subject"]
     shared = (read_table(known, KNOWN), read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES))
-    tested = {name: read_table(path, COMPONENTS) for name, path in zip(grouping, components, strict=True)}
-    measured = {name: read_table(path, DEGENERACY) for name, path in zip(grouping, records, strict=True)}
+    component_files = dict(zip(grouping, components, strict=True))
+    record_files = dict(zip(grouping, records, strict=True))
+    tested = {name: read_table(path, COMPONENTS) for name, path in component_files.items()}
+    measured = {name: read_table(path, DEGENERACY) for name, path in record_files.items()}
     common = [facts, known, neurons, distances]
 
-    for place, name in enumerate(grouping):
-        beside = [TESTED_CONTROL] if name == NTC and TESTED_CONTROL in grouping else []
-        used = [grouping.index(part) for part in (name, *beside)]
+    for name, target in zip(grouping, output, strict=True):
+        used = [name, TESTED_CONTROL] if name == NTC and TESTED_CONTROL in grouping else [name]
         steps = funnel(*shared, tested[name])
         content = {
             "experiment": f"degeneracy-{name}",
             "grouping": name,
             "model": model_name,
             "funnel": steps,
-            "functional_test": compare_passing({grouping[at]: tested[grouping[at]] for at in used}, subjects, settings),
-            **summarise(pd.concat([measured[grouping[at]] for at in used], ignore_index=True), settings),
+            "functional_test": compare_passing({method: tested[method] for method in used}, subjects, settings),
+            **summarise(pd.concat([measured[method] for method in used], ignore_index=True), settings),
         }
-        inputs = [*common, *(components[at] for at in used), *(records[at] for at in used)]
-        write_summary(output[place], content, "summary-degeneracy", settings, inputs)
+        inputs = [*common, *(component_files[method] for method in used), *(record_files[method] for method in used)]
+        write_summary(target, content, "summary-degeneracy", settings, inputs)
         print(f"{model_name}, {name}: {steps['degenerate']} of {steps['known']} known facts are degenerate")
     content = {
         "model": model_name,

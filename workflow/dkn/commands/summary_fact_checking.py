@@ -1,4 +1,4 @@
-"""Summary of a fact-checking experiment: metrics on the test split, contrasts with the other detectors."""
+"""Summarise a fact-checking experiment: metrics on the test split, and contrasts with the other detectors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,14 +15,14 @@ from dkn.summaries.stored import write_summary
 
 
 def main(
-    records: Annotated[list[Path], Option(help="Records of every fact-checking experiment of the model.")],
-    detector: Annotated[str, Option(help="dkn, kn or plm: whose summary this is.")],
+    records: Annotated[list[Path], Option(help="Records of one fact-checking experiment of the model; repeatable.")],
+    detector: Annotated[str, Option(help="The experiment to summarise, by its detector: dkn, kn or plm.")],
     model_name: flags.ModelName,
     experiment: flags.Experiment,
     output: flags.Output,
     statistics: flags.Statistics,
 ) -> None:
-    """Summarise one model's records."""
+    """Summarise one model's records of one experiment."""
     settings = StatisticsSettings(**vars(statistics))
     joined = pd.concat([read_table(path, FACT_CHECKING) for path in records], ignore_index=True)
     content = {"experiment": experiment, "model": model_name, **summarise(joined, detector, settings)}

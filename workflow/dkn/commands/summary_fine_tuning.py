@@ -1,4 +1,4 @@
-"""Summary of a fine-tuning experiment: estimates, curves over epochs, contrasts with the other neuron sets."""
+"""Summarise a fine-tuning experiment: estimates, curves over the epochs, and contrasts with the other neuron sets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,25 +16,26 @@ from dkn.summaries.stored import write_summary
 
 def main(
     records: Annotated[Path, Option(help="Records of the experiment.")],
-    others: Annotated[list[Path], Option(help="Records of another fine-tuning experiment; may be repeated.")],
+    others: Annotated[list[Path], Option(help="Records of another fine-tuning experiment; repeatable.")],
     training: Annotated[Path, Option(help="training.json of the experiment.")],
     model_name: flags.ModelName,
     experiment: flags.Experiment,
     output: flags.Output,
     statistics: flags.Statistics,
 ) -> None:
-    """Summarise one model's records."""
+    """Summarise one model's records of one experiment."""
     settings = StatisticsSettings(**vars(statistics))
     trained = read_json(training)
-    own = read_table(records, FINE_TUNING)
-    rest = pd.concat([read_table(path, FINE_TUNING) for path in others], ignore_index=True)
+    own_records = read_table(records, FINE_TUNING)
+    other_records = pd.concat([read_table(path, FINE_TUNING) for path in others], ignore_index=True)
     content = {
         "experiment": experiment,
         "model": model_name,
         **whether_run(trained),
-        "facts": question_counts(own),
+        "facts": question_counts(own_records),
         "sets": set_reports(trained),
-        **summarise(own, rest, settings),
+        **summarise(own_records, other_records, settings),
     }
     write_summary(output, content, "summary-fine-tuning", settings, [records, *others])
-    print(f"{model_name}, {experiment}: {trained.get('not_run') or sum(content['facts'].values())}")
+    outcome = trained.get("not_run") or f"{trained['new_facts']} new facts"
+    print(f"{model_name}, {experiment}: {outcome}")

@@ -1,4 +1,4 @@
-"""Summary of the overlap experiment: estimates, contrasts, and the unions' overlap against chance."""
+"""Summarise the overlap experiment: estimates, contrasts, and the overlap of the unions against chance."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,17 +16,18 @@ from dkn.summaries.stored import write_summary
 
 def main(
     records: Annotated[Path, Option(help="Records of the experiment.")],
-    curves: Annotated[Path, Option(help="Table of the unions' overlap.")],
+    curves: Annotated[Path, Option(help="Table with the overlap of the unions of all facts' sets.")],
     training: Annotated[Path, Option(help="training.json of the run that trained all parameters.")],
     model_name: flags.ModelName,
     experiment: flags.Experiment,
     output: flags.Output,
     statistics: flags.Statistics,
 ) -> None:
-    """Summarise one model's records."""
+    """Summarise one model's records of the experiment."""
     settings = StatisticsSettings(**vars(statistics))
     trained = read_json(training)
-    found = summarise(read_table(records, OVERLAP), read_table(curves, OVERLAP_CURVES), settings)
-    content = {"experiment": experiment, "model": model_name, **whether_run(trained), **found}
+    summary = summarise(read_table(records, OVERLAP), read_table(curves, OVERLAP_CURVES), settings)
+    content = {"experiment": experiment, "model": model_name, **whether_run(trained), **summary}
     write_summary(output, content, "summary-overlap", settings, [records, curves])
-    print(f"{model_name}, {experiment}: {trained.get('not_run') or trained['new_facts']}")
+    outcome = trained.get("not_run") or f"{trained['new_facts']} new facts"
+    print(f"{model_name}, {experiment}: {outcome}")

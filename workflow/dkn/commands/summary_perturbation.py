@@ -1,4 +1,4 @@
-"""Summary of a suppression or enhancement experiment: counts, estimates, contrasts of the DKN with other sets."""
+"""Summarise a suppression or enhancement experiment: counts, estimates, and contrasts of the DKN with other sets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,15 +15,15 @@ from dkn.summaries.stored import write_summary
 
 def main(
     records: Annotated[Path, Option(help="Records of the experiment.")],
-    setting: Annotated[str, Option(help="suppression or enhancement.")],
+    setting: Annotated[str, Option(help="The intervention: suppression or enhancement.")],
     model_name: flags.ModelName,
     experiment: flags.Experiment,
     output: flags.Output,
     statistics: flags.Statistics,
 ) -> None:
-    """Summarise one model's records."""
+    """Summarise one model's records of one experiment."""
     settings = StatisticsSettings(**vars(statistics))
-    found = summarise(read_table(records, PERTURBATION), setting, settings)
-    content = {"experiment": experiment, "model": model_name, **found}
+    summary = summarise(read_table(records, PERTURBATION), setting, settings)
+    content = {"experiment": experiment, "model": model_name, **summary}
     write_summary(output, content, "summary-perturbation", settings, [records])
-    print(f"{model_name}, {experiment}: {found['counts']['with_dkn']} facts")
+    print(f"{model_name}, {experiment}: {summary['counts']['with_dkn']} facts with degenerate knowledge neurons")

@@ -1,4 +1,4 @@
-"""Verdicts on the paper's claims, from stored summaries."""
+"""Judge the paper's claims by the stored summaries."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,10 +19,10 @@ def main(
     complexity: Annotated[Path, Option(help="complexity.json")],
     output: flags.Output,
     alpha: Annotated[float, Option(help="Level of the permutation tests, after Holm's adjustment.")],
-    margin: Annotated[float, Option(help="How much lower is still no lower.")],
+    margin: Annotated[float, Option(help="How far below zero a difference may lie where two sides must be equal.")],
     minimum_subjects: Annotated[int, Option(help="Contrasts over fewer subjects count as not run.")],
 ) -> None:
-    """Judge every claim for every model, and the one about model size for the study."""
+    """Judge every claim for every model, and the claim about model size for the whole study."""
     thresholds = Thresholds(alpha, margin, minimum_subjects)
     rows = [
         {"model": name, **row}
@@ -44,4 +44,4 @@ def main(
     write_json(output, {"thresholds": vars(thresholds), "verdicts": rows, "provenance": record})
     for row in rows:
         print(f"{row['claim']} {row['model'] or 'all models'}: {row['verdict']}")
-    print(f"{len(CLAIMS) + 1} claims, {len(model)} models: {output}")
+    print(f"{len(CLAIMS) + 1} claims were judged for {len(model)} models: {output}")

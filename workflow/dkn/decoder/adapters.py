@@ -1,8 +1,10 @@
-"""The family adapters: one interface to the decoders of several families.
+"""The adapters: one interface to the decoders of several model families.
 
-An adapter names the tensors of docs/method.md (neurons, reading and writing vectors) and cuts a decoder layer into
-the three steps that branches need: queries/keys/values, the attention's residual, the neurons. Every step calls the
-Hugging Face modules of the loaded model, so sizes, biases, tied embeddings and norms are the model's own.
+A *neuron* is one coordinate of the vector that enters an MLP's down-projection; its *reading vector* is the weight
+that the residual stream is multiplied by to make it, and its *writing vector* is what it adds to the stream. An adapter
+names these tensors, and it cuts a decoder layer into the steps that a *branch* (``dkn.decoder.branches``) takes one by
+one: queries, keys and values; the residual stream after attention; the neurons; the MLP's output. Every step calls the
+Hugging Face modules of the loaded model, so that sizes, biases, tied embeddings and norms are the model's own.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from transformers.activations import NewGELUActivation
 
 
 class Adapter(ABC):
-    """One decoder stack, cut where branches enter. Hidden states are (..., model width); leading axes are free."""
+    """One decoder stack, cut into the steps of a layer.
+
+    Every ``hidden`` is the residual stream, (..., width), where ``width`` is the model's; the leading axes are free.
+    """
 
     def __init__(self, model: PreTrainedModel):
         self.model = model
@@ -31,107 +36,128 @@ class Adapter(ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where everything but the layers is: token ids have to be there, and logits come from there."""
+        """The device of everything but the layers: it takes token ids and gives logits."""
         return self.unembedding.device
 
     def layer_device(self, layer: int) -> torch.device:
-        """Where a layer's weights are; a model may be spread over several devices (``dkn.placement``)."""
+        """Return the device of a layer's weights; ``dkn.decoder.placement`` may spread a model over several devices."""
         return self.writing(layer).device
 
     @property
     def devices(self) -> list[torch.device]:
-        """All devices that hold some of the model, each once."""
+        """All devices that hold a part of the model, each once, that of the embeddings first."""
         return list(dict.fromkeys([self.device, *map(self.layer_device, range(self.n_layers))]))
 
     def enter(self, layer: int, hidden: Tensor) -> Tensor:
-        """The residual stream on the device of the layer that it goes into next."""
+        """Return the residual stream on the device of ``layer``, the layer that it enters next."""
         return hidden.to(self.layer_device(layer))
 
     @property
     @abstractmethod
     def n_neurons(self) -> int:
-        """MLP neurons per layer."""
+        """Number of MLP neurons per layer."""
 
     @abstractmethod
     def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        """Token ids (..., length) at positions (length,) -> (..., length, width): what enters layer 0."""
+        """Return what enters layer 0, (..., length, width), for token ids (..., length) at ``positions`` (length,)."""
 
     @abstractmethod
     def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Rotary cosines and sines at ``positions`` (any shape), each (*positions, head size); None without RoPE."""
+        """Return the rotary embedding's cosines and sines at ``positions``, or None for a model without one.
+
+        Args:
+            positions: any shape.
+        Returns:
+            Two tensors of that shape with one more axis, the head size.
+        """
 
     @abstractmethod
     def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (..., heads, head size), keys and values (..., key-value heads, head size), before rotation."""
+        """Return the queries, keys and values of a layer, before rotation, for the stream that enters the layer.
+
+        Returns:
+            Queries (..., heads, head size), keys and values (..., key-value heads, head size).
+        """
 
     @abstractmethod
     def attention_scale(self, layer: int) -> float:
-        """What query-key products are multiplied by."""
+        """Return the factor that the layer multiplies products of queries and keys by."""
 
     @abstractmethod
     def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
-        """The residual stream after attention; ``attended`` is (..., heads * head size)."""
+        """Return the residual stream after attention.
+
+        Args:
+            hidden: the stream that entered the layer.
+            attended: (..., heads * head size), the heads' results before the output projection.
+        """
 
     @abstractmethod
     def preactivation(self, layer: int, hidden: Tensor) -> Tensor:
-        """What enters the MLP's activation function (..., n_neurons), for the residual stream after attention."""
+        """Return what enters the MLP's activation function, (..., n_neurons), for the stream after attention."""
 
     @abstractmethod
     def activate(self, layer: int, preactivation: Tensor, hidden: Tensor) -> Tensor:
-        """The neurons (..., n_neurons) made of what enters the activation function; gated MLPs read the stream too."""
+        """Return the neurons, (..., n_neurons), from what enters the activation function.
+
+        Args:
+            preactivation: (..., n_neurons), a result of ``preactivation``.
+            hidden: the residual stream after attention, which gated MLPs read a second time.
+        """
 
     def neurons(self, layer: int, hidden: Tensor) -> Tensor:
-        """The MLP's neurons (..., n_neurons) for the residual stream after attention (docs/method.md)."""
+        """Return the MLP's neurons, (..., n_neurons), for the residual stream after attention."""
         return self.activate(layer, self.preactivation(layer, hidden), hidden)
 
     @abstractmethod
     def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
-        """What the down-projection makes of the neurons, bias included: (..., width)."""
+        """Return the down-projection of the neurons with its bias, (..., width)."""
 
     @abstractmethod
     def final_norm(self, hidden: Tensor) -> Tensor:
-        """The last norm before the unembedding."""
+        """Return the final residual stream after the last norm, ready for ``unembed``."""
 
     @abstractmethod
     def reading(self, layer: int) -> Tensor:
-        """Reading vectors, one row per neuron: (n_neurons, width), a view of the model's weight."""
+        """Return the layer's reading vectors, (n_neurons, width), as a view of the model's weight."""
 
     @abstractmethod
     def reading_bias(self, layer: int) -> Tensor | None:
-        """What is added to the products with the reading vectors, (n_neurons,); None where nothing is."""
+        """Return the bias that is added to the products with the reading vectors, (n_neurons,), or None."""
 
     @abstractmethod
     def writing(self, layer: int) -> Tensor:
-        """Writing vectors, one row per neuron: (n_neurons, width), a view of the model's weight."""
+        """Return the layer's writing vectors, (n_neurons, width), as a view of the model's weight."""
 
     @abstractmethod
     def projections(self, layer: int) -> tuple[nn.Module, nn.Module]:
-        """The modules that apply the layer's reading and its writing vectors."""
+        """Return the modules that hold the layer's reading vectors and its writing vectors."""
 
     @abstractmethod
     def mlp_norm_gain(self, layer: int) -> Tensor:
-        """The gain of the norm in front of the MLP: (width,)."""
+        """Return the gain of the norm in front of the layer's MLP, (width,)."""
 
     def add_mlp(self, layer: int, hidden: Tensor, output: Tensor) -> Tensor:
-        """The residual stream after the MLP, from the stream before it and ``mlp_output``."""
+        """Return the residual stream after the MLP, from the stream before it and a result of ``mlp_output``."""
         return hidden + output
 
     def unembed(self, normed: Tensor, out: Tensor | None = None) -> Tensor:
-        """Logits of the normed final residual stream, in float32: (..., vocabulary).
+        """Return the logits of a result of ``final_norm``, (..., vocabulary), in float32.
 
         Args:
-            out: where float32 logits are written, if given.
+            normed: (..., width).
+            out: a float32 tensor of the result's shape to write the logits into; None allocates one.
         """
         return torch.matmul(normed, self.unembedding.T, out=out).float()
 
     @property
     def unembedding(self) -> Tensor:
-        """(vocabulary, width): the matrix by which ``unembed`` makes logits."""
+        """The matrix that ``unembed`` multiplies by, (vocabulary, width)."""
         return self.model.get_output_embeddings().weight
 
 
 class GPT2Adapter(Adapter):
-    """GPT-2: learned positions, LayerNorm, fused query/key/value projection, one-matrix MLP."""
+    """GPT-2: learned positions, LayerNorm, one projection for queries, keys and values, an MLP without a gate."""
 
     def __init__(self, model: PreTrainedModel):
         super().__init__(model)
@@ -192,12 +218,18 @@ class GPT2Adapter(Adapter):
 
 
 def _rotate_half(vectors: Tensor) -> Tensor:
+    """Return (..., head size) vectors with the second half of the coordinates, negated, before the first half."""
     first, second = vectors.chunk(2, dim=-1)
     return torch.cat((-second, first), dim=-1)
 
 
 def rotate(vectors: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
-    """Rotary position embedding of (..., heads, head size) by (..., head size) cosines and sines."""
+    """Return queries or keys with their positions encoded by rotation.
+
+    Args:
+        vectors: (..., heads, head size).
+        rotation: cosines and sines, (..., head size) each; None returns ``vectors`` as they are.
+    """
     if rotation is None:
         return vectors
     cosine, sine = (part.unsqueeze(-2).to(vectors.device) for part in rotation)
@@ -205,7 +237,7 @@ def rotate(vectors: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
 
 
 class LlamaAdapter(Adapter):
-    """LLaMA and what shares its shape: RoPE, RMSNorm, grouped-query attention, gated MLP."""
+    """LLaMA and the families of its shape: rotary positions, RMSNorm, grouped-query attention, a gated MLP."""
 
     def __init__(self, model: PreTrainedModel):
         super().__init__(model)
@@ -216,11 +248,11 @@ class LlamaAdapter(Adapter):
         return self.layers[0].mlp.down_proj.weight.shape[1]
 
     def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        return self.model.model.embed_tokens(tokens)  # Gemma's scales by itself
+        return self.model.model.embed_tokens(tokens)  # Gemma's module scales by itself
 
     def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        like = torch.empty(0, dtype=self.model.dtype, device=positions.device)
-        cosine, sine = self.model.model.rotary_emb(like, positions.reshape(1, -1))
+        dtype_and_device = torch.empty(0, dtype=self.model.dtype, device=positions.device)
+        cosine, sine = self.model.model.rotary_emb(dtype_and_device, positions.reshape(1, -1))
         return cosine.reshape(*positions.shape, -1), sine.reshape(*positions.shape, -1)
 
     def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -231,7 +263,7 @@ class LlamaAdapter(Adapter):
             projection(normed).unflatten(-1, (-1, attention.head_dim))
             for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
         )
-        if hasattr(attention, "q_norm"):  # Qwen3 norms every head
+        if hasattr(attention, "q_norm"):  # Qwen3 normalises every head
             query, key = attention.q_norm(query), attention.k_norm(key)
         return query, key, value
 
@@ -242,7 +274,7 @@ class LlamaAdapter(Adapter):
         return hidden + self.layers[layer].self_attn.o_proj(attended)
 
     def mlp_input(self, layer: int, hidden: Tensor) -> Tensor:
-        """What the gate and up projections read, (..., width)."""
+        """Return what the gate and up projections read, (..., width), for the residual stream after attention."""
         return self.layers[layer].post_attention_layernorm(hidden)
 
     def preactivation(self, layer: int, hidden: Tensor) -> Tensor:
@@ -253,7 +285,7 @@ class LlamaAdapter(Adapter):
         return mlp.act_fn(preactivation) * mlp.up_proj(self.mlp_input(layer, hidden))
 
     def neurons(self, layer: int, hidden: Tensor) -> Tensor:
-        mlp, normed = self.layers[layer].mlp, self.mlp_input(layer, hidden)  # normed once for both
+        mlp, normed = self.layers[layer].mlp, self.mlp_input(layer, hidden)  # both projections share one norm
         return mlp.act_fn(mlp.gate_proj(normed)) * mlp.up_proj(normed)
 
     def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
@@ -279,7 +311,7 @@ class LlamaAdapter(Adapter):
 
 
 class Olmo2Adapter(LlamaAdapter):
-    """LLaMA's shape with its norms elsewhere: after attention and after the MLP, on queries and on keys."""
+    """OLMo 2: LLaMA's shape with norms after attention and after the MLP, and on all queries and keys at once."""
 
     def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         attention = self.layers[layer].self_attn
@@ -304,14 +336,14 @@ class Olmo2Adapter(LlamaAdapter):
 
 
 class GemmaAdapter(LlamaAdapter):
-    """LLaMA's shape; the gain of a norm is one more than its weight."""
+    """Gemma: LLaMA's shape; the gain of a norm is one more than its weight."""
 
     def mlp_norm_gain(self, layer: int) -> Tensor:
         return 1 + super().mlp_norm_gain(layer)
 
 
 class GraniteAdapter(LlamaAdapter):
-    """LLaMA's shape with a factor on embeddings, on what a layer adds to the stream, and on logits."""
+    """Granite: LLaMA's shape with factors on embeddings, on what a layer adds to the stream, and on logits."""
 
     def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
         return super().embed(tokens, positions) * self.model.config.embedding_multiplier
@@ -324,7 +356,7 @@ class GraniteAdapter(LlamaAdapter):
         return hidden + output * self.layers[layer].residual_multiplier
 
     def final_norm(self, hidden: Tensor) -> Tensor:
-        return super().final_norm(hidden) / self.model.config.logits_scaling  # here, so that logits stay one matrix
+        return super().final_norm(hidden) / self.model.config.logits_scaling  # so that ``unembed`` is one product
 
 
 FAMILIES: dict[str, type[Adapter]] = {

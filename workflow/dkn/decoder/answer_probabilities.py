@@ -1,7 +1,8 @@
 """Answer probabilities that keep their precision near one.
 
-A float32 probability of 0.999 has lost the digits in which its change under an intervention lies. The odds against
-the answer, log((1 - P) / P), keep them: they are the log-sum-exp of all other logits minus the answer's own.
+A float32 probability of 0.999 has lost the digits in which its change under an intervention lies. The *log odds
+against* the answer, log((1 - P) / P), keep these digits: they are the log-sum-exp of all other logits minus the
+answer's own logit.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 
 def log_odds_against(logits: Tensor, answers: Tensor) -> Tensor:
-    """log((1 - P) / P) of the answers, float32.
+    """Return log((1 - P) / P), the log odds against the answers, (...) float32.
 
     Args:
         logits: (..., vocabulary) float32.
@@ -23,7 +24,7 @@ def log_odds_against(logits: Tensor, answers: Tensor) -> Tensor:
 
 
 def odds_and_others(logits: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
-    """The log odds against the answers, and the probabilities of all other tokens, in the logits' own memory.
+    """Return the log odds against the answers and the probabilities of all other tokens, in the logits' own memory.
 
     The gradient of log P with respect to the logits is 1 - P at the answer and minus these probabilities elsewhere.
 
@@ -31,7 +32,7 @@ def odds_and_others(logits: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
         logits: (rows, vocabulary) float32; they are overwritten.
         answers: (rows,) token ids.
     Returns:
-        (rows,) log odds (infinite where P underflows), and (rows, vocabulary) with zero at the answer.
+        (rows,) log odds, infinite where P underflows, and (rows, vocabulary) probabilities, zero at the answer.
     """
     probabilities = logits.sub_(logits.amax(1, keepdim=True)).exp_()
     probabilities /= probabilities.sum(1, keepdim=True)
@@ -42,5 +43,9 @@ def odds_and_others(logits: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def log_prob(log_odds: Tensor) -> Tensor:
-    """log P from the log odds against, in their dtype; pass float64 to keep what small changes need."""
+    """Return log P, in nats, from the log odds against the answers.
+
+    Args:
+        log_odds: any shape; the result has the same shape and dtype. Float64 keeps the digits of small changes.
+    """
     return -functional.softplus(log_odds)

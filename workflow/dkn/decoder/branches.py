@@ -1,10 +1,12 @@
-"""Many variants of a prompt's last tokens against one cached prefix.
+"""Attention of branches: many variants of a prompt's last tokens against one cached prefix.
 
 Attention is causal, so what happens at the last positions cannot change anything before them. The prompt is read
-once (``dkn.reading``); every variant (*branch*) then is a few tokens that attend to the prefix's cached keys and values
-and to themselves. A batch holds several facts; each fact has its own prefix and its own branches.
+once (``dkn.decoder.prefix``). Every variant, called a *branch*, then consists of a few tokens that attend to the
+prefix's cached keys and values and to themselves. A batch holds several facts; each fact has its own prefix and its own
+branches.
 
-Axes, throughout: facts F, branches R, tokens of a branch T, prefix positions S, heads H, key-value heads K.
+Shapes name these axes: facts F, branches R, tokens of a branch T, prefix positions S, key-value heads K, and the G
+query heads that share a key-value head.
 """
 
 from __future__ import annotations
@@ -17,7 +19,11 @@ from dkn.decoder.prefix import Prefix
 
 
 def visible_prefix(prefix: Prefix, starts: Tensor) -> Tensor:
-    """(F, R) first positions of branches -> (F, R, S): which cached positions each branch attends to."""
+    """Return which cached positions each branch attends to, (F, R, S): those before the branch's first position.
+
+    Args:
+        starts: (F, R), the first position of every branch.
+    """
     return torch.arange(prefix.keys[0].shape[2], device=starts.device) < starts[..., None]
 
 
@@ -29,14 +35,17 @@ def attend(
     visible: Tensor,
     rotation: tuple[Tensor, Tensor] | None,
 ) -> Tensor:
-    """One layer's attention for branches: to the visible prefix, and causally to the branch's own tokens.
+    """Apply one layer's attention to branches, which see the visible prefix and, causally, their own tokens.
+
+    Two branches never see each other, and no score between them is computed.
 
     Args:
-        hidden: (F, R, T, width), the residual stream entering the layer, on whatever device.
-        visible: (F, R, S) from ``visible_prefix``.
+        prefix: the facts' prefix, with cached keys and values.
+        hidden: (F, R, T, width), the residual stream that enters the layer, on any device.
+        visible: (F, R, S), a result of ``visible_prefix``.
         rotation: cosines and sines of the branches' positions, (F, R, T, head size) each, or None.
     Returns:
-        (F, R, T, width), the residual stream after attention. No score between two branches is ever formed.
+        (F, R, T, width), the residual stream after attention, on the layer's device.
     """
     facts, rows, tokens, _ = hidden.shape
     hidden = adapter.enter(layer, hidden)

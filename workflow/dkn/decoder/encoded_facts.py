@@ -1,4 +1,4 @@
-"""Facts in tokens, and batches of them."""
+"""Facts as token ids, and batches of facts whose answers have the same number of tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dkn.errors import UserError
 
 @dataclass(frozen=True)
 class EncodedFact:
-    """A prompt and an answer in tokens. ``special`` counts the prompt's leading special tokens (never masked)."""
+    """A prompt and an answer as token ids; the first ``special`` tokens of the prompt are special and never masked."""
 
     fact_id: str
     prompt: list[int]
@@ -22,43 +22,47 @@ class EncodedFact:
 
     @property
     def context(self) -> list[int]:
-        """What the model reads to predict the last answer token."""
+        """The tokens that the model reads to predict the last answer token."""
         return self.prompt + self.answer[:-1]
 
     @property
     def answer_positions(self) -> list[int]:
-        """The positions that predict the answer tokens."""
+        """The positions of ``context`` at which the model predicts the answer tokens, one per answer token."""
         return list(range(len(self.prompt) - 1, len(self.context)))
 
 
 def encode(model: LanguageModel, fact_id: str, prompt: str, answer: str) -> EncodedFact:
-    """Tokenise prompt and answer in one go, as the model would see them (docs/method.md).
+    """Tokenise the prompt and the answer together, joined by a space, as the model would see them.
 
     Raises:
-        UserError: the answer has no tokens, its first token reaches into the prompt, or the context is too short.
+        UserError: the prompt or the answer has no tokens, a token holds characters of both, or both together are
+            longer than the model's context.
     """
     tokenizer = model.tokenizer
-    head = tokenizer(prompt)["input_ids"]
-    whole = tokenizer(f"{prompt} {answer}")["input_ids"]
-    if whole[: len(head)] != head:
+    prompt_tokens = tokenizer(prompt)["input_ids"]
+    all_tokens = tokenizer(f"{prompt} {answer}")["input_ids"]
+    if all_tokens[: len(prompt_tokens)] != prompt_tokens:
         raise UserError(f"fact {fact_id}: the tokenizer joins the end of {prompt!r} with the answer {answer!r}")
-    if len(whole) == len(head):
+    if len(all_tokens) == len(prompt_tokens):
         raise UserError(f"fact {fact_id}: the answer {answer!r} has no tokens")
-    if len(whole) > model.adapter.context:
-        raise UserError(f"fact {fact_id}: {len(whole)} tokens exceed the model's context of {model.adapter.context}")
-    special = next((place for place, token in enumerate(head) if token not in tokenizer.all_special_ids), len(head))
-    if special == len(head):
+    count, context = len(all_tokens), model.adapter.context
+    if count > context:
+        raise UserError(f"fact {fact_id}: {count} tokens exceed the model's context of {context}")
+    ordinary = (index for index, token in enumerate(prompt_tokens) if token not in tokenizer.all_special_ids)
+    special = next(ordinary, len(prompt_tokens))
+    if special == len(prompt_tokens):
         raise UserError(f"fact {fact_id}: the prompt {prompt!r} has no tokens")
-    return EncodedFact(fact_id, head, whole[len(head) :], special)
+    return EncodedFact(fact_id, prompt_tokens, all_tokens[len(prompt_tokens) :], special)
 
 
 def batches(
     facts: Sequence[EncodedFact], size: int, alike: Callable[[EncodedFact], int] = lambda fact: len(fact.prompt)
 ) -> Iterator[list[EncodedFact]]:
-    """Facts in groups of at most ``size`` whose answers have the same number of tokens.
+    """Yield groups of at most ``size`` facts whose answers have the same number of tokens.
 
     Args:
-        alike: what is padded to the largest of a group, and so should be alike in it; the prompts' lengths by default.
+        alike: the number by which facts are sorted into groups, because a group costs what its largest number costs;
+            the length of the prompt by default.
     """
     order = sorted(facts, key=lambda fact: (len(fact.answer), alike(fact), fact.fact_id))
     group: list[EncodedFact] = []
@@ -72,9 +76,12 @@ def batches(
 
 
 def encode_all(model: LanguageModel, frame: pd.DataFrame) -> list[EncodedFact]:
-    """Every fact of a frame in tokens.
+    """Tokenise every fact of a table, in the table's order.
 
     Args:
-        frame: columns fact_id, prompt, and answer: the one that the study uses for this model.
+        frame: one row per fact; columns fact_id, prompt, and answer, the accepted answer that the study uses for this
+            model.
+    Raises:
+        UserError: as ``encode`` raises it.
     """
     return [encode(model, row.fact_id, row.prompt, row.answer) for row in frame.itertuples(index=False)]

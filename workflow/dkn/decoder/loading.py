@@ -1,4 +1,4 @@
-"""Language models behind one interface: loading from a prepared folder, on one device or spread over several."""
+"""Loaded language models: weights from a prepared folder, on one device or several, behind their family's adapter."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def adapt(model: PreTrainedModel, devices: Sequence[torch.device] = ()) -> Adapter:
-    """The adapter of a loaded model, in evaluation mode, without parameter gradients, and checked.
+    """Return the adapter of a loaded model, which goes into evaluation mode, without gradients of its parameters.
 
     Args:
-        devices: where the model goes, spread over them if there are several; none leaves it where it is.
+        devices: the devices that the model is moved to, spread over them if there are several; none leaves it in place.
     Raises:
-        torch.OutOfMemoryError: the weights do not fit there.
+        torch.OutOfMemoryError: the weights do not fit on the devices.
         UserError: the family has no adapter, or the adapter does not reproduce the model's own logits.
     """
     require_family(model.config.model_type)
@@ -38,13 +38,16 @@ def adapt(model: PreTrainedModel, devices: Sequence[torch.device] = ()) -> Adapt
 
 @torch.no_grad()
 def _check_parity(adapter: Adapter) -> None:
-    """The adapter's steps, strung together, must give the model's own logits: guards every relative of a family."""
+    """Raise unless the adapter's steps, one after another, give the logits of the model's own forward pass.
+
+    A model may be of a known family and still have a setting that the family's adapter does not know.
+    """
     vocabulary = adapter.model.config.vocab_size
     tokens = (torch.arange(6, device=adapter.device) * 7919 + 11) % vocabulary
     expected = adapter.model(tokens[None]).logits[0, -1].float()
     prefix = read_prompts(adapter, [tokens.tolist()], [[5]])
-    found = adapter.unembed(adapter.final_norm(prefix.final[0, 0]))
-    difference = float((found - expected).abs().max() / expected.abs().max())
+    logits = adapter.unembed(adapter.final_norm(prefix.final[0, 0]))
+    difference = float((logits - expected).abs().max() / expected.abs().max())
     if not difference < (1e-4 if adapter.model.dtype == torch.float32 else 0.1):
         raise UserError(
             f"the {adapter.model.config.model_type} adapter does not reproduce this model's logits (relative "
@@ -54,14 +57,18 @@ def _check_parity(adapter: Adapter) -> None:
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A loaded model with its tokenizer and adapter."""
+    """A loaded model, as its adapter, and its tokenizer."""
 
     adapter: Adapter
     tokenizer: PreTrainedTokenizerBase
 
     @property
     def mask_token(self) -> int:
-        """The token that stands for a masked-out word: the tokenizer's mask token, else its end-of-text token."""
+        """The token that replaces a masked token: the tokenizer's mask token, else its end-of-text token.
+
+        Raises:
+            UserError: the tokenizer has neither.
+        """
         for token in (self.tokenizer.mask_token_id, self.tokenizer.eos_token_id):
             if token is not None:
                 return token
@@ -69,10 +76,13 @@ class LanguageModel:
 
 
 def devices_of(device: str, gpus: int) -> list[torch.device]:
-    """The devices of a setting: ``cpu``, ``cuda``, or ``auto`` for GPUs where there are any; at most ``gpus``.
+    """Return the devices that a model is spread over.
 
+    Args:
+        device: ``cpu``, ``cuda``, or ``auto`` for GPUs where PyTorch sees any, else the CPU.
+        gpus: the most GPUs; a number below 1 counts as 1.
     Raises:
-        UserError: another setting, or ``cuda`` where PyTorch has no GPU.
+        UserError: ``device`` is unknown, or it is ``cuda`` and PyTorch sees no GPU.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise UserError(f"unknown device {device!r}; allowed: auto, cpu, cuda")
@@ -85,15 +95,15 @@ def devices_of(device: str, gpus: int) -> list[torch.device]:
 
 
 def load(folder: Path, device: str = "auto", dtype: str = "float32", gpus: int = 1) -> LanguageModel:
-    """Load a prepared model folder (safetensors weights and tokenizer files; nothing is executed).
+    """Load a model from a prepared folder of safetensors weights and tokenizer files; no code in it is executed.
 
     Args:
         folder: a folder in Hugging Face's layout.
         device: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
-        dtype: the weights' type on the device.
+        dtype: the weights' type on the device: ``float32``, ``bfloat16`` or ``float16``.
         gpus: the most GPUs that the model is spread over; fewer where fewer are visible.
     Raises:
-        UserError: no model there, an unknown type or device, or devices too small for the weights.
+        UserError: the folder holds no model, ``dtype`` or ``device`` is unknown, or the weights do not fit.
     """
     if dtype not in DTYPES:
         raise UserError(f"unknown dtype {dtype!r}; allowed: {', '.join(DTYPES)}")
@@ -119,6 +129,13 @@ def load(folder: Path, device: str = "auto", dtype: str = "float32", gpus: int =
 
 
 def open_model(folder: Path, device: str, dtype: str, threads: int, gpus: int) -> LanguageModel:
-    """Load a model with a number of CPU threads, spread over at most so many GPUs."""
+    """Let PyTorch use ``threads`` CPU threads, and load a model as ``load`` does.
+
+    Args:
+        folder, device, dtype, gpus: as ``load`` takes them.
+        threads: the number of CPU threads, at least 1.
+    Raises:
+        UserError: as ``load`` raises it.
+    """
     torch.set_num_threads(threads)
     return load(folder, device, dtype, gpus)

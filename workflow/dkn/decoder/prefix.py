@@ -1,11 +1,15 @@
-"""Prompts read once, alone or together with copies of themselves in which one token is masked.
+"""Prompts that the model reads once, alone or together with copies of themselves in which one token is masked.
 
-Attention is causal: a copy differs from its prompt from the masked position on, so only the tokens from there on are
-computed, and what comes before is the prompt's own. All tokens of all prompts and copies form one flat list without
-padding, which everything but attention works on; attention gathers whole sequences from it.
+What a reading keeps of a prompt is called its *prefix*: the keys and values that branches (``dkn.decoder.branches``)
+attend to, and the states of the model at a few *queried* positions.
 
-Axes, throughout: facts F, copies C (the first is the prompt itself), positions S, queried positions Q, tokens N of the
-flat list, key-value heads K.
+Attention is causal, so a copy is equal to its prompt up to the masked position. Only the copy's tokens from that
+position on are computed; the tokens before it are taken from the prompt. All computed tokens of all prompts and copies
+form one flat list without padding. Every step but attention works on that list; attention gathers whole sequences from
+it.
+
+Shapes name these axes: facts F, copies C (the first copy is the prompt itself), positions S of the longest prompt,
+queried positions Q, tokens N of the flat list, key-value heads K.
 """
 
 from __future__ import annotations
@@ -22,22 +26,22 @@ from dkn.decoder.adapters import Adapter, rotate
 from dkn.decoder.row_budget import RowBudget
 from dkn.errors import UserError
 
-TOKENS_PER_ROW = 4  # a token that is read holds one layer's intermediates, a branch those of half the stack
+TOKENS_PER_ROW = 4  # a token of a reading keeps one layer's intermediates, a branch those of half the layers
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """What one reading of a batch of prompts leaves behind.
+    """What one reading of a batch of prompts keeps.
+
+    The lists have one tensor per layer, which is on the layer's device.
 
     Attributes:
-        keys, values: per layer, (F, K, S, head size); keys are rotated.
-        middle: per layer, (F, Q, width): the residual stream after attention at the queried positions.
-        neurons: per layer, (F, Q, neurons) at the queried positions.
-        outputs: per layer, (F, Q, width): the MLP's output at the queried positions.
-        final: (F, Q, width): the residual stream after the last layer at the queried positions.
-        positions: (F, Q): the queried positions.
-
-    What belongs to a layer is on its device.
+        keys, values: (F, K, S, head size) per layer; keys are rotated. Empty lists where nothing was cached.
+        middle: (F, Q, width) per layer, the residual stream after attention at the queried positions.
+        neurons: (F, Q, neurons) per layer, the neurons at the queried positions.
+        outputs: (F, Q, width) per layer, the MLP's output at the queried positions.
+        final: (F, Q, width), the residual stream after the last layer at the queried positions.
+        positions: (F, Q), the queried positions.
     """
 
     keys: list[Tensor]
@@ -54,44 +58,56 @@ class _Layout:
     """Prompts and masked copies as one flat list of tokens.
 
     Attributes:
-        tokens, places: (N,) token ids and their positions.
-        source: (F, C, S): which token of the list stands at a position of a copy; anything beyond the prompt's end.
-        own: (N,) where in the flattened ``source`` each token is the copy's own.
+        tokens: (N,), the token ids.
+        positions: (N,), the position of every token in its prompt.
+        source: (F, C, S), the index in the flat list of the token at each position of each copy; beyond the end of a
+            prompt the index is of no meaning.
+        own: (N,), the index in the flattened ``source`` of the copy and position that each token was computed for.
     """
 
     tokens: Tensor
-    places: Tensor
+    positions: Tensor
     source: Tensor
     own: Tensor
 
     def to(self, device: torch.device) -> _Layout:
-        """The same on another device."""
+        """Return the layout on another device."""
         return _Layout(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def _layout(
     prompts: Sequence[Sequence[int]], masked: Sequence[Sequence[int]], mask_token: int, device: torch.device
 ) -> _Layout:
-    """The prompts, each with a copy per position in ``masked``; facts with fewer copies leave the last ones empty."""
+    """Lay out each prompt with one copy per position to mask; the last copies of a fact with fewer of them are empty.
+
+    Args:
+        masked: for each prompt the positions to mask.
+        mask_token: the token id that masks a position.
+    """
     copies, longest = 1 + max(map(len, masked)), max(map(len, prompts))
     source = np.zeros((len(prompts), copies, longest), dtype=np.int64)
     tokens: list[int] = []
     own = []
-    for row, (prompt, positions) in enumerate(zip(prompts, masked, strict=True)):
+    for fact, (prompt, positions) in enumerate(zip(prompts, masked, strict=True)):
         for copy, start in enumerate((0, *positions)):
-            source[row, copy, :start] = source[row, 0, :start]
-            source[row, copy, start : len(prompt)] = np.arange(len(tokens), len(tokens) + len(prompt) - start)
-            own.append((row * copies + copy) * longest + np.arange(start, len(prompt)))
+            source[fact, copy, :start] = source[fact, 0, :start]
+            source[fact, copy, start : len(prompt)] = np.arange(len(tokens), len(tokens) + len(prompt) - start)
+            own.append((fact * copies + copy) * longest + np.arange(start, len(prompt)))
             tokens.extend(prompt[start:])
             if copy:
                 tokens[start - len(prompt)] = mask_token
-    where = np.concatenate(own)
-    found = (np.array(tokens, dtype=np.int64), where % longest, source, where)
-    return _Layout(*(torch.from_numpy(part).to(device) for part in found))
+    own_indices = np.concatenate(own)
+    arrays = (np.array(tokens, dtype=np.int64), own_indices % longest, source, own_indices)
+    return _Layout(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
 def _causal_attention(adapter: Adapter, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Rotated queries (B, S, heads, head size), keys and values -> (B, S, heads * head size)."""
+    """Return the heads' results of causal attention, (B, S, heads * head size), for B whole sequences.
+
+    Args:
+        query: (B, S, heads, head size), rotated.
+        key, value: (B, S, K, head size); keys are rotated.
+    """
     query, key, value = (part.transpose(1, 2) for part in (query, key, value))
     attended = functional.scaled_dot_product_attention(
         query,
@@ -105,13 +121,13 @@ def _causal_attention(adapter: Adapter, layer: int, query: Tensor, key: Tensor, 
 
 
 def attend_whole(adapter: Adapter, layer: int, hidden: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
-    """One layer's causal attention over whole sequences, nothing cached.
+    """Apply one layer's causal attention to B whole sequences, without a cache.
 
     Args:
-        hidden: (B, S, width), the residual stream entering the layer.
+        hidden: (B, S, width), the residual stream that enters the layer, on any device.
         rotation: cosines and sines of the S positions, or None.
     Returns:
-        (B, S, width), the residual stream after attention.
+        (B, S, width), the residual stream after attention, on the layer's device.
     """
     hidden = adapter.enter(layer, hidden)
     query, key, value = adapter.attention_inputs(layer, hidden)
@@ -121,46 +137,59 @@ def attend_whole(adapter: Adapter, layer: int, hidden: Tensor, rotation: tuple[T
 
 @torch.no_grad()
 def _read(adapter: Adapter, layout: _Layout, positions: Tensor, cache: bool) -> tuple[Prefix, list[Tensor]]:
-    """The prompts' prefix, and per layer the neurons (F, C, Q, neurons) of all copies at the queried positions."""
+    """Run the model over a layout.
+
+    Args:
+        positions: (F, Q), the queried positions.
+        cache: whether the prefix keeps keys and values.
+    Returns:
+        The prompts' prefix, and per layer the neurons of all copies at the queried positions, (F, C, Q, neurons).
+    """
     facts, copies, longest = layout.source.shape
-    hidden = adapter.embed(layout.tokens, layout.places)
-    rotation = adapter.rotation(layout.places)
-    wanted = layout.source.gather(2, positions[:, None].expand(-1, copies, -1))
+    hidden = adapter.embed(layout.tokens, layout.positions)
+    rotation = adapter.rotation(layout.positions)
+    queried = layout.source.gather(2, positions[:, None].expand(-1, copies, -1))
     prefix = Prefix([], [], [], [], [], hidden, positions)
-    found = []
+    copies_neurons = []
     for layer in range(adapter.n_layers):
         hidden = adapter.enter(layer, hidden)
-        layout, wanted = layout.to(hidden.device), wanted.to(hidden.device)
+        layout, queried = layout.to(hidden.device), queried.to(hidden.device)
         query, key, value = adapter.attention_inputs(layer, hidden)
         query, key = rotate(query, rotation), rotate(key, rotation)
         if cache:
             prefix.keys.append(key[layout.source[:, 0]].transpose(1, 2).contiguous())
             prefix.values.append(value[layout.source[:, 0]].transpose(1, 2).contiguous())
-        whole = (part[layout.source].flatten(0, 1) for part in (query, key, value))
-        attended = _causal_attention(adapter, layer, *whole).reshape(facts * copies * longest, -1)[layout.own]
-        if layer == adapter.n_layers - 1:  # from here on nothing but the queried positions is needed
-            hidden, attended = hidden[wanted], attended[wanted]
-            wanted = torch.arange(wanted.numel(), device=wanted.device).view(wanted.shape)
+        sequences = (part[layout.source].flatten(0, 1) for part in (query, key, value))
+        attended = _causal_attention(adapter, layer, *sequences).reshape(facts * copies * longest, -1)[layout.own]
+        if layer == adapter.n_layers - 1:  # what follows needs the queried positions only
+            hidden, attended = hidden[queried], attended[queried]
+            queried = torch.arange(queried.numel(), device=queried.device).view(queried.shape)
             hidden = adapter.add_attention(layer, hidden, attended).flatten(0, 2)
         else:
             hidden = adapter.add_attention(layer, hidden, attended)
         neurons = adapter.neurons(layer, hidden)
-        found.append(neurons[wanted])
-        prefix.neurons.append(found[-1][:, 0])
-        prefix.middle.append(hidden[wanted[:, 0]])
+        copies_neurons.append(neurons[queried])
+        prefix.neurons.append(copies_neurons[-1][:, 0])
+        prefix.middle.append(hidden[queried[:, 0]])
         output = adapter.mlp_output(layer, neurons)
-        prefix.outputs.append(output[wanted[:, 0]])
+        prefix.outputs.append(output[queried[:, 0]])
         hidden = adapter.add_mlp(layer, hidden, output)
-    return replace(prefix, final=hidden[wanted[:, 0]]), found
+    return replace(prefix, final=hidden[queried[:, 0]]), copies_neurons
 
 
-def _sum_over_copies(found: list[Tensor], copies: Sequence[int]) -> list[Tensor]:
-    """Per layer (F, C, Q, neurons) -> (F, Q, neurons) float32: the sum over each fact's own number of masked copies."""
-    real = (torch.arange(found[0].shape[1] - 1) < torch.tensor(copies)[:, None]).float()
-    return [torch.einsum("fc,fcqn->fqn", real.to(part.device), part[:, 1:].float()) for part in found]
+def _sum_over_copies(neurons: list[Tensor], copies: Sequence[int]) -> list[Tensor]:
+    """Return per layer the sum of the neurons over each fact's masked copies, (F, Q, neurons) float32.
+
+    Args:
+        neurons: (F, C, Q, neurons) per layer; the first copy is the prompt itself.
+        copies: the number of masked copies of each fact, at most C - 1; later copies are empty.
+    """
+    real = (torch.arange(neurons[0].shape[1] - 1) < torch.tensor(copies)[:, None]).float()
+    return [torch.einsum("fc,fcqn->fqn", real.to(layer.device), layer[:, 1:].float()) for layer in neurons]
 
 
 def _check_lengths(adapter: Adapter, prompts: Sequence[Sequence[int]]) -> None:
+    """Raise unless every token sequence fits into the model's context."""
     longest = max(len(prompt) for prompt in prompts)
     if longest > adapter.context:
         raise UserError(f"a prompt of {longest} tokens exceeds the model's context of {adapter.context}")
@@ -169,13 +198,13 @@ def _check_lengths(adapter: Adapter, prompts: Sequence[Sequence[int]]) -> None:
 def read_prompts(
     adapter: Adapter, prompts: Sequence[Sequence[int]], positions: Sequence[Sequence[int]], cache: bool = True
 ) -> Prefix:
-    """Read token sequences once and keep what branches need.
+    """Read token sequences once and return their prefix.
 
     Args:
         adapter: the model.
-        prompts: F token-id sequences of any lengths.
-        positions: for each, Q positions whose neurons and residual streams are kept (Q is the same for all).
-        cache: whether to keep keys and values too.
+        prompts: F sequences of token ids, of any lengths.
+        positions: for each prompt the Q queried positions, whose states are kept; Q is the same for all prompts.
+        cache: whether the prefix keeps keys and values too, which branches need.
     Raises:
         UserError: a sequence is longer than the model's context.
     """
@@ -188,36 +217,42 @@ def read_with_masked(
     adapter: Adapter,
     prompts: Sequence[Sequence[int]],
     positions: Sequence[Sequence[int]],
-    places: Sequence[range],
+    maskable: Sequence[range],
     mask_token: int,
     budget: RowBudget,
 ) -> tuple[Prefix, list[Tensor]]:
-    """The same, with the mean neurons of copies of the prompts in which one token is masked.
+    """Read prompts once and, for each, copies in which one token is masked; return the prefix and the mean neurons.
 
     Args:
-        places: for each prompt, the positions to mask, one copy each; at least one, none after a queried position.
-        mask_token: the token put there.
-        budget: how many tokens are computed at once; with more copies than fit, the prompts are read again.
+        adapter: the model.
+        prompts: F sequences of token ids, of any lengths.
+        positions: for each prompt the Q queried positions, whose states are kept; Q is the same for all prompts.
+        maskable: for each prompt the positions to mask, one copy each: at least one, none after a queried position.
+        mask_token: the token id that masks a position.
+        budget: how many tokens are computed at once; where not all copies fit, the prompts are read once per chunk.
     Returns:
-        The prompts' own prefix, and per layer (F, Q, neurons) float32 the mean over the copies.
+        The prompts' own prefix with keys and values, and per layer the mean of the neurons over a prompt's copies at
+        the queried positions, (F, Q, neurons) float32.
     Raises:
-        UserError: a sequence is longer than the model's context, or no token of it may be masked.
+        UserError: a sequence is longer than the model's context, or the prompts with one copy each do not fit into
+            memory.
     """
     _check_lengths(adapter, prompts)
     queried = torch.tensor(positions, device=adapter.device)
-    longest, most = max(map(len, prompts)), max(map(len, places))
+    longest, most = max(map(len, prompts)), max(map(len, maskable))
     prefix: Prefix | None = None
     sums: list[Tensor] = []
     done = 0
     while done < most:
         with budget.attempt(smallest=2 * len(prompts) * longest // TOKENS_PER_ROW) as rows:
             fitting = max(1, TOKENS_PER_ROW * rows // (len(prompts) * longest) - 1)
-            masked = [place[done : done + fitting] for place in places]
-            read, found = _read(adapter, _layout(prompts, masked, mask_token, adapter.device), queried, prefix is None)
-            parts = _sum_over_copies(found, [len(part) for part in masked])
-            sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
-            prefix = prefix or read
+            masked = [positions_of_prompt[done : done + fitting] for positions_of_prompt in maskable]
+            layout = _layout(prompts, masked, mask_token, adapter.device)
+            chunk_prefix, copies_neurons = _read(adapter, layout, queried, prefix is None)
+            chunk_sums = _sum_over_copies(copies_neurons, [len(chunk) for chunk in masked])
+            sums = [total + chunk for total, chunk in zip(sums, chunk_sums, strict=True)] if sums else chunk_sums
+            prefix = prefix or chunk_prefix
             done += fitting
     assert prefix is not None
-    counts = torch.tensor([len(place) for place in places])[:, None, None]
+    counts = torch.tensor([len(positions_of_prompt) for positions_of_prompt in maskable])[:, None, None]
     return prefix, [total / counts.to(total.device) for total in sums]

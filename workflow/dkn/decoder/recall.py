@@ -1,4 +1,9 @@
-"""Which facts a model knows: its answers by greedy decoding, and their probabilities (docs/method.md)."""
+"""Which facts a model knows: its answers by greedy decoding, and their probabilities.
+
+A fact is *known* when greedy decoding gives an accepted answer and does not go on with the same word. One pass over
+the prompt and the answer decides it, because greedy decoding gives the answer exactly when each of its tokens is the
+model's first choice after the tokens before it.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +27,12 @@ WORD_STARTS = ("Ġ", "▁")  # how byte-level BPE and SentencePiece write a lead
 
 @dataclass(frozen=True)
 class Recall:
-    """How a model answers one prompt: per answer token natural log-probabilities and ranks (0 is the first choice).
+    """How a model answers one prompt.
 
-    ``known`` is whether greedy decoding gives exactly the answer, and then does not go on with the same word.
+    Attributes:
+        log_probs: (answer tokens,), the log probability of each answer token after those before it, in nats.
+        ranks: (answer tokens,), the rank of each answer token among all tokens; 0 is the first choice.
+        known: whether greedy decoding gives exactly the answer, and then does not go on with the same word.
     """
 
     log_probs: np.ndarray
@@ -33,23 +41,22 @@ class Recall:
 
 
 def _continues_word(model: LanguageModel, token: int) -> bool:
-    """Whether a token after the answer would make a longer word of it ("Paris" + "ian")."""
+    """Tell whether a token after the answer would make a longer word of it, as "ian" would of "Paris"."""
     piece = model.tokenizer.convert_ids_to_tokens(token)
     if piece is None or piece.startswith(WORD_STARTS):
         return False
     first = model.tokenizer.decode([token])[:1]
-    return first.isalnum() or first == "\N{REPLACEMENT CHARACTER}"  # part of a letter of several bytes
+    return first.isalnum() or first == "\N{REPLACEMENT CHARACTER}"  # some bytes of a letter
 
 
 @torch.no_grad()
 def recall(model: LanguageModel, facts: Sequence[EncodedFact]) -> list[Recall]:
-    """Teacher-forced reading of a batch of facts whose answers have the same number of tokens.
+    """Return how the model answers each of a batch of facts, from one pass over prompts and answers.
 
-    Greedy decoding gives the answer exactly when every answer token is the first choice after the ones before it, so
-    one forward pass decides it.
-
+    Args:
+        facts: facts whose answers have the same number of tokens.
     Raises:
-        UserError: a probability is NaN or infinite, naming the fact.
+        UserError: a probability is NaN or infinite, or a prompt with its answer is longer than the model's context.
     """
     adapter = model.adapter
     tokens = [fact.prompt + fact.answer for fact in facts]
@@ -74,7 +81,13 @@ def recall(model: LanguageModel, facts: Sequence[EncodedFact]) -> list[Recall]:
 
 
 def _row(fact_id: str, answer: str, recalled: Recall, tokens: EncodedFact) -> dict[str, Any]:
-    """One fact's row of ``known_facts`` from the recall of the answer that stands for it."""
+    """Return one fact's row of ``schemas.KNOWN``.
+
+    Args:
+        answer: the accepted answer that stands for the fact.
+        recalled: the model's recall of that answer.
+        tokens: the prompt and that answer as token ids.
+    """
     log_prob = float(recalled.log_probs.sum())
     return {
         "fact_id": fact_id,
@@ -90,26 +103,28 @@ def _row(fact_id: str, answer: str, recalled: Recall, tokens: EncodedFact) -> di
 
 
 def known_facts(model: LanguageModel, facts: pd.DataFrame, batch: int) -> pd.DataFrame:
-    """Ask a model for every accepted answer of every fact.
+    """Test which facts a model knows, by every accepted answer of every fact.
 
     Args:
-        facts: columns fact_id, prompt and answers.
-        batch: answers computed at once.
+        facts: one row per fact; columns fact_id, prompt and answers, the list of accepted answers.
+        batch: the number of answers that are computed at once.
     Returns:
-        One row per fact, columns as in ``schemas.KNOWN``: the first accepted answer that greedy decoding gives, or the
-        first of all where it gives none.
+        One row per fact, columns as in ``schemas.KNOWN``, about the first accepted answer that greedy decoding gives,
+        or about the first accepted answer of all where it gives none.
+    Raises:
+        UserError: as ``dkn.decoder.encoded_facts.encode`` and ``recall`` raise it.
     """
-    asked = {
-        (row.fact_id, place): encode(model, f"{row.fact_id}\x1f{place}", row.prompt, answer)
+    encoded = {
+        (row.fact_id, number): encode(model, f"{row.fact_id}\x1f{number}", row.prompt, answer)
         for row in facts.itertuples(index=False)
-        for place, answer in enumerate(row.answers)
+        for number, answer in enumerate(row.answers)
     }
     recalls: dict[str, Recall] = {}
-    for group in progress(list(batches(list(asked.values()), batch)), "known facts", unit="batch"):
+    for group in progress(list(batches(list(encoded.values()), batch)), "known facts", unit="batch"):
         recalls.update(zip((fact.fact_id for fact in group), recall(model, group), strict=True))
     rows = []
     for row in facts.itertuples(index=False):
-        tokens = [asked[row.fact_id, place] for place in range(len(row.answers))]
-        place = next((place for place, fact in enumerate(tokens) if recalls[fact.fact_id].known), 0)
-        rows.append(_row(row.fact_id, row.answers[place], recalls[tokens[place].fact_id], tokens[place]))
+        tokens = [encoded[row.fact_id, number] for number in range(len(row.answers))]
+        chosen = next((number for number, answer in enumerate(tokens) if recalls[answer.fact_id].known), 0)
+        rows.append(_row(row.fact_id, row.answers[chosen], recalls[tokens[chosen].fact_id], tokens[chosen]))
     return pd.DataFrame(rows)

@@ -1,4 +1,7 @@
-"""How much is computed at once: sized from free memory, halved when it runs out."""
+"""How many branches are computed at once: a number from the free memory, halved whenever memory runs out.
+
+A *branch* (``dkn.decoder.branches``) is one variant of a prompt's last tokens; it is one row of a batch.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +15,38 @@ from torch import Tensor
 from dkn.decoder.adapters import Adapter
 from dkn.errors import UserError
 
-SHARE = 0.4  # of the free memory
+SHARE = 0.4  # the share of the free memory that the branches may take
 MOST_ROWS = 4096  # more branches at once are no faster
 
 
 def free_memory(device: torch.device) -> int:
-    """Free bytes on a device."""
+    """Return the number of free bytes on a device."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def bytes_per_branch(adapter: Adapter) -> int:
-    """What one branch of one token keeps for its backward pass, about: half the layers, all their intermediates."""
+    """Return about how many bytes a branch of one token keeps for its backward pass.
+
+    It keeps the intermediates of the layers above its own, which are half of all layers on average.
+    """
     element = torch.empty(0, dtype=adapter.model.dtype).element_size()
     per_layer = 12 * adapter.width + 5 * adapter.n_neurons
     return element * per_layer * (adapter.n_layers + 1) // 2
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether an error says that memory ran out; on the CPU PyTorch raises a plain RuntimeError for that."""
     text = str(error)
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text or "allocate memory" in text
 
 
 class RowBudget:
-    """The number of branches computed at once; shared by all batches of a shard, so a lesson is learnt once.
+    """The number of branches that are computed at once.
 
-    It also keeps the largest scratch tensor: fresh memory of that size costs as much time as computing what goes in.
+    All batches of a shard share one budget, so that memory runs out for the first of them only. The budget also keeps
+    one scratch tensor, because fresh memory of its size costs as much time as computing its content.
     """
 
     def __init__(self, rows: int):
@@ -46,25 +54,27 @@ class RowBudget:
         self._scratch = torch.empty(0)
 
     def scratch(self, rows: int, columns: int, device: torch.device) -> Tensor:
-        """(rows, columns) float32 of undefined content, valid until the next call."""
+        """Return a (rows, columns) float32 tensor of undefined content, which is valid until the next call."""
         if self._scratch.device != device or self._scratch.numel() < rows * columns:
             self._scratch = torch.empty(rows * columns, device=device)
         return self._scratch[: rows * columns].view(rows, columns)
 
     @classmethod
     def for_model(cls, adapter: Adapter) -> RowBudget:
-        """As many as a share of the free memory holds."""
+        """Return a budget of as many branches as a share of the free memory of the fullest device holds."""
         room = int(SHARE * min(map(free_memory, adapter.devices))) // bytes_per_branch(adapter)
         return cls(max(1, min(MOST_ROWS, room)))
 
     @contextmanager
     def attempt(self, smallest: int = 1) -> Iterator[int]:
-        """Try a chunk of ``rows``; where memory runs out, halve them and let the caller try again.
+        """Give the number of rows to compute; where memory runs out in the block, halve it for the next attempt.
+
+        The caller repeats the block until it completes.
 
         Args:
-            smallest: a chunk that cannot be cut further; if that does not fit, the error is the user's to see.
+            smallest: the fewest rows that the caller can compute at once.
         Raises:
-            UserError: even the smallest chunk does not fit.
+            UserError: memory runs out although no more than ``smallest`` rows were computed.
         """
         try:
             yield self.rows

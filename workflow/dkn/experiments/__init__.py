@@ -1,1 +1,1 @@
-"""The experiments: functions (model, facts, neuron sets, settings) -> records."""
+"""The experiments: each is a function from a model, facts, neuron sets and settings to a table of records."""

@@ -1,7 +1,8 @@
-"""Fact-checking: do neurons tell a true statement from a false one? (docs/method.md)
+"""The fact-checking experiment: do neurons tell a true statement from a false one? (docs/method.md)
 
-A statement is a fact with a stated answer. Its score is the mean attribution of a neuron set for that answer. The
-baselines ask the model in words (true or false?), or take the stated answer's probability.
+A statement is a fact with a stated answer, which is true or false. A detector gives every statement a score. Here the
+score is the mean attribution of a neuron set: its integrated gradients for the probability of the stated answer. The
+baselines of ``fact_checking_plm`` use no neurons.
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ ATTRIBUTION = AttributionSettings("amig", "gauss-legendre", 3)  # a mean over ne
 
 @dataclass(frozen=True)
 class StatementSet:
-    """A neuron set by which a fact's statements are scored: whose detector, and whose neurons (own, relation)."""
+    """A neuron set by which a fact's statements are scored.
+
+    Attributes:
+        detector: the name of the detector that scores by these neurons: dkn, kn or random.
+        origin: ``own`` for neurons that were found with the fact's own true answer, ``relation`` for those that
+            training subjects of the fact's relation share.
+        neurons: the neurons themselves.
+    """
 
     detector: str
     origin: str
@@ -32,20 +40,24 @@ class StatementSet:
 
 
 def relation_sets(members: dict[str, NeuronSet], facts: pd.DataFrame, size: int) -> dict[str, NeuronSet]:
-    """Per relation the neurons that the most training subjects have (then: the most facts), at most ``size``.
+    """Return for each relation the neurons that the most training subjects have in their facts' neuron sets.
 
     Args:
-        members: neuron sets of facts; those whose split is not train are not looked at.
-        facts: columns relation, subject and split, indexed by fact_id.
+        members: neuron sets by fact id; only facts of the training split count.
+        facts: the columns relation, subject and split, indexed by fact_id.
+        size: the largest number of neurons per relation. Of neurons with equally many subjects, those with more facts
+            come first, then those of lower layers and of lower indices.
+    Returns:
+        Neuron sets by relation, without relations that have no training fact among ``members``.
     """
     training = [fact_id for fact_id in members if facts.loc[fact_id, "split"] == "train"]
     if not training:
         return {}
-    parts = [
+    tables = [
         pd.DataFrame({"fact_id": fact_id, "layer": members[fact_id].layers, "neuron": members[fact_id].neurons})
         for fact_id in training
     ]
-    table = pd.concat(parts).join(facts[["relation", "subject"]], on="fact_id")
+    table = pd.concat(tables).join(facts[["relation", "subject"]], on="fact_id")
     counted = table.groupby(["relation", "layer", "neuron"]).agg(
         subjects=("subject", "nunique"), facts=("fact_id", "nunique")
     )
@@ -65,35 +77,46 @@ def attribution_records(
     sets: dict[str, list[StatementSet]],
     batch: int,
 ) -> pd.DataFrame:
-    """Mean attribution of each fact's neuron sets for every stated answer.
+    """Return the mean attribution of each fact's neuron sets for every stated answer.
 
     Args:
-        statements: from ``make_statements``.
-        encoded: their tokens by statement.
-        sets: by fact id.
+        model: the model that the statements are put to.
+        statements: as ``statements.make_statements`` returns them.
+        encoded: the tokens of each statement, by its id.
+        sets: the neuron sets of each fact, by fact id.
+        batch: the number of statements computed at once.
     Returns:
-        Columns statement, detector, neurons, size, score.
+        One row per statement and neuron set, with columns statement, detector, neurons (the set's origin), size (its
+        number of neurons) and score (in units of probability; positive where the neurons favour the answer).
     """
     owner = statements.set_index("statement")["fact_id"]
     budget = RowBudget.for_model(model.adapter)
     rows = []
     for group in progress(list(batches(list(encoded.values()), batch)), "statements", unit="batch"):
-        for found in attribute(model.adapter, group, model.mask_token, ATTRIBUTION, budget):
-            scores = found.scores.numpy()
-            for one in sets[owner[found.fact_id]]:
+        for attribution in attribute(model.adapter, group, model.mask_token, ATTRIBUTION, budget):
+            scores = attribution.scores.numpy()
+            for statement_set in sets[owner[attribution.fact_id]]:
                 rows.append(
                     {
-                        "statement": found.fact_id,
-                        "detector": one.detector,
-                        "neurons": one.origin,
-                        "size": len(one.neurons),
-                        "score": float(scores[one.neurons.layers, one.neurons.neurons].mean()),
+                        "statement": attribution.fact_id,
+                        "detector": statement_set.detector,
+                        "neurons": statement_set.origin,
+                        "size": len(statement_set.neurons),
+                        "score": float(scores[statement_set.neurons.layers, statement_set.neurons.neurons].mean()),
                     }
                 )
     return pd.DataFrame(rows, columns=["statement", "detector", "neurons", "size", "score"])
 
 
 def with_control(origin: str, key: str, dkn: NeuronSet, n_neurons: int, seed: int) -> list[StatementSet]:
-    """A DKN, and as many random neurons of the same layers."""
+    """Return a fact's or relation's degenerate knowledge neurons and a control: as many random neurons per layer.
+
+    Args:
+        origin: ``own`` or ``relation``.
+        key: the fact id or the relation, which keys the random draw together with the seed and the origin.
+        dkn: the degenerate knowledge neurons.
+        n_neurons: the number of neurons in a layer of the model.
+        seed: the seed of the study.
+    """
     random = random_like(dkn, n_neurons, generator(seed, f"fact-checking/random/{origin}", key))
     return [StatementSet("dkn", origin, dkn), StatementSet("random", origin, random)]

@@ -1,4 +1,9 @@
-"""The baselines of fact-checking: the model asked in words, and the stated answer's probability (docs/method.md)."""
+"""The baselines of fact-checking: the model's own judgement, and the stated answer's probability (docs/method.md).
+
+The detector ``plm`` (pretrained language model) asks the model in words whether a statement is true. Its prompt begins
+with shots, which are examples of statements with their verdicts. The detector ``answer-prob`` takes log Prob of the
+stated answer.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +19,24 @@ VERDICTS = ("true", "false")
 
 
 def choose_shots(statements: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
-    """Training statements of one wording, one per subject, true and false in turn, subjects drawn by seed.
+    """Return the training statements that serve as examples in the prompt: one per subject, true and false in turn.
 
-    At most half of the training subjects are taken: the others are left for the threshold.
+    At most half of the training subjects are taken, because the others are needed to choose the threshold.
+
+    Args:
+        statements: those of one wording, with the columns of ``statements.STATEMENT``.
+        count: the largest number of examples.
+        seed: the seed of the study; each subject's place in the order is drawn by seed and name.
+    Returns:
+        Rows of ``statements``, at most ``count``; empty where no subject is left.
     """
     training = statements[statements["split"] == "train"]
     keys = {name: generator(seed, "fact-checking/shot", name).random() for name in training["subject"].unique()}
     subjects = sorted(keys, key=lambda name: (keys[name], name))[: min(count, len(keys) // 2)]
     rows = []
-    for place, subject in enumerate(subjects):
-        own = training[(training["subject"] == subject) & (training["truth"] == (place % 2 == 0))]
-        rows.append(own.sort_values("fact_id").iloc[0])
+    for index, subject in enumerate(subjects):
+        choices = training[(training["subject"] == subject) & (training["truth"] == (index % 2 == 0))]
+        rows.append(choices.sort_values("fact_id").iloc[0])
     return pd.DataFrame(rows, columns=statements.columns)
 
 
@@ -33,13 +45,26 @@ def _question(statement: pd.Series) -> str:
 
 
 def truth_prompts(shots: pd.DataFrame, statements: pd.DataFrame) -> list[str]:
-    """The few-shot prompt of every statement, up to its verdict."""
+    """Return the prompt that asks for the verdict on each statement, after the examples and their verdicts.
+
+    Args:
+        shots: the examples, rows with prompt, answer and truth.
+        statements: rows with prompt and answer.
+    """
     examples = [f"{_question(shot)} {VERDICTS[0 if shot['truth'] else 1]}\n" for _, shot in shots.iterrows()]
     return ["".join(examples) + _question(statement) for _, statement in statements.iterrows()]
 
 
 def fitting_shots(model: LanguageModel, shots: pd.DataFrame, statements: pd.DataFrame) -> pd.DataFrame:
-    """The first shots, an even number of them, with which every statement's prompt fits into the model's context."""
+    """Return as many of the first examples as fit into the model's context in the prompt of every statement.
+
+    The number is even, so that true and false examples are equally many; it is zero where not even two fit.
+
+    Args:
+        model: the model, for its tokenizer and the length of its context.
+        shots: the examples in their order, rows with prompt, answer and truth.
+        statements: the statements to ask about, rows with prompt and answer.
+    """
     for count in range(len(shots) - len(shots) % 2, 0, -2):
         asked = [
             f"{prompt} {verdict}" for prompt in truth_prompts(shots.iloc[:count], statements) for verdict in VERDICTS
@@ -50,31 +75,50 @@ def fitting_shots(model: LanguageModel, shots: pd.DataFrame, statements: pd.Data
 
 
 def answer_log_prob(model: LanguageModel, encoded: dict[str, EncodedFact], batch: int) -> pd.Series:
-    """log Prob of each answer in tokens, by id."""
-    found = {}
+    """Return the natural log-probability of each encoded answer, by id.
+
+    Args:
+        model: the model that is asked.
+        encoded: prompts and answers in tokens, by id.
+        batch: the number of prompts computed at once.
+    """
+    log_probs = {}
     for group in progress(list(batches(list(encoded.values()), batch)), "answers", unit="batch"):
-        found.update(
+        log_probs.update(
             {
-                one.fact_id: float(result.log_probs.sum())
-                for one, result in zip(group, recall(model, group), strict=True)
+                fact.fact_id: float(result.log_probs.sum())
+                for fact, result in zip(group, recall(model, group), strict=True)
             }
         )
-    return pd.Series(found, dtype=float)
+    return pd.Series(log_probs, dtype=float)
 
 
 def truth_log_odds(model: LanguageModel, statements: pd.DataFrame, shots: pd.DataFrame, batch: int) -> pd.Series:
-    """log P(true) - log P(false) by statement, after few-shot examples."""
+    """Return log P(true) - log P(false) in nats by statement id, the model being asked after the examples.
+
+    Args:
+        model: the model that is asked.
+        statements: rows with statement (an id), prompt and answer.
+        shots: the examples, rows with prompt, answer and truth.
+        batch: the number of prompts computed at once.
+    """
     asked = zip(statements["statement"], truth_prompts(shots, statements), strict=True)
     encoded = {
         f"{statement}\x1f{verdict}": encode(model, f"{statement}\x1f{verdict}", prompt, verdict)
         for statement, prompt in asked
         for verdict in VERDICTS
     }
-    found = answer_log_prob(model, encoded, batch)
-    true, false = (found[[f"{name}\x1f{verdict}" for name in statements["statement"]]] for verdict in VERDICTS)
+    log_probs = answer_log_prob(model, encoded, batch)
+    true, false = (log_probs[[f"{name}\x1f{verdict}" for name in statements["statement"]]] for verdict in VERDICTS)
     return pd.Series(true.to_numpy() - false.to_numpy(), index=statements["statement"])
 
 
-def score_rows(detector: str, found: pd.Series) -> pd.DataFrame:
+def score_rows(detector: str, scores: pd.Series) -> pd.DataFrame:
+    """Return the scores of a detector that uses no neurons as rows with statement, score, detector, neurons and size.
+
+    Args:
+        detector: the name of the detector.
+        scores: one score per statement, indexed by statement id.
+    """
     about = {"detector": detector, "neurons": "none", "size": 0}
-    return found.rename_axis("statement").rename("score").reset_index().assign(**about)
+    return scores.rename_axis("statement").rename("score").reset_index().assign(**about)

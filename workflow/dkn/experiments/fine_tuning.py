@@ -1,8 +1,9 @@
-"""Fine-tuning: can a model learn new facts by its degenerate knowledge neurons alone? (docs/method.md)
+"""The fine-tuning experiment: can a model learn new facts by its degenerate knowledge neurons alone? (docs/method.md)
 
-Counterfactual facts are taught to selected neurons, or to all parameters, at several learning rates. After every
-epoch the model is asked for the new facts, for their unseen paraphrases and for old facts. Facts of development
-choose each set's learning rate and epoch; what is reported comes from the others.
+Selected neurons, or all parameters, are trained on new facts with false (counterfactual) answers, at several learning
+rates. At regular epochs the model is asked for the new facts, for paraphrases of them that it has not seen, and for old
+facts, which it must not forget. The development facts choose each neuron set's learning rate and epoch; every reported
+number comes from the other facts.
 """
 
 from __future__ import annotations
@@ -33,40 +34,57 @@ FULL_STOP = "."
 
 @dataclass(frozen=True)
 class Answers:
-    """Per question, whether greedy decoding gives exactly its answer, and the answer's natural log-probability."""
+    """What a model answers to the questions of an exam.
+
+    Attributes:
+        correct: (questions,) whether greedy decoding gives exactly the answer.
+        log_prob: (questions,) the natural log-probability of the answer.
+    """
 
     correct: np.ndarray
     log_prob: np.ndarray
 
 
 class Exam:
-    """Questions in tokens, asked again and again of a model that changes."""
+    """Questions in tokens, which are put to a model again and again while it is trained.
+
+    Attributes:
+        model: the model that is asked.
+        questions: the questions, in the order of all answers.
+        encoded: the same in tokens.
+    """
 
     def __init__(self, model: LanguageModel, questions: Sequence[Question], batch: int):
         self.model, self.questions = model, questions
         self.encoded = [encode(model, question.key, question.prompt, question.answer) for question in questions]
         self._batches = list(batches(self.encoded, batch))
-        self._place = {fact.fact_id: place for place, fact in enumerate(self.encoded)}
+        self._index = {fact.fact_id: index for index, fact in enumerate(self.encoded)}
 
     def ask(self) -> Answers:
-        """One forward pass over all questions."""
+        """Ask the model all questions, in one forward pass for each batch of them."""
         correct = np.zeros(len(self.questions), dtype=bool)
         log_prob = np.zeros(len(self.questions))
         for group in self._batches:
-            places = [self._place[fact.fact_id] for fact in group]
-            found = recall(self.model, group)
-            correct[places] = [part.known for part in found]
-            log_prob[places] = [part.log_probs.sum() for part in found]
+            indices = [self._index[fact.fact_id] for fact in group]
+            recalled = recall(self.model, group)
+            correct[indices] = [answer.known for answer in recalled]
+            log_prob[indices] = [answer.log_probs.sum() for answer in recalled]
         return Answers(correct, log_prob)
 
     def development_score(self, answers: Answers) -> float:
-        """The mean over new, augmented and old of the accuracy on the facts of development."""
-        frame = pd.DataFrame({"split": [part.split for part in self.questions], "correct": answers.correct})
-        development = [part.role == DEVELOPMENT for part in self.questions]
+        """Return the score that chooses learning rates and epochs, between 0 and 1.
+
+        It is the mean of the accuracies on the new, the augmented and the old questions about development facts.
+        """
+        frame = pd.DataFrame({"split": [question.split for question in self.questions], "correct": answers.correct})
+        development = [question.role == DEVELOPMENT for question in self.questions]
         return float(frame[development].groupby("split")["correct"].mean().mean())
 
     def sentences(self) -> list[Sentence]:
-        """What is learnt: every new fact with its full stop, where the tokenizer leaves the answer alone before it."""
+        """Return what the model is trained on: every new fact, as a sentence with a full stop.
+
+        The full stop is left out where it would change how the tokenizer divides the answer before it.
+        """
         pairs = [pair for pair in zip(self.questions, self.encoded, strict=True) if pair[0].split == NEW]
         return [self._sentence(question, fact) for question, fact in pairs]
 
@@ -79,19 +97,19 @@ class Exam:
 
 @dataclass(frozen=True)
 class Run:
-    """One training run.
+    """One training run: a neuron set at a learning rate.
 
     Attributes:
-        rate: its learning rate.
-        epochs: when it was asked: 0, before training, and after every ``ask_every`` epochs.
-        answers: those it gave, and
-        scores: their development scores.
-        stop: which of them has the highest score, the first of equals, and not the one before training.
-        changes: ``Tuning.relative_changes`` then.
-        parameters: trained numbers.
-        state_bytes: the optimiser's state.
-        seconds: spent on training alone.
-        peak_bytes: the most memory of the devices, or of the process where there is no GPU.
+        rate: the learning rate.
+        epochs: the epochs after which the model was asked; the first is 0, before training.
+        answers: what the model answered after each of these epochs.
+        scores: the development score of each of these answers.
+        stop: the index of the highest score, the first of equals; the score before training does not count.
+        changes: what ``Tuning.relative_changes`` returned at that epoch.
+        parameters: how many numbers were trained.
+        state_bytes: the size of the optimiser's state, in bytes.
+        seconds: the time spent on training alone.
+        peak_bytes: the most memory that the devices held, or the process where there is no GPU.
     """
 
     rate: float
@@ -109,7 +127,17 @@ class Run:
 def neuron_set(
     name: str, draw: int, model: LanguageModel, dkn: NeuronSet, kn: NeuronSet, seed: int
 ) -> NeuronSet | None:
-    """The neurons that a named set trains, in its draw where it is random; None stands for all parameters."""
+    """Return the neurons that a named set trains; None stands for all parameters.
+
+    Args:
+        name: the name of the set: dkn, kn, random, random-kn or all.
+        draw: the number of the random draw; sets that are not random ignore it.
+        model: the model that is trained, for its numbers of layers and neurons.
+        dkn, kn: the degenerate knowledge neurons and the knowledge neurons of the new facts.
+        seed: the seed of the study.
+    Raises:
+        KeyError: there is no set of that name.
+    """
     if name in DRAWN:
         strata = layer_strata(model.adapter.n_layers, model.adapter.n_neurons)
         like = dkn if name == RANDOM else kn
@@ -124,7 +152,15 @@ def _peak_bytes(devices: Sequence[torch.device]) -> int:
 
 
 def tune(exam: Exam, neurons: NeuronSet | None, rate: float, before: Answers, settings: TuningSettings) -> Run:
-    """Train one set at one rate for the whole budget, and leave the model as it was."""
+    """Train a neuron set at one learning rate for all epochs, and leave the model as it was.
+
+    Args:
+        exam: the questions and the model.
+        neurons: the neurons to train, or None for all parameters.
+        rate: the learning rate.
+        before: what the model answers before training.
+        settings: the number of epochs, how often the model is asked, the batch size and the seed.
+    """
     adapter = exam.model.adapter
     for device in adapter.devices:
         if device.type == "cuda":
@@ -142,14 +178,24 @@ def tune(exam: Exam, neurons: NeuronSet | None, rate: float, before: Answers, se
     stop = 1 + int(np.argmax(scores[1:]))
     count = sum(parameter.numel() for parameter in tuning.parameters)
     seconds, (_, state) = sum(spent for spent, _ in costs), costs[-1]
-    epochs = [settings.ask_every * place for place in range(len(answers))]
+    epochs = [settings.ask_every * index for index in range(len(answers))]
     return Run(rate, epochs, answers, scores, stop, changes, count, state, seconds, _peak_bytes(adapter.devices))
 
 
 def tune_at_all_rates(
     exam: Exam, name: str, neurons: NeuronSet | None, rates: Sequence[float], settings: TuningSettings
 ) -> list[Run]:
-    """A run for every learning rate, the best by its development score first (of equals, the smallest rate)."""
+    """Train a neuron set at every learning rate.
+
+    Args:
+        exam: the questions and the model.
+        name: the name of the set, for the progress bar.
+        neurons: the neurons to train, or None for all parameters.
+        rates: the learning rates.
+        settings: the number of epochs, how often the model is asked, the batch size and the seed.
+    Returns:
+        One run per rate, the one with the best development score first; of equals the one of the smallest rate.
+    """
     before = exam.ask()
     bar = progress(sorted(rates), f"fine-tuning {name}", unit="run")
     runs = [tune(exam, neurons, rate, before, settings) for rate in bar]
@@ -157,26 +203,42 @@ def tune_at_all_rates(
 
 
 def records(exam: Exam, name: str, draw: int, run: Run) -> pd.DataFrame:
-    """One row per question and asked epoch; columns as in ``tables.FINE_TUNING``."""
+    """Return a run's answers: one row per question and epoch at which it was asked.
+
+    Args:
+        exam: the questions.
+        name: the name of the neuron set.
+        draw: the number of its random draw.
+        run: the run.
+    Returns:
+        The columns of ``schemas.FINE_TUNING``.
+    """
     asked = pd.DataFrame([vars(question) for question in exam.questions]).drop(columns="prompt")
-    parts = [
+    tables = [
         asked.assign(
             neuron_set=name,
             draw=draw,
             learning_rate=run.rate,
             epoch=epoch,
             chosen=epoch == run.epochs[run.stop],
-            correct=found.correct,
-            log_prob=found.log_prob,
+            correct=answers.correct,
+            log_prob=answers.log_prob,
         )
-        for epoch, found in zip(run.epochs, run.answers, strict=True)
+        for epoch, answers in zip(run.epochs, run.answers, strict=True)
     ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
 
 
 def report(name: str, draw: int, neurons: NeuronSet | None, runs: Sequence[Run]) -> dict[str, Any]:
-    """What a set's runs cost and how its learning rate was chosen, ready for JSON."""
-    best = runs[0]
+    """Return what a neuron set's runs cost and how its learning rate was chosen, ready for JSON.
+
+    Args:
+        name: the name of the neuron set.
+        draw: the number of its random draw.
+        neurons: its neurons, or None for all parameters.
+        runs: its runs, the best one first.
+    """
+    best, rates = runs[0], [run.rate for run in runs]
     return {
         "neuron_set": name,
         "draw": draw,
@@ -184,7 +246,7 @@ def report(name: str, draw: int, neurons: NeuronSet | None, runs: Sequence[Run])
         "trained_parameters": best.parameters,
         "optimiser_state_bytes": best.state_bytes,
         "learning_rate": best.rate,
-        "learning_rate_at_edge": len(runs) > 1 and best.rate in (min(r.rate for r in runs), max(r.rate for r in runs)),
+        "learning_rate_at_edge": len(runs) > 1 and best.rate in (min(rates), max(rates)),
         "epoch": best.epochs[best.stop],
         "asked_epochs": best.epochs,
         "development_scores": {str(run.rate): run.scores for run in sorted(runs, key=lambda run: run.rate)},
@@ -194,7 +256,10 @@ def report(name: str, draw: int, neurons: NeuronSet | None, runs: Sequence[Run])
 
 
 def mean_activation(exam: Exam) -> np.ndarray:
-    """(layers, neurons): mean absolute value at the answer-predicting positions, averaged over the new facts."""
+    """Return (layers, neurons) how active each neuron is on the new facts.
+
+    It is the absolute value of the neuron, averaged over a fact's answer-predicting positions and over the new facts.
+    """
     adapter = exam.model.adapter
     chosen = [fact for question, fact in zip(exam.questions, exam.encoded, strict=True) if question.split == NEW]
     total = torch.zeros(adapter.n_layers, adapter.n_neurons, dtype=torch.float64)
@@ -202,7 +267,7 @@ def mean_activation(exam: Exam) -> np.ndarray:
         prefix = read_prompts(
             adapter, [fact.context for fact in group], [fact.answer_positions for fact in group], cache=False
         )
-        total += torch.stack([part.double().abs().mean(1).sum(0).cpu() for part in prefix.neurons])
+        total += torch.stack([values.double().abs().mean(1).sum(0).cpu() for values in prefix.neurons])
     return (total / len(chosen)).numpy()
 
 
@@ -215,15 +280,29 @@ def tune_sets(
     rates: list[float],
     settings: TuningSettings,
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
-    """Records, changes and reports of one experiment's sets; a random set's first draw chooses the rate of all."""
+    """Train all neuron sets of one experiment.
+
+    The first draw of a random set chooses the learning rate for the set's other draws.
+
+    Args:
+        exam: the questions and the model.
+        names: the names of the neuron sets.
+        draws: the number of draws of each random set.
+        dkn, kn: the degenerate knowledge neurons and the knowledge neurons of the new facts.
+        rates: the learning rates to try.
+        settings: the number of epochs, how often the model is asked, the batch size and the seed.
+    Returns:
+        The answers with the columns of ``schemas.FINE_TUNING``, the neurons' changes with those of ``schemas.CHANGES``,
+        and one report per set and draw.
+    """
     answered, changed, reports = [], [], []
     activation = mean_activation(exam)
     for name in names:
-        tried = rates
+        rates_to_try = rates
         for draw in range(draws if name in DRAWN else 1):
             neurons = neuron_set(name, draw, exam.model, dkn, kn, settings.seed)
-            runs = tune_at_all_rates(exam, name, neurons, tried, settings)
-            tried = [runs[0].rate]
+            runs = tune_at_all_rates(exam, name, neurons, rates_to_try, settings)
+            rates_to_try = [runs[0].rate]
             answered.append(records(exam, name, draw, runs[0]))
             changes = runs[0].changes.assign(neuron_set=name, draw=draw)
             changed.append(changes.assign(activation=activation[changes["layer"], changes["neuron"]]))

@@ -1,7 +1,8 @@
 """Suppression and enhancement: do a fact's degenerate knowledge neurons carry perturbed queries? (docs/method.md)
 
-On the original query and on perturbed ones, neuron sets are suppressed or enhanced: the fact's DKN, all its KNs, as
-many KNs as the DKN has, random neurons with the DKN's layer counts, and none.
+A query is a fact's prompt, or a perturbation of it in which one word is replaced, added or deleted. On every query the
+experiments suppress or enhance several neuron sets: the fact's degenerate knowledge neurons (DKN), all its knowledge
+neurons (KNs), as many random KNs as the DKN has, random neurons with the layer counts of the DKN, and none.
 """
 
 from __future__ import annotations
@@ -27,7 +28,16 @@ SEPARATOR = "\x1f"  # between a fact's id and its query's name
 
 @dataclass(frozen=True)
 class PerturbationSettings:
-    """Which intervention (``suppression``, ``enhancement``; ``values``, ``weights``), and how many random sets."""
+    """The settings of a suppression or enhancement experiment.
+
+    Attributes:
+        setting: ``suppression`` or ``enhancement``.
+        site: ``values`` or ``weights``, which is what the intervention multiplies.
+        random_sets: the number of draws of each random set, per fact.
+        seed: the seed of the study.
+    Raises:
+        UserError: the setting is neither of the two.
+    """
 
     setting: str
     site: str
@@ -41,7 +51,13 @@ class PerturbationSettings:
 
 @dataclass(frozen=True)
 class NamedSet:
-    """A neuron set of one fact: ``none``, ``dkn``, ``kn``, or the ``repeat``-th ``kn-matched`` or ``random`` draw."""
+    """A neuron set of one fact.
+
+    Attributes:
+        name: ``none``, ``dkn``, ``kn``, ``kn-matched`` (as many random knowledge neurons as the DKN has) or ``random``.
+        repeat: the number of the draw; zero for sets that are not random.
+        neurons: the neurons themselves.
+    """
 
     name: str
     repeat: int
@@ -51,7 +67,16 @@ class NamedSet:
 def named_sets(
     fact_id: str, dkn: NeuronSet, kn: NeuronSet, n_neurons: int, settings: PerturbationSettings
 ) -> list[NamedSet]:
-    """A fact's neuron sets, the same for every query and every experiment of a seed; ``none`` comes first."""
+    """Return a fact's neuron sets, the empty set ``none`` first.
+
+    They are the same for every query and in every experiment of a seed.
+
+    Args:
+        fact_id: the fact, which keys the random draws together with the seed.
+        dkn, kn: its degenerate knowledge neurons and its knowledge neurons.
+        n_neurons: the number of neurons in a layer of the model.
+        settings: the number of draws, and the seed.
+    """
     repeats = range(settings.random_sets)
 
     def draw(purpose: str, repeat: int) -> np.random.Generator:
@@ -69,35 +94,38 @@ def named_sets(
 
 
 def query_id(fact_id: str, query: str) -> str:
-    """The id of a fact's query as an encoded fact of its own."""
+    """Return the id under which a fact's query is encoded, as if it were a fact of its own."""
     return f"{fact_id}{SEPARATOR}{query}"
 
 
 def perturbation_records(
     adapter: Adapter, queries: Sequence[EncodedFact], sets: dict[str, list[NamedSet]], settings: PerturbationSettings
 ) -> pd.DataFrame:
-    """Records of a batch of queries whose answers have the same number of tokens.
+    """Return the records of a batch of queries whose answers have the same number of tokens.
 
     Args:
-        queries: prompts with ids of ``query_id``.
-        sets: each fact's neuron sets, from ``named_sets``.
+        adapter: the model.
+        queries: prompts in tokens, with the ids that ``query_id`` gives them.
+        sets: each fact's neuron sets, as ``named_sets`` returns them.
+        settings: the intervention.
     Returns:
-        Columns as in ``tables.PERTURBATION``, without what the facts' tables know (subject, relation, prompt, …).
+        The columns of ``schemas.PERTURBATION`` except subject, relation, prompt and components, which the tables of
+        the facts hold. The log-probabilities are natural logarithms of Prob.
     """
     asked = [query.fact_id.split(SEPARATOR) for query in queries]
-    variants = [[one.neurons for one in sets[fact_id]] for fact_id, _ in asked]
-    found = answer_scores(adapter, queries, variants, FACTORS[settings.setting], settings.site)
+    variants = [[named.neurons for named in sets[fact_id]] for fact_id, _ in asked]
+    scores_of_queries = answer_scores(adapter, queries, variants, FACTORS[settings.setting], settings.site)
     rows = []
-    for (fact_id, query), scores in zip(asked, found, strict=True):
+    for (fact_id, query), scores in zip(asked, scores_of_queries, strict=True):
         total = scores.log_probs.sum(1)
-        for one, after, greedy in zip(sets[fact_id], total, scores.greedy, strict=True):
+        for named, after, greedy in zip(sets[fact_id], total, scores.greedy, strict=True):
             rows.append(
                 {
                     "fact_id": fact_id,
                     "query": query,
-                    "neuron_set": one.name,
-                    "repeat": one.repeat,
-                    "neurons": len(one.neurons),
+                    "neuron_set": named.name,
+                    "repeat": named.repeat,
+                    "neurons": len(named.neurons),
                     "log_prob_before": total[0],
                     "log_prob_after": after,
                     "greedy_before": scores.greedy[0],
@@ -108,7 +136,15 @@ def perturbation_records(
 
 
 def all_queries(frame: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """All queries of the chosen facts; words are drawn from the prompts of all facts of ``frame``."""
+    """Return the original and the perturbed queries of facts.
+
+    Args:
+        frame: all facts of the study; the words that perturbations use are drawn from all their wordings.
+        chosen: the rows of the facts whose queries are returned.
+        seed: the seed of the study.
+    Returns:
+        The columns fact_id, query (its name) and prompt.
+    """
     wordings = [*frame["prompt"], *frame["complex"], *(text for texts in frame["paraphrases"] for text in texts)]
     words = vocabulary(wordings)
     rows: list[dict[str, str]] = []

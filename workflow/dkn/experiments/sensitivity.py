@@ -1,8 +1,8 @@
-"""Sensitivity: the degeneracy experiment at every tau1 and tau2, for one KN fraction and filtration limit
-(docs/method.md).
+"""The sensitivity experiment: degeneracy at every tau1 and tau2, for one KN fraction and filtration limit.
 
-What grid points share is computed once: a component's probabilities do not depend on tau2, and a fact has the same
-components at many points.
+A component must exceed the persistence tau1 to be a candidate, and the threshold tau2 to pass the functional test
+(docs/method.md). A pair of the two is a grid point. What grid points share is computed once: the probabilities that
+the test measures for a component do not depend on tau2, and a fact has the same components at many points.
 """
 
 from __future__ import annotations
@@ -30,8 +30,14 @@ GAPS = ("drop_gap", "nats_gap")
 
 @dataclass(frozen=True)
 class Grid:
-    """The grid points of one job: ``clusterings`` differ in tau1, ``tests`` in tau2; every pair is a point, and so is
-    every clustering without a functional test.
+    """The grid points of one job: every pair of a clustering and a test, and every clustering without a test.
+
+    Attributes:
+        clusterings: NTC's settings, which differ in tau1.
+        tests: functional tests, which differ in tau2.
+        degeneracy: the settings of the degeneracy experiment at every point.
+        max_span: the most layers that a path between two neurons may climb; None for no limit.
+        fold_norm: whether reading vectors are multiplied by the gain of the norm before the MLP.
     """
 
     clusterings: Sequence[NTCSettings]
@@ -43,7 +49,13 @@ class Grid:
 
 @dataclass(frozen=True)
 class Sample:
-    """Facts with their subjects (by fact id) and the knowledge neurons of those that have any."""
+    """The facts of a job.
+
+    Attributes:
+        facts: the facts in tokens.
+        subjects: the subject of each fact, by fact id.
+        members: the knowledge neurons of those facts that have any, by fact id.
+    """
 
     facts: Sequence[EncodedFact]
     subjects: pd.Series
@@ -53,21 +65,29 @@ class Sample:
 def distinct_components(
     matrix: np.ndarray, clusterings: Sequence[NTCSettings]
 ) -> tuple[list[np.ndarray], list[tuple[int, ...]]]:
-    """The components that any clustering of one fact finds, and for each clustering which of them, in its order."""
+    """Cluster one fact's knowledge neurons with several settings of NTC.
+
+    Args:
+        matrix: (n, n) the distances between the fact's knowledge neurons.
+        clusterings: the settings.
+    Returns:
+        The distinct components, each as positions in the fact's list of knowledge neurons; and for each clustering the
+        numbers of its components among these, in the order in which it finds them.
+    """
     numbers: dict[tuple[int, ...], int] = {}
-    found = [
+    numbers_per_clustering = [
         tuple(numbers.setdefault(tuple(component.members), len(numbers)) for component in ntc(matrix, settings))
         for settings in clusterings
     ]
-    return [np.array(members) for members in numbers], found
+    return [np.array(members) for members in numbers], numbers_per_clustering
 
 
 def _conditions(
-    fact_id: str, found: Sequence[tuple[int, ...]], measured: pd.DataFrame | None, grid: Grid
+    fact_id: str, numbers_per_clustering: Sequence[tuple[int, ...]], measured: pd.DataFrame | None, grid: Grid
 ) -> list[dict[str, object]]:
-    """One row per grid point of a fact, with the components chosen there."""
+    """Return one row per grid point of a fact, with the numbers of the components that are chosen there."""
     rows: list[dict[str, object]] = []
-    for clustering, numbers in zip(grid.clusterings, found, strict=True):
+    for clustering, numbers in zip(grid.clusterings, numbers_per_clustering, strict=True):
         about = {"fact_id": fact_id, "tau1": clustering.tau1, "candidates": len(numbers)}
         rows.append({**about, "selection": "candidate", "tau2": np.nan, "chosen": numbers})
         for test in grid.tests:
@@ -82,31 +102,39 @@ def _conditions(
 def grid_components(
     adapter: Adapter, sample: Sample, grid: Grid, batch: int
 ) -> tuple[pd.DataFrame, dict[str, list[np.ndarray]]]:
-    """The components of every fact at every grid point.
+    """Return the components of every fact at every grid point.
 
+    Args:
+        adapter: the model.
+        sample: the facts and their knowledge neurons.
+        grid: the grid points.
+        batch: the number of facts computed at once.
     Returns:
-        One row per fact and point with columns fact_id, tau1, selection, tau2, candidates, and chosen (numbers of
-        components); and for each fact the components that the numbers stand for, as places in its list of neurons.
+        One row per fact and point with columns fact_id, tau1, selection, tau2 (NaN without a functional test),
+        candidates (their number) and chosen (the numbers of the chosen components); and for each fact the components
+        that these numbers stand for, as positions in its list of knowledge neurons.
     """
     places: dict[str, list[np.ndarray]] = {fact.fact_id: [] for fact in sample.facts}
-    found: dict[str, list[tuple[int, ...]]] = {fact_id: [()] * len(grid.clusterings) for fact_id in places}
+    chosen_numbers: dict[str, list[tuple[int, ...]]] = {fact_id: [()] * len(grid.clusterings) for fact_id in places}
     for fact_id, members in sample.members.items():
         vectors = connection_vectors(adapter, members, grid.fold_norm)
         matrix = distance_matrix(members.layers, *vectors, grid.max_span)
-        places[fact_id], found[fact_id] = distinct_components(matrix, grid.clusterings)
-    candidates = {fact_id: pd.DataFrame({"places": parts}) for fact_id, parts in places.items() if parts}
+        places[fact_id], chosen_numbers[fact_id] = distinct_components(matrix, grid.clusterings)
+    candidates = {fact_id: pd.DataFrame({"places": components}) for fact_id, components in places.items() if components}
     measured: dict[str, pd.DataFrame] = {}
     for group in batches([fact for fact in sample.facts if fact.fact_id in candidates], batch):
         frames = measure_components(adapter, group, sample.members, candidates)
         measured.update(zip((fact.fact_id for fact in group), frames, strict=True))
     rows = [
-        row for fact_id in sorted(places) for row in _conditions(fact_id, found[fact_id], measured.get(fact_id), grid)
+        row
+        for fact_id in sorted(places)
+        for row in _conditions(fact_id, chosen_numbers[fact_id], measured.get(fact_id), grid)
     ]
     return pd.DataFrame(rows), places
 
 
 def _gaps(records: pd.DataFrame) -> pd.DataFrame:
-    """One row per selection and fact: the gaps of the components and of their control."""
+    """Return one row per selection and fact: the gaps of the components and, with ``control_``, of their control."""
     facts = per_fact(with_metrics(records)).set_index(["selection", "fact_id"])
     control = facts["grouping"] == CONTROL
     return facts.loc[~control, list(GAPS)].join(facts.loc[control, list(GAPS)].add_prefix("control_"))
@@ -115,13 +143,22 @@ def _gaps(records: pd.DataFrame) -> pd.DataFrame:
 def _suppress_sets(
     adapter: Adapter, sample: Sample, places: dict[str, list[np.ndarray]], sets: pd.DataFrame, grid: Grid, batch: int
 ) -> pd.DataFrame:
-    """The gaps of at most one set of components per selection and fact (columns fact_id, selection, chosen)."""
+    """Return the gaps of sets of components, at most one per selection and fact.
+
+    Args:
+        adapter: the model.
+        sample: the facts and their knowledge neurons.
+        places: for each fact its components, as positions in its list of knowledge neurons.
+        sets: the sets of components, with columns fact_id, selection and chosen (numbers of components).
+        grid: the grid, for the settings of the degeneracy experiment.
+        batch: the number of facts computed at once.
+    """
     groups: dict[str, list[Groups]] = {}
     for row in sets.itertuples(index=False):
-        parts = [places[row.fact_id][component] for component in row.chosen]
+        components = [places[row.fact_id][component] for component in row.chosen]
         neurons = len(sample.members[row.fact_id])
         groups.setdefault(row.fact_id, []).extend(
-            with_controls(row.fact_id, row.selection, parts, neurons, grid.degeneracy, GROUPING)
+            with_controls(row.fact_id, row.selection, components, neurons, grid.degeneracy, GROUPING)
         )
     records = pd.concat(
         degeneracy_records(adapter, group, sample.members, groups, grid.degeneracy)
@@ -131,15 +168,21 @@ def _suppress_sets(
 
 
 def sensitivity_records(adapter: Adapter, sample: Sample, grid: Grid, batch: int) -> pd.DataFrame:
-    """One row per fact and grid point; columns as in ``tables.SENSITIVITY`` without model, fraction and quantile.
+    """Run the degeneracy experiment at every grid point: one row per fact and point.
 
     Args:
-        batch: facts computed at once.
+        adapter: the model.
+        sample: the facts and their knowledge neurons.
+        grid: the grid points.
+        batch: the number of facts computed at once.
+    Returns:
+        The columns of ``schemas.SENSITIVITY`` without model, fraction and quantile. The gaps are NaN where a fact has
+        fewer than two components.
     """
     points, places = grid_components(adapter, sample, grid, batch)
     points["components"] = points["chosen"].map(len)
     points["subject"] = points["fact_id"].map(sample.subjects)
-    # A fact's different sets of components are numbered; round k suppresses the k-th of every fact.
+    # A fact may have different sets of components at different points. Round k suppresses the k-th set of every fact.
     sets = points.loc[points["components"] >= 2, ["fact_id", "selection", "chosen"]].drop_duplicates()
     sets["round"] = sets.groupby(["fact_id", "selection"]).cumcount()
     gaps = [pd.DataFrame(columns=["fact_id", "selection", "round", *GAPS, *(f"control_{gap}" for gap in GAPS)])]

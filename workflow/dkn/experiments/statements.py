@@ -1,4 +1,4 @@
-"""Statements to check: a fact with a stated answer, true or false (docs/method.md)."""
+"""Statements for fact-checking: a statement is a fact with a stated answer, which is true or false (docs/method.md)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from dkn.facts.sampling import sample_by_subject
 from dkn.neurons.sets import NeuronSet
 from dkn.randomness import generator
 
-WORDINGS = {"triple": "prompt", "complex": "complex"}  # and the columns of facts that hold them
+WORDINGS = {"triple": "prompt", "complex": "complex"}  # the wordings, and the columns of the facts that hold them
 STATEMENT = ["fact_id", "subject", "relation", "split", "wording", "prompt", "answer", "truth", "statement"]
 
 
 def false_answer(fact: pd.Series, relation: pd.DataFrame, draw: np.random.Generator) -> str | None:
-    """An answer of another subject's fact of the same relation that is not accepted here; None if there is none.
+    """Draw a false answer for a fact: the answer of another subject's fact in the same relation.
 
-    Answers are drawn as often as they occur, so that a true and a false answer are equally common.
+    An answer is drawn with the probability with which it occurs, so that true and false answers are equally common.
 
     Args:
-        fact: a row of facts, with the columns of ``tables.FACTS`` and ``answer``.
-        relation: all facts of its relation.
+        fact: a row of facts, with the columns of ``schemas.FACTS`` and ``answer``.
+        relation: all facts of the fact's relation, with the same columns.
+        draw: the source of the random choice.
+    Returns:
+        An answer that no fact of the same subject and date accepts, whatever its case; None if there is none.
     """
     same_date = relation["date"].isna() if pd.isna(fact["date"]) else relation["date"] == fact["date"]
     same = relation[(relation["subject"] == fact["subject"]) & same_date]
@@ -35,10 +38,15 @@ def false_answer(fact: pd.Series, relation: pd.DataFrame, draw: np.random.Genera
 
 
 def make_statements(facts: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """A true and a false statement of every chosen fact in both wordings; facts without a false answer are left out.
+    """Return a true and a false statement of every chosen fact in both wordings.
 
+    Args:
+        facts: all facts of the study, with the columns of ``schemas.FACTS`` and ``answer``; the false answers come
+            from them.
+        chosen: the rows of the facts to make statements of; those without a false answer are left out.
+        seed: the seed of the study.
     Returns:
-        Columns as in ``STATEMENT``; ``statement`` is a unique id.
+        The columns of ``STATEMENT``, of which ``statement`` is a unique id.
     """
     relations = dict(list(facts.groupby("relation")))
     rows = []
@@ -57,7 +65,13 @@ def make_statements(facts: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.
 
 
 def as_records(statements: pd.DataFrame, scores: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Statements joined with their scores, sorted, with the columns of ``tables.FACT_CHECKING``."""
+    """Return the scores joined with their statements, sorted by detector, neurons, wording, fact and truth.
+
+    Args:
+        statements: the columns of ``STATEMENT``.
+        scores: the columns statement, detector, neurons, size and score.
+        columns: the names of the columns to return; those that neither table has are filled with missing values.
+    """
     joined = scores.merge(statements, on="statement", validate="many_to_one")
     joined = joined.sort_values(["detector", "neurons", "wording", "fact_id", "truth"], ignore_index=True)
     return joined.reindex(columns=list(columns))
@@ -66,13 +80,22 @@ def as_records(statements: pd.DataFrame, scores: pd.DataFrame, columns: Sequence
 def sampled_statements(
     frame: pd.DataFrame, members: dict[str, NeuronSet], limit: int | None, seed: int
 ) -> pd.DataFrame:
-    """Statements of at most about ``limit`` facts that have knowledge neurons; ``frame`` holds all facts."""
+    """Return the statements of a sample of the facts that have knowledge neurons.
+
+    Args:
+        frame: all facts of the study, indexed by fact_id.
+        members: the knowledge neurons of those facts that have any, by fact id.
+        limit: about how many facts are taken, all facts of a subject together; None for all.
+        seed: the seed of the study.
+    Returns:
+        The columns of ``STATEMENT``.
+    """
     chosen = sample_by_subject(frame.loc[sorted(members)], limit, seed, "fact-checking/sample")
     return make_statements(frame.reset_index(drop=True), chosen, seed)
 
 
 def encoded_statements(model: LanguageModel, statements: pd.DataFrame) -> dict[str, EncodedFact]:
-    """Every statement in tokens."""
+    """Return the prompt and the stated answer of every statement in tokens, by the statement's id."""
     return {
         row.statement: encode(model, row.statement, row.prompt, row.answer)
         for row in statements.itertuples(index=False)

@@ -1,1 +1,1 @@
-"""Facts, their wordings, and samples of them."""
+"""Facts: where they come from, their wordings, and samples of them."""

@@ -1,4 +1,4 @@
-"""Samples of facts by whole subjects: years of one subject are not independent (docs/method.md)."""
+"""Samples of facts that consist of whole subjects, because the facts of one subject are not independent."""
 
 import pandas as pd
 
@@ -6,12 +6,15 @@ from dkn.randomness import generator
 
 
 def sample_by_subject(facts: pd.DataFrame, limit: int | None, seed: int, purpose: str) -> pd.DataFrame:
-    """All facts of randomly drawn subjects, as many subjects as it takes to have ``limit`` facts; None for all facts.
+    """Return all facts of as many randomly drawn subjects as it takes to have ``limit`` facts.
 
-    A subject's rank depends on the seed, the purpose and its name only, so a larger sample contains a smaller one.
+    A subject's rank in the draw depends on the seed, the purpose and its name only, so that a larger sample contains a
+    smaller one.
 
     Args:
-        facts: a row per fact, with a column ``subject``; rows keep their order.
+        facts: one row per fact, with a column ``subject``; rows keep their order.
+        limit: the number of facts, which the last subject may exceed; None takes all facts.
+        purpose: a word that keys the draw, so that draws for different purposes are independent.
     """
     if limit is None:
         return facts

@@ -1,6 +1,6 @@
-"""Where facts come from: JSON-lines files and URLs, as TempLAMA publishes them, and the templates beside them.
+"""The sources of facts: files and URLs of JSON lines in TempLAMA's schema, and YAML files of templates.
 
-Light imports only: the Snakefile checks local sources with this module before the first job.
+The Snakefile checks local sources with this module before the first job, so it imports nothing that loads slowly.
 """
 
 from __future__ import annotations
@@ -25,41 +25,51 @@ BACKOFF = 1.0  # seconds before the second try of a download; doubled before eac
 
 @dataclass(frozen=True)
 class FactsSource:
-    """A file or URL of JSON lines (gzip is unpacked), and the SHA-256 it must have, if stated.
+    """A source of facts.
 
-    On a command line: ``LOCATION`` or ``LOCATION#sha256=HEX``. ``stated`` says where the checksum comes from, unless it
-    is the configuration.
+    Attributes:
+        location: the path or the URL of a file of JSON lines, which may be compressed by gzip.
+        sha256: the SHA-256 that the file must have, in hexadecimal digits; None where any content is taken.
+        origin: for errors, where the checksum comes from; empty where the configuration states it.
     """
 
     location: str
     sha256: str | None = None
-    stated: str = ""
+    origin: str = ""
 
     @classmethod
     def parse(cls, text: str) -> FactsSource:
+        """Return the source that a command line names as ``LOCATION`` or ``LOCATION#sha256=HEX``."""
         location, _, checksum = text.partition("#sha256=")
         return cls(location, checksum or None)
 
     @property
     def is_url(self) -> bool:
+        """Whether the source has to be downloaded."""
         return self.location.startswith(("http://", "https://"))
 
     @property
     def name(self) -> str:
-        """The file's own name, without its folders."""
+        """The file's name without its folders."""
         return self.location.rsplit("/", 1)[-1]
 
 
 def held_to_record(source: FactsSource, recorded: dict[str, str], record: Path) -> FactsSource:
-    """A URL without a checksum, with the one that ``record`` has from its first download."""
+    """Return the source with the checksum of its first download, where it is a URL that states none itself.
+
+    Args:
+        recorded: the checksums of first downloads by URL.
+        record: the file that has them, for errors.
+    """
     first = recorded.get(source.location)
     if source.sha256 or not first:
         return source
-    stated = f"as first downloaded; if the new content is meant, take the address out of {record}"
-    return FactsSource(source.location, first, stated)
+    origin = f"as first downloaded; if the new content is meant, take the address out of {record}"
+    return FactsSource(source.location, first, origin)
 
 
 def _download(url: str) -> bytes:
+    """Return the content of a URL; a download that fails, or that a busy server refuses, is tried five times more."""
     session = requests.Session()
     retry = Retry(5, backoff_factor=BACKOFF, status_forcelist=[429, 500, 502, 503, 504], raise_on_status=False)
     for scheme in ("http://", "https://"):
@@ -77,14 +87,18 @@ def _download(url: str) -> bytes:
 
 @dataclass(frozen=True)
 class Content:
-    """What a source holds: its text's bytes, unpacked, and the SHA-256 of the file as it came."""
+    """The content of a source: the bytes of its text, decompressed, and the SHA-256 of the file before that."""
 
     text: bytes
     sha256: str
 
 
 def read_source(source: FactsSource) -> Content:
-    """Read or download a source, hold it to its checksum, unpack it if gzipped."""
+    """Read or download a source, compare its checksum with the stated one, and decompress it if it is a gzip file.
+
+    Raises:
+        UserError: the file does not exist, the download fails, the checksum is another one, or the gzip file is broken.
+    """
     if source.is_url:
         content = _download(source.location)
     else:
@@ -92,18 +106,23 @@ def read_source(source: FactsSource) -> Content:
         if not path.is_file():
             raise UserError(f"{path}: no such facts file")
         content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if source.sha256 and found != source.sha256:
-        stated = f", {source.stated}" if source.stated else ""
-        raise UserError(f"{source.location}: sha256 is {found}, expected {source.sha256}{stated}")
+    actual = hashlib.sha256(content).hexdigest()
+    if source.sha256 and actual != source.sha256:
+        origin = f", {source.origin}" if source.origin else ""
+        raise UserError(f"{source.location}: sha256 is {actual}, expected {source.sha256}{origin}")
     try:
-        return Content(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content, found)
+        return Content(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content, actual)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{source.location}: broken gzip file ({error})") from None
 
 
 def read_templates(paths: Sequence[Path]) -> Templates:
-    """Relation templates from YAML files; a later file may add relations but not repeat one."""
+    """Read relation templates from YAML files.
+
+    Raises:
+        UserError: a file does not exist, is not YAML in UTF-8, has wrong templates, or repeats a relation of an earlier
+            file.
+    """
     templates: Templates = {}
     for path in paths:
         try:
@@ -122,13 +141,17 @@ def read_templates(paths: Sequence[Path]) -> Templates:
 
 
 def read_facts(sources: Sequence[FactsSource], templates: Templates, seed: int) -> tuple[list[Fact], dict[str, str]]:
-    """All facts of all sources, validated, in the sources' order; and each source's checksum, by its URL or file name.
+    """Read and validate the facts of all sources.
 
+    Args:
+        seed: the study's seed, by which facts are split into ``train`` and ``test``.
+    Returns:
+        The facts in the order of the sources, and each source's checksum by its URL or file name.
     Raises:
-        UserError: at the first bad line, naming file, line number and cause.
+        UserError: a source cannot be read, or a line is bad; the error names file, line and cause.
     """
     facts: list[Fact] = []
-    seen: dict[str, str] = {}
+    first_lines: dict[str, str] = {}
     checksums: dict[str, str] = {}
     for source in sources:
         content = read_source(source)
@@ -138,6 +161,6 @@ def read_facts(sources: Sequence[FactsSource], templates: Templates, seed: int) 
         except UnicodeDecodeError as error:
             line = content.text.count(b"\n", 0, error.start) + 1
             raise UserError(f"{source.location}:{line}: not UTF-8 text") from None
-        for query, subject in read_queries(lines, templates, source.location, seen):
+        for query, subject in read_queries(lines, templates, source.location, first_lines):
             facts.append(make_fact(query, subject, templates, source.name, seed))
     return facts, checksums

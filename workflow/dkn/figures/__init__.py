@@ -1,1 +1,1 @@
-"""One module per figure of results/figures, the stage that draws it included: from stored records, never a model."""
+"""The figures of results/figures: a module per figure, with the stage (``main``) that draws it from stored records."""

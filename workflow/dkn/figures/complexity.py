@@ -1,4 +1,4 @@
-"""Figure ``complexity``: every setting's main number against model size."""
+"""Figure ``complexity``: every setting's main number against model size, in parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, MARKERS, error_bars, panels
+from dkn.figures.style import COLOURS, MARKERS, error_bars, fitted, panels
 from dkn.storage.files import read_json
 from dkn.summaries.wording import bullets, interval, sized
 
@@ -25,19 +25,19 @@ def _panel(axes: Axes, rows: pd.DataFrame, models: list[str], line: bool) -> Non
     mean, spread = error_bars(rows)
     if line:
         axes.plot(rows["parameters"], mean, color="0.7", linewidth=1, zorder=1)
-    for at, row in enumerate(rows.itertuples(index=False)):
-        place = models.index(row.model)
+    for index, row in enumerate(rows.itertuples(index=False)):
+        style = models.index(row.model)
         axes.errorbar(
             row.parameters,
-            mean[at],
-            yerr=spread[:, [at]],
-            color=COLOURS[place % len(COLOURS)],
-            marker=MARKERS[place % len(MARKERS)],
+            mean[index],
+            yerr=spread[:, [index]],
+            color=COLOURS[style % len(COLOURS)],
+            marker=MARKERS[style % len(MARKERS)],
             markersize=5,
             capsize=3,
         )
         axes.annotate(
-            f"n = {row.facts}", (row.parameters, mean[at]), (5, 4), textcoords="offset points", size=6.5, color="0.3"
+            f"n = {row.facts}", (row.parameters, mean[index]), (5, 4), textcoords="offset points", size=6.5, color="0.3"
         )
     if rows["parameters"].max() > 3 * rows["parameters"].min():
         axes.set_xscale("log")
@@ -50,31 +50,41 @@ def _panel(axes: Axes, rows: pd.DataFrame, models: list[str], line: bool) -> Non
 
 
 def draw(frame: pd.DataFrame, note: str | None) -> Figure:
-    """A panel per metric. With fewer than three sizes (``note`` says so) no line joins the points."""
+    """Draw a panel per metric and a point per model.
+
+    Args:
+        frame: one row per metric and model, as ``against_size`` returns them; may be empty.
+        note: what is not claimed because there are too few sizes, or None; with a note no line joins the points.
+    """
     metrics = list(dict.fromkeys(frame["metric"])) if len(frame) else []
     models = list(dict.fromkeys(frame["model"])) if len(frame) else []
     columns = min(COLUMNS, max(1, len(metrics)))
-    figure, axes = panels(max(1, -(-len(metrics) // columns)), columns, height=2.4)
-    flat = [place for row in axes for place in row]
-    for place, metric in zip(flat, metrics, strict=False):
+    figure, grid = panels(max(1, -(-len(metrics) // columns)), columns, height=2.4)
+    flat = [axes for row in grid for axes in row]
+    for axes, metric in zip(flat, metrics, strict=False):
         rows = frame[frame["metric"] == metric]
-        _panel(place, rows, models, note is None)
-        place.set_title(textwrap.fill(rows["label"].iloc[0], 34))
-    for place in flat[len(metrics) :]:
-        place.set_visible(False)
+        _panel(axes, rows, models, note is None)
+        axes.set_title(textwrap.fill(rows["label"].iloc[0], 34))
+    for axes in flat[len(metrics) :]:
+        axes.set_visible(False)
     handles = [
-        place.errorbar([], [], color=COLOURS[at % len(COLOURS)], marker=MARKERS[at % len(MARKERS)], label=model)
-        for at, (place, model) in enumerate(zip([flat[0]] * len(models), models, strict=True))
+        axes.errorbar([], [], color=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)], label=model)
+        for index, (axes, model) in enumerate(zip([flat[0]] * len(models), models, strict=True))
     ]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
-    title = "Every setting's main number against model size (whiskers: bootstrap over subjects)"
-    figure.suptitle("\n".join(filter(None, (title, note))))
+    title = "Every setting's main number against model size (whiskers: bootstrap intervals over subjects)"
+    figure.suptitle("\n".join(fitted(line, columns) for line in (title, note) if line))
     return figure
 
 
 def caption(frame: pd.DataFrame, note: str | None) -> str:
-    """Every point, and what is not claimed of so few models."""
+    """Return the caption's numbers: every point, after the note on what is not claimed of so few models.
+
+    Args:
+        frame: as for ``draw``.
+        note: as for ``draw``.
+    """
     points = (
         f"{row.label}, {row.model} with {row.parameters:,} parameters: {interval(row.mean, row.low, row.high)}, "
         f"{sized(row._asdict())}"
@@ -84,7 +94,7 @@ def caption(frame: pd.DataFrame, note: str | None) -> str:
 
 
 def main(complexity: Annotated[Path, Option(help="complexity.json")], output: flags.Pdf) -> None:
-    """Draw from the stored table."""
+    """Draw the figure from the stored comparison of the models."""
     content = read_json(complexity)
     frame = pd.DataFrame(content["rows"])
     save(draw(frame, content["note"]), frame, output, caption(frame, content["note"]))

@@ -1,4 +1,4 @@
-"""Figure ``component_sizes``: how many neurons and layers components have, across all facts, per model."""
+"""Figure ``component_sizes``: how many neurons and layers NTC's components have, across all facts, per model."""
 
 from __future__ import annotations
 
@@ -17,22 +17,27 @@ from dkn.storage.files import read_table
 from dkn.storage.schemas import COMPONENTS, FACTS, KNOWLEDGE_NEURONS
 from dkn.summaries.wording import bullets, interval, sized
 
-LAST = 8  # neurons or layers; this value stands for as many or more, in the table too
+LAST = 8  # neurons or layers; in the figure and in its table this value stands for as many or more
 QUANTITIES = {"neurons": "neurons of a component", "layers": "layers from its lowest to its highest neuron"}
 KINDS = {"bdc": ("base degenerate", COLOURS[1]), "failed": ("failed the functional test", COLOURS[0])}
 
 
 def measured(components: pd.DataFrame, neurons: pd.DataFrame, subjects: pd.Series) -> pd.DataFrame:
-    """One row per component: fact_id, subject, kind, neurons and layers spanned.
+    """Return the size of every component.
 
     Args:
-        components: columns fact_id, component, places, kept.
-        neurons: knowledge neurons: fact_id, place, layer.
-        subjects: whose fact it is, by fact_id.
+        components: the columns fact_id, component, places and kept.
+        neurons: the knowledge neurons, with columns fact_id, place and layer.
+        subjects: the subject of each fact, indexed by fact_id.
+    Returns:
+        One row per component, with columns fact_id, subject, kind (a key of ``KINDS``), neurons, and layers, which
+        counts from the component's lowest to its highest layer.
     """
-    parts = components[["fact_id", "component", "places", "kept"]].explode("places").rename(columns={"places": "place"})
-    parts = parts.astype({"place": int}).merge(neurons[["fact_id", "place", "layer"]], on=["fact_id", "place"])
-    groups = parts.groupby(["fact_id", "component", "kept"])["layer"]
+    members = (
+        components[["fact_id", "component", "places", "kept"]].explode("places").rename(columns={"places": "place"})
+    )
+    members = members.astype({"place": int}).merge(neurons[["fact_id", "place", "layer"]], on=["fact_id", "place"])
+    groups = members.groupby(["fact_id", "component", "kept"])["layer"]
     frame = groups.agg(neurons="size", low="min", high="max").reset_index()
     return pd.DataFrame(
         {
@@ -46,31 +51,34 @@ def measured(components: pd.DataFrame, neurons: pd.DataFrame, subjects: pd.Serie
 
 
 def shares(model: str, frame: pd.DataFrame, settings: StatisticsSettings) -> pd.DataFrame:
-    """Which share of a model's components has each number of neurons and layers, with intervals over subjects.
+    """Return the share of a model's components that has each number of neurons and of layers.
 
     Args:
-        model: its name, also in the key of the random draws.
+        model: the name of the model, which also keys the random draws.
         frame: as ``measured`` returns it.
-        settings: of the bootstrap.
+        settings: the number of resamples, the confidence and the seed.
+    Returns:
+        One row per kind, quantity (neurons or layers) and value, with the share (0 to 1), its interval over subjects,
+        and the numbers of components, facts and subjects.
     """
     rows = []
-    for (kind, part), quantity in ((group, name) for group in frame.groupby("kind") for name in QUANTITIES):
+    for (kind, components), quantity in ((group, name) for group in frame.groupby("kind") for name in QUANTITIES):
         for value in range(2, LAST + 1):
-            here = (part[quantity].clip(upper=LAST) == value).to_numpy(dtype=float)
+            has_value = (components[quantity].clip(upper=LAST) == value).to_numpy(dtype=float)
             draw = generator(settings.seed, f"bootstrap/component-sizes/{model}", f"{kind}/{quantity}/{value}")
-            found = estimate(here, part["subject"].to_numpy(), settings.resamples, settings.confidence, draw)
+            share = estimate(has_value, components["subject"].to_numpy(), settings.resamples, settings.confidence, draw)
             rows.append(
                 {
                     "model": model,
                     "kind": kind,
                     "quantity": quantity,
                     "value": value,
-                    "share": found.mean,
-                    "low": found.low,
-                    "high": found.high,
-                    "components": len(part),
-                    "facts": part["fact_id"].nunique(),
-                    "subjects": found.subjects,
+                    "share": share.mean,
+                    "low": share.low,
+                    "high": share.high,
+                    "components": len(components),
+                    "facts": components["fact_id"].nunique(),
+                    "subjects": share.subjects,
                 }
             )
     columns = ["model", "kind", "quantity", "value", "share", "low", "high", "components", "facts", "subjects"]
@@ -79,19 +87,19 @@ def shares(model: str, frame: pd.DataFrame, settings: StatisticsSettings) -> pd.
 
 def _panel(axes: Axes, frame: pd.DataFrame) -> None:
     for side, (kind, (_, colour)) in zip((-0.2, 0.2), KINDS.items(), strict=True):
-        here = frame[frame["kind"] == kind].sort_values("value")
-        share, spread = error_bars(here, 100, "share")
+        bars = frame[frame["kind"] == kind].sort_values("value")
+        share, spread = error_bars(bars, 100, "share")
         whisker = {"elinewidth": 0.8, "ecolor": "0.15", "capsize": 1.5}
-        axes.bar(here["value"] + side, share, 0.38, yerr=spread, color=colour, linewidth=0, error_kw=whisker)
+        axes.bar(bars["value"] + side, share, 0.38, yerr=spread, color=colour, linewidth=0, error_kw=whisker)
     axes.set_xticks(range(2, LAST + 1), [*map(str, range(2, LAST)), f"≥ {LAST}"])
     axes.set_ylim(bottom=0)
 
 
 def _counts(model: str, frame: pd.DataFrame) -> str:
-    """The title of a model's panels: how many components of how many facts."""
+    """Return the title of a model's first panel: how many components of each kind there are, and in how many facts."""
     first = frame.groupby("kind")[["components", "facts"]].first()
     words = [
-        f"{row.components:,} {KINDS[kind][0]} (of {row.facts:,} facts)"
+        f"{row.components:,} {KINDS[kind][0]} (in {row.facts:,} facts)"
         for kind in KINDS
         if kind in first.index
         for row in [first.loc[kind]]
@@ -100,18 +108,24 @@ def _counts(model: str, frame: pd.DataFrame) -> str:
 
 
 def draw(table: pd.DataFrame, models: list[str], confidence: float) -> Figure:
-    """A row per model: neurons left, layers right. ``table`` holds the ``shares`` of all models, at a confidence."""
-    figure, axes = panels(len(models), len(QUANTITIES), height=2.7)
-    for row, model in zip(axes, models, strict=True):
-        for place, (quantity, label) in zip(row, QUANTITIES.items(), strict=True):
+    """Draw a row per model: neurons on the left, layers on the right.
+
+    Args:
+        table: the ``shares`` of all models.
+        models: the names of the models, in the order of the rows.
+        confidence: the confidence of the intervals, for the title.
+    """
+    figure, grid = panels(len(models), len(QUANTITIES), height=2.7)
+    for row, model in zip(grid, models, strict=True):
+        for axes, (quantity, label) in zip(row, QUANTITIES.items(), strict=True):
             chosen = table[(table["model"] == model) & (table["quantity"] == quantity)]
-            place.set_title(_counts(model, chosen) if quantity == "neurons" else model)
+            axes.set_title(_counts(model, chosen) if quantity == "neurons" else model)
             if chosen.empty:
-                say_nothing_to_draw(place, "no component")
+                say_nothing_to_draw(axes, "no component")
                 continue
-            _panel(place, chosen)
-            place.set_xlabel(label)
-            place.set_ylabel("share of components (%)" if quantity == "neurons" else "")
+            _panel(axes, chosen)
+            axes.set_xlabel(label)
+            axes.set_ylabel("share of components (%)" if quantity == "neurons" else "")
     handles = [Patch(color=colour, label=name) for name, colour in KINDS.values()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.suptitle(f"NTC's components: neurons and layers\n(whiskers: {bootstrap_at(confidence)})")
@@ -119,11 +133,15 @@ def draw(table: pd.DataFrame, models: list[str], confidence: float) -> Figure:
 
 
 def caption(frame: pd.DataFrame) -> str:
-    """The share of the smallest components, of two neurons, per model and kind."""
+    """Return the caption's numbers: the share of components with two neurons, which is the least, per model and kind.
+
+    Args:
+        frame: the ``shares`` of all models.
+    """
     smallest = frame[(frame["quantity"] == "neurons") & (frame["value"] == 2)]
     return bullets(
-        f"{row.model}: {interval(row.share, row.low, row.high, 'share')} have two neurons, of the {row.components:,} "
-        f"components that {'passed' if row.kind == 'bdc' else 'failed'} the functional test, {sized(row._asdict())}"
+        f"{row.model}: {interval(row.share, row.low, row.high, 'share')} of the {row.components:,} components that "
+        f"{'passed' if row.kind == 'bdc' else 'failed'} the functional test have two neurons, {sized(row._asdict())}"
         for row in smallest.itertuples(index=False)
     )
 
@@ -134,7 +152,7 @@ def main(
     output: flags.Pdf,
     statistics: flags.Statistics,
 ) -> None:
-    """Draw from stored records."""
+    """Draw the figure from the stored components and knowledge neurons of all models."""
     subjects = read_table(facts, FACTS).set_index("fact_id")["subject"]
     tables = []
     for folder in model:

@@ -1,4 +1,7 @@
-"""Figure ``degeneracy``: drop in Prob against the number of suppressed components, by how many the fact has."""
+"""Figure ``degeneracy``: drop in Prob against the number of suppressed components.
+
+There is a curve for each number of components that a fact has, and one for its control beside it.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,15 @@ from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json
 from dkn.study.names import CONTROL, GROUP_WORDS, SELECTIONS, TESTED_CONTROL
 
-SHOWN = (2, 3, 4, 5)  # facts with more components are few; they are in the CSV
+SHOWN = (2, 3, 4, 5)  # numbers of components that are drawn; few facts have more, and these are in the CSV only
 
 
 def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
-    """The curves of all models as one table: what the figure shows, and the facts with more components too."""
+    """Return the curves of all models in one table, those of facts with more components than ``SHOWN`` included.
+
+    Args:
+        summaries: the summaries of NTC's degeneracy experiment in each model.
+    """
     columns = [
         "model",
         "selection",
@@ -40,19 +47,19 @@ def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _curve(axes: Axes, frame: pd.DataFrame, shift: float, **style: Any) -> None:
-    """One line with its intervals; a point whose interval is undefined (too few subjects) has none."""
+    """Draw one curve with its intervals; a point with too few subjects for an interval has none."""
     frame = frame.sort_values("suppressed_components")
     mean, spread = error_bars(frame, 100)
     axes.errorbar(frame["suppressed_components"] + shift, mean, yerr=spread, capsize=2, markersize=4, **style)
 
 
 def _panel(axes: Axes, frame: pd.DataFrame) -> None:
-    for place, components in enumerate(SHOWN):
-        here = frame[frame["components"] == components]
-        if here.empty:
+    for index, components in enumerate(SHOWN):
+        curves = frame[frame["components"] == components]
+        if curves.empty:
             continue
-        colour, marker, shift = COLOURS[place], MARKERS[place], 0.06 * (place - 1.5)
-        method = here[here["grouping"] != CONTROL]
+        colour, marker, shift = COLOURS[index], MARKERS[index], 0.06 * (index - 1.5)
+        method = curves[curves["grouping"] != CONTROL]
         _curve(axes, method, shift, color=colour, marker=marker, linewidth=1.4)
         last = method.loc[method["suppressed_components"].idxmax()]
         where = components + shift, 100 * last["mean"]
@@ -63,7 +70,7 @@ def _panel(axes: Axes, frame: pd.DataFrame) -> None:
         )
         _curve(
             axes,
-            here[here["grouping"] == CONTROL],
+            curves[curves["grouping"] == CONTROL],
             shift + 0.03,
             color=colour,
             marker=marker,
@@ -88,23 +95,29 @@ def _legend(figure: Figure) -> None:
 
 
 def draw(summaries: list[dict[str, Any]]) -> Figure:
-    """Base degenerate components above all components NTC finds, a column per model; side by side for one model."""
+    """Draw a column per model: base degenerate components above, all components that NTC finds below.
+
+    For a single model the two panels stand side by side.
+
+    Args:
+        summaries: the summaries of NTC's degeneracy experiment in each model.
+    """
     frame = table(summaries)
     alone = len(summaries) == 1
-    figure, axes = panels(1 if alone else len(SELECTIONS), 2 if alone else len(summaries), height=2.9)
+    figure, grid = panels(1 if alone else len(SELECTIONS), 2 if alone else len(summaries), height=2.9)
     for row, (selection, title) in enumerate(SELECTIONS.items()):
         for column, summary in enumerate(summaries):
-            place = axes[column][row] if alone else axes[row][column]
+            axes = grid[column][row] if alone else grid[row][column]
             chosen = frame[(frame["model"] == summary["model"]) & (frame["selection"] == selection)]
             if chosen.empty:
-                say_nothing_to_draw(place, "no fact with two or more")
+                say_nothing_to_draw(axes, "no fact with two or more components")
             else:
-                _panel(place, chosen)
+                _panel(axes, chosen)
             funnel = summary["funnel"]
             count = funnel["degenerate" if selection == "bdc" else "with_two_candidates"]
-            place.set_title(f"{summary['model']}: {count} of {funnel['known']} known facts\nhave ≥ 2 {title}")
-            place.set_ylabel("mean drop in Prob (%)" if column == 0 and not (alone and row) else "")
-            place.set_xlabel("components suppressed together")
+            axes.set_title(f"{summary['model']}: {count} of {funnel['known']} known facts\nhave ≥ 2 {title}")
+            axes.set_ylabel("mean drop in Prob (%)" if column == 0 and not (alone and row) else "")
+            axes.set_xlabel("components suppressed together")
     _legend(figure)
     figure.suptitle(f"Suppressing some or all of a fact's components\n(mean over facts, {intervals_of(summaries)})")
     return figure
@@ -114,6 +127,6 @@ def main(
     summary: flags.Summaries,
     output: flags.Pdf,
 ) -> None:
-    """Draw from stored summaries."""
+    """Draw the figure from the stored summaries of NTC's degeneracy experiment."""
     summaries = [read_json(path) for path in summary]
     save(draw(summaries), table(summaries), output, of_experiments(summaries))

@@ -1,4 +1,4 @@
-"""Figure ``enhancement``: what boosting its neurons regains and loses, on its query and on perturbed ones."""
+"""Figure ``enhancement``: what enhancing a fact's neurons regains and loses, on its query and on perturbed ones."""
 
 from dkn import flags
 from dkn.figures.perturbation import Setting, make
@@ -12,5 +12,5 @@ SETTING = Setting(
 
 
 def main(summary: flags.Summaries, output: flags.Pdf) -> None:
-    """Draw from stored summaries."""
+    """Draw the figure from the stored summaries of the enhancement experiments."""
     make(summary, SETTING, output)

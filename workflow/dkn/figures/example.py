@@ -1,4 +1,4 @@
-"""One fact of the study as the figures show it: which one, and its stored records in one model."""
+"""The example: one fact of the study, which several figures show, with its stored records in each model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dkn.storage.schemas import COMPONENTS, DISTANCES, FACTS, KNOWLEDGE_NEURONS,
 from dkn.structure.dendrogram import Dendrogram, dendrogram, matrix_of_pairs
 from dkn.summaries.wording import bullets
 
-# What a component is, in the order in which legends list it: words and colour.
+# The kinds of components in the order in which legends list them, with their words and colours.
 KINDS = {
     "bdc": ("base degenerate component", COLOURS[1]),
     "candidate": ("component, failed the functional test", COLOURS[0]),
@@ -31,12 +31,12 @@ class Example:
     """One fact in one model.
 
     Attributes:
-        model: its name.
+        model: the name of the model.
         fact: the prompt with the model's answer.
-        neurons: the fact's knowledge neurons, ordered by place, with layer and score.
-        distances: its finite pairs: first, second, distance.
-        components: its tested components: places, birth, kept.
-        quantile: where the filtration stops.
+        neurons: the fact's knowledge neurons in the order of their places, with columns layer, neuron and score.
+        distances: the pairs of its neurons at a finite distance, with columns first, second and distance.
+        components: its tested components, with columns places, birth and kept.
+        quantile: the quantile of its finite distances at which the filtration stops, between 0 and 1.
     """
 
     model: str
@@ -48,15 +48,17 @@ class Example:
 
     @cached_property
     def tree(self) -> Dendrogram:
-        """The dendrogram that the components were chosen from."""
+        """The dendrogram from which the components were chosen."""
         return dendrogram(matrix_of_pairs(len(self.neurons), self.distances), self.quantile)
 
 
 def choose_example(components: dict[str, pd.DataFrame]) -> str:
-    """The fact with the most base degenerate components in the model where it has fewest; ties by total, then id.
+    """Return the id of the fact with the most base degenerate components in the model where it has the fewest.
+
+    Of equal facts it is the one with the most in all models together, then the one whose id comes first.
 
     Args:
-        components: per model the table of tested components.
+        components: the table of tested components of each model.
     Raises:
         ValueError: no fact has a component in every model.
     """
@@ -69,14 +71,19 @@ def choose_example(components: dict[str, pd.DataFrame]) -> str:
 
 
 def caption(examples: Sequence[Example]) -> str:
-    """The one fact that is drawn, and what each model has of it; one fact has no interval."""
-    lines = [f"n = 1 fact: {examples[0].fact}" if len({e.fact for e in examples}) == 1 else "n = 1 fact"]
+    """Return the caption's numbers: the fact that is drawn, and what each model has of it, without intervals.
+
+    Args:
+        examples: the fact in each model.
+    """
+    lines = [f"n = 1 fact: {examples[0].fact}" if len({example.fact for example in examples}) == 1 else "n = 1 fact"]
     for example in examples:
         kept = example.components["kept"].astype(bool)
-        told = "" if lines[0].endswith(example.fact) else f"{example.fact}: "
+        prompt = "" if lines[0].endswith(example.fact) else f"{example.fact}: "
+        layers = example.neurons["layer"].nunique()
         lines.append(
-            f"{example.model}: {told}{len(example.neurons)} knowledge neurons in {example.neurons['layer'].nunique()} "
-            f"layers, {len(example.distances)} finite distances, {len(kept)} components, {int(kept.sum())} of them BDCs"
+            f"{example.model}: {prompt}{len(example.neurons)} knowledge neurons in {layers} layers, "
+            f"{len(example.distances)} finite distances, {len(kept)} components, {int(kept.sum())} of them BDCs"
         )
     return bullets(lines)
 
@@ -103,10 +110,16 @@ def _example(folder: Path, fact: pd.Series, components: pd.DataFrame, quantile: 
 
 
 def read_examples(facts: Path, models: list[Path], quantile: float, chosen: str | None) -> tuple[str, list[Example]]:
-    """The id of the example fact, and its records in each model.
+    """Return the id of the example fact, and its records in each model.
 
+    Args:
+        facts: the table of all facts.
+        models: the models' folders of results.
+        quantile: the quantile of finite distances at which the filtration stops.
+        chosen: the id of the fact, or None for the one that ``choose_example`` returns.
     Raises:
         UserError: the chosen fact does not exist, or has no knowledge neurons in a model.
+        ValueError: no fact is chosen, and none has a component in every model.
     """
     components = {folder.name: read_table(folder / "components" / "ntc.parquet", COMPONENTS) for folder in models}
     table = read_table(facts, FACTS).set_index("fact_id", drop=False)

@@ -1,7 +1,8 @@
-"""Figure ``fact_checking``: which scores tell a true statement from a false one, on test subjects.
+"""Figure ``fact_checking``: how well each detector tells true statements from false ones, on test subjects.
 
-Left, F1 as a bar with other metrics below it; right, the ROC curves and what the threshold that training subjects chose
-makes of test subjects. A row per model and wording. Neurons found with the fact's true answer are marked everywhere.
+There is a row per model and wording. The left panel has F1 as a bar with other metrics below it. The right panel has
+the ROC curves, and on each of them the point of the threshold that the training subjects chose. Detectors whose neurons
+were found with the fact's true answer are marked everywhere.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from dkn.study.registry import of_setting
 from dkn.summaries.fact_checking import conditions
 
 WORDINGS = ("triple", "complex")
-# What scores statements, from top to bottom: a detector, and whose neurons it takes.
+# The detectors with the origins of their neurons, in the order from top to bottom.
 SCORES = (
     (DKN, "relation"),
     (KN, "relation"),
@@ -42,7 +43,7 @@ WHOSE = {"relation": " of the relation", "own": " of the fact", NONE: ""}
 NAMES = list(dict.fromkeys(name for name, _ in SCORES))
 COLOUR = dict(zip(NAMES, [*COLOURS[:2], GREY, COLOURS[2], COLOURS[3]], strict=True))
 MARKER = dict(zip(NAMES, MARKERS, strict=False))
-# Recall stands in the ROC panel, with its interval.
+# The signs of the metrics in the left panel. Recall stands in the ROC panel, with its interval.
 SIGNS = {"precision": (">", "precision"), "balanced_accuracy": ("d", "balanced accuracy"), "auroc": ("o", "AUROC")}
 HATCH = "/////"
 KEYS = ["model", "wording", "detector", "neurons", "sees_label", "what"]
@@ -51,46 +52,48 @@ COLUMNS = [*KEYS, "metric", "mean", "low", "high", "facts", "subjects", *RATES]
 
 
 def _curves(model: str, records: pd.DataFrame) -> pd.DataFrame:
-    """Every detector's ROC curve on the test split (``what`` is roc), and where its threshold lies (point)."""
-    found = []
+    """Return every detector's ROC curve on the test split (``what`` is roc), and its threshold's point (point)."""
+    tables = []
     for (detector, neurons, wording), (limit, test) in conditions(records).items():
         truth, accepted = test["truth"].to_numpy(), test["accepted"].to_numpy()
         point = pd.DataFrame([[limit, accepted[~truth].mean(), accepted[truth].mean()]], columns=RATES)
         curve = roc_curve(test["score"].to_numpy(), truth)
         both = pd.concat([curve.assign(what="roc"), point.assign(what="point")])
-        found.append(both.assign(model=model, wording=wording, detector=detector, neurons=neurons))
-    return pd.concat(found) if found else pd.DataFrame(columns=COLUMNS)
+        tables.append(both.assign(model=model, wording=wording, detector=detector, neurons=neurons))
+    return pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
 
 
 def table(summaries: Sequence[dict[str, Any]], records: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """What the figure shows: metrics from the summaries, then curves and thresholds' points from the records.
+    """Return what the figure shows: metrics from the summaries, then curves and points from the records.
 
     Args:
-        summaries: of all models and detectors.
-        records: by model, those of all its detectors, with columns as in ``tables.FACT_CHECKING``.
+        summaries: the summaries of all models and fact-checking experiments.
+        records: the records of all detectors of each model, with the columns of ``schemas.FACT_CHECKING``.
+    Returns:
+        The columns ``COLUMNS``, of which ``what`` is metric, roc or point.
     """
     metrics = [
         {"model": summary["model"], "what": "metric", **row} for summary in summaries for row in summary["estimates"]
     ]
-    parts = [pd.DataFrame(metrics, columns=COLUMNS), *(_curves(model, frame) for model, frame in records.items())]
-    frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    flags = {(row["detector"], row["neurons"]): row["sees_label"] for row in metrics}
-    frame["sees_label"] = [flags.get(key) for key in zip(frame["detector"], frame["neurons"], strict=True)]
-    return frame[COLUMNS]
+    frames = [pd.DataFrame(metrics, columns=COLUMNS), *(_curves(model, frame) for model, frame in records.items())]
+    joined = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    sees_label = {(row["detector"], row["neurons"]): row["sees_label"] for row in metrics}
+    joined["sees_label"] = [sees_label.get(key) for key in zip(joined["detector"], joined["neurons"], strict=True)]
+    return joined[COLUMNS]
 
 
 def _lines(rows: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
-    """(detector and neurons, its rows) from top to bottom."""
-    parts = dict(list(rows.groupby(["detector", "neurons"])))
-    return [(key, parts[key]) for key in SCORES if key in parts]
+    """Return each detector and origin of its neurons with its rows, from top to bottom."""
+    rows_by_key = dict(list(rows.groupby(["detector", "neurons"])))
+    return [(key, rows_by_key[key]) for key in SCORES if key in rows_by_key]
 
 
-def _detector(axes: Axes, at: int, name: str, metrics: pd.DataFrame) -> None:
-    """One detector's F1 as a bar, the other metrics as signs below it, and n."""
+def _detector(axes: Axes, level: int, name: str, metrics: pd.DataFrame) -> None:
+    """Draw one detector's F1 as a bar, its other metrics as signs below the bar, and its n."""
     f1 = metrics[metrics["metric"] == "f1"]
     flagged = metrics["sees_label"].any()
     axes.barh(
-        at - 0.26,
+        level - 0.26,
         f1["mean"],
         0.36,
         xerr=error_bars(f1)[1],
@@ -100,25 +103,26 @@ def _detector(axes: Axes, at: int, name: str, metrics: pd.DataFrame) -> None:
         hatch=HATCH if flagged else None,
         linewidth=0.8,
     )
-    look: dict[str, Any] = {"color": COLOUR[name], "linestyle": "", "markersize": 3, "linewidth": 0.8, "zorder": 3}
-    for place, (metric, (marker, _)) in enumerate(SIGNS.items()):
+    style: dict[str, Any] = {"color": COLOUR[name], "linestyle": "", "markersize": 3, "linewidth": 0.8, "zorder": 3}
+    for index, (metric, (marker, _)) in enumerate(SIGNS.items()):
         row = metrics[metrics["metric"] == metric]
-        axes.errorbar(row["mean"], [at + 0.06 + 0.18 * place], xerr=error_bars(row)[1], marker=marker, **look)
+        axes.errorbar(row["mean"], [level + 0.06 + 0.18 * index], xerr=error_bars(row)[1], marker=marker, **style)
     if flagged:
-        axes.axhspan(at - 0.5, at + 0.5, color="0.94", linewidth=0, zorder=0)
+        axes.axhspan(level - 0.5, level + 0.5, color="0.94", linewidth=0, zorder=0)
     n = f"n = {f1['facts'].iloc[0]:.0f}"
-    axes.annotate(n, (1.02, at), xycoords=("axes fraction", "data"), size=6.5, va="center")
+    axes.annotate(n, (1.02, level), xycoords=("axes fraction", "data"), size=6.5, va="center")
 
 
 def _bars(axes: Axes, rows: pd.DataFrame) -> None:
-    """Every detector's metrics, beside what says nothing: accepting all, and chance."""
+    """Draw every detector's metrics, and as lines the F1 of accepting everything and chance."""
     lines = _lines(rows)
-    for at, ((name, _), own) in enumerate(lines):
-        _detector(axes, at, name, own)
+    for level, ((name, _), metrics) in enumerate(lines):
+        _detector(axes, level, name, metrics)
     axes.axvline(2 / 3, color="0.3", linewidth=0.8, linestyle="--", zorder=0.5)  # half of the statements are true
     axes.axvline(1 / 2, color="0.3", linewidth=0.8, linestyle=":", zorder=0.5)
     labels = [
-        WORDS[name] + WHOSE[neurons] + (" †" if own["sees_label"].any() else "") for (name, neurons), own in lines
+        WORDS[name] + WHOSE[neurons] + (" †" if metrics["sees_label"].any() else "")
+        for (name, neurons), metrics in lines
     ]
     axes.set_yticks(range(len(lines)), labels)
     axes.tick_params(axis="y", labelsize=7, length=0)
@@ -128,11 +132,11 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _roc(axes: Axes, rows: pd.DataFrame) -> None:
-    """The curves, and where the chosen thresholds lie, with the interval of the recall there."""
+    """Draw the ROC curves, and the points of the chosen thresholds with the intervals of their recall."""
     axes.plot([0, 1], [0, 1], color="0.3", linewidth=0.8, linestyle=":", zorder=0)
-    for (name, _), own in _lines(rows):
-        flagged = own["sees_label"].any()
-        curve, point = own[own["what"] == "roc"], own[own["what"] == "point"]
+    for (name, _), detector in _lines(rows):
+        flagged = detector["sees_label"].any()
+        curve, point = detector[detector["what"] == "roc"], detector[detector["what"] == "point"]
         face = "white" if flagged else COLOUR[name]
         axes.plot(
             curve["false_positive_rate"],
@@ -149,7 +153,7 @@ def _roc(axes: Axes, rows: pd.DataFrame) -> None:
         axes.errorbar(
             point["false_positive_rate"],
             point["true_positive_rate"],
-            yerr=error_bars(own[own["metric"] == "recall"])[1],
+            yerr=error_bars(detector[detector["metric"] == "recall"])[1],
             color=COLOUR[name],
             marker=MARKER[name],
             markersize=5,
@@ -180,39 +184,44 @@ def _legend(figure: Figure, frame: pd.DataFrame) -> None:
 
 
 def draw(frame: pd.DataFrame, models: Sequence[str], intervals: str) -> Figure:
-    """A row per model and wording: metrics, and ROC curves.
+    """Draw a row per model and wording: metrics on the left, ROC curves on the right.
 
     Args:
-        frame: from ``table``.
-        intervals: what they are, for the title.
+        frame: as ``table`` returns it.
+        models: the names of the models, in the order of the rows.
+        intervals: what the intervals are, for the title.
     """
     figure, axes = panels(len(WORDINGS) * len(models), 2, height=3.2)
     rows = iter(axes)
     for model in models:
         for wording in WORDINGS:
             metrics, curves = next(rows)
-            own = frame[(frame["model"] == model) & (frame["wording"] == wording)]
-            if own.empty:
+            chosen = frame[(frame["model"] == model) & (frame["wording"] == wording)]
+            if chosen.empty:
                 say_nothing_to_draw(metrics, "no statement to test")
                 say_nothing_to_draw(curves, "no statement to test")
             else:
-                _bars(metrics, own[own["what"] == "metric"])
-                _roc(curves, own)
+                _bars(metrics, chosen[chosen["what"] == "metric"])
+                _roc(curves, chosen)
             metrics.set_title(f"{model}: {wording} wording")
-            curves.set_title("ROC (large signs: chosen threshold)")
+            curves.set_title("ROC (large signs: thresholds)")
     _legend(figure, frame)
-    title = fitted("Telling true statements from false ones, on test subjects", 2)
-    figure.suptitle(f"{title}\n({intervals}; n: facts, one true and one false statement each)")
+    lines = (
+        "Telling true statements from false ones, on test subjects",
+        f"({intervals})",
+        "n: facts, with one true and one false statement each",
+    )
+    figure.suptitle("\n".join(fitted(line, 2) for line in lines))
     return figure
 
 
 def main(model: flags.Folders, output: flags.Pdf) -> None:
-    """Draw from stored summaries and records."""
+    """Draw the figure from the stored summaries and records of the fact-checking experiments."""
     summaries, records = [], {}
     for folder in model:
         experiments = [folder / "experiments" / name for name in of_setting("fact-checking")]
         summaries += [read_json(path / "summary.json") for path in experiments]
-        parts = [read_table(path / "records.parquet", FACT_CHECKING) for path in experiments]
-        records[summaries[-1]["model"]] = pd.concat(parts, ignore_index=True)
+        tables = [read_table(path / "records.parquet", FACT_CHECKING) for path in experiments]
+        records[summaries[-1]["model"]] = pd.concat(tables, ignore_index=True)
     frame = table(summaries, records)
     save(draw(frame, list(records), intervals_of(summaries)), frame, output, of_experiments(summaries))

@@ -1,4 +1,4 @@
-"""Figure ``fine_tuning``: what training some neurons, or everything, teaches and forgets, and what it costs."""
+"""Figure ``fine_tuning``: what a model learns and forgets when some neurons or all are trained, and what that costs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dkn.storage.files import read_json
 from dkn.study.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, SPLITS, WORDS
 
 INK = "0.15"
-# Of every neuron set: its colour, and whether its line is dashed, as those of the random sets are.
+# The colour of each neuron set, and whether its line is dashed, as the lines of the random sets are.
 LOOKS = {
     DKN: (COLOURS[1], False),
     KN: (COLOURS[0], False),
@@ -29,7 +29,7 @@ LOOKS = {
     ALL: (INK, False),
 }
 SIGNS = dict(zip(LOOKS, MARKERS, strict=False))
-ASKED = {NEW: "*", AUGMENTED: "P", OLD: "X"}  # no sign of a neuron set
+ASKED = {NEW: "*", AUGMENTED: "P", OLD: "X"}  # signs that no neuron set has
 MEBIBYTE = 2**20
 COSTS = ("trained\nparameters", "optimiser\n(MiB)", "peak mem.\n(MiB)", "time\n(s)")
 COLUMNS = ["model", "panel", "split", "neuron_set", "draw", "epoch", "mean", "low", "high", "facts", "subjects"]
@@ -37,61 +37,66 @@ COST_COLUMNS = ["learning_rate", "trained_parameters", "optimiser_state_bytes", 
 
 
 def table(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> pd.DataFrame:
-    """What the figure shows: accuracies over epochs (``panel`` curve), at the chosen one (chosen: over draws; draw: of
-    one), and every run's epoch and costs (run); or that nothing was trained (not run).
+    """Return what the figure shows.
 
     Args:
-        summaries: of the fine-tuning experiments of all models.
-        trainings: their training.json, in the same order.
+        summaries: the summaries of the fine-tuning experiments of all models.
+        trainings: the contents of their training.json, in the same order.
+    Returns:
+        Rows of several kinds, which the column ``panel`` tells apart: accuracies over the epochs (curve), accuracies at
+        the chosen epoch over all draws (chosen) and of one draw (draw), the chosen epoch and the costs of every run
+        (run), and a row for every experiment in which nothing was trained (not run).
     """
     rows: list[dict[str, Any]] = []
     for summary, training in zip(summaries, trainings, strict=True):
         model = summary["model"]
-        for panel, found in (("curve", summary["curves"]), ("chosen", summary["estimates"])):
-            rows += [{"model": model, "panel": panel, **row} for row in found if row["metric"] == "accuracy"]
+        for panel, estimates in (("curve", summary["curves"]), ("chosen", summary["estimates"])):
+            rows += [{"model": model, "panel": panel, **row} for row in estimates if row["metric"] == "accuracy"]
         rows += [{"model": model, "panel": "draw", **row, "mean": row["accuracy"]} for row in summary["draws"]]
-        rows += [{"model": model, "panel": "run", **part} for part in training.get("sets", [])]
+        rows += [{"model": model, "panel": "run", **report} for report in training.get("sets", [])]
         rows += [{"model": model, "panel": "not run"}] if summary.get("not_run") else []
     return pd.DataFrame(rows, columns=[*COLUMNS, *COST_COLUMNS])
 
 
 def _curves(axes: Axes, rows: pd.DataFrame, split: str) -> None:
-    """A line per neuron set; its large signs are at the epochs that its runs were stopped at."""
+    """Draw a curve per neuron set, with large signs at the epochs that were chosen for its runs."""
     curves = rows[(rows["panel"] == "curve") & (rows["split"] == split)]
     step = np.diff(np.sort(curves["epoch"].unique())).min(initial=1)
-    for place, (name, (colour, dashed)) in enumerate(LOOKS.items()):
-        own = curves[curves["neuron_set"] == name].sort_values("epoch")
-        if own.empty:
+    for index, (name, (colour, dashed)) in enumerate(LOOKS.items()):
+        curve = curves[curves["neuron_set"] == name].sort_values("epoch")
+        if curve.empty:
             continue
-        mean, spread = error_bars(own, 100)
-        epoch = own["epoch"].to_numpy(dtype=float) + 0.11 * step * (place - 2)
+        mean, spread = error_bars(curve, 100)
+        epoch = curve["epoch"].to_numpy(dtype=float) + 0.11 * step * (index - 2)
         line: dict[str, Any] = {"linestyle": "--" if dashed else "-", "linewidth": 1.1, "elinewidth": 0.6}
         axes.errorbar(epoch, mean, yerr=spread, color=colour, marker=SIGNS[name], markersize=3, **line)
         stops = rows.loc[(rows["panel"] == "run") & (rows["neuron_set"] == name), "epoch"]
-        chosen = own["epoch"].isin(stops).to_numpy()
-        look: dict[str, Any] = {
+        chosen = curve["epoch"].isin(stops).to_numpy()
+        style: dict[str, Any] = {
             "marker": SIGNS[name],
             "markersize": 6,
             "markeredgecolor": "black",
             "markeredgewidth": 0.9,
         }
-        axes.plot(epoch[chosen], mean[chosen], linestyle="", color=colour, zorder=4, **look)
+        axes.plot(epoch[chosen], mean[chosen], linestyle="", color=colour, zorder=4, **style)
     axes.set_title(f"{SPLITS[split]} (n = {curves['facts'].max():.0f})", size=8)
     axes.set_ylim(-4, 104)
     axes.set_xlabel("epoch")
 
 
 def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
-    """Accuracies at the chosen epoch, a row per neuron set; coloured ticks are single draws of the random sets."""
+    """Draw the accuracies at the chosen epoch, a row per neuron set; coloured ticks are draws of the random sets."""
     final = rows[rows["panel"] == "chosen"]
     draws = rows[(rows["panel"] == "draw") & rows["neuron_set"].isin([RANDOM, RANDOM_KN])]
-    for at, name in enumerate(LOOKS):
-        for place, (split, marker) in enumerate(ASKED.items()):
-            height = at + 0.25 * (place - 1)
-            rows_of = final[(final["neuron_set"] == name) & (final["split"] == split)]
-            mean, spread = error_bars(rows_of, 100)
-            here = [height] * len(mean)
-            axes.errorbar(mean, here, xerr=spread, color=INK, marker=marker, markersize=5, capsize=1.5, linewidth=0.9)
+    for level, name in enumerate(LOOKS):
+        for index, (split, marker) in enumerate(ASKED.items()):
+            height = level + 0.25 * (index - 1)
+            chosen = final[(final["neuron_set"] == name) & (final["split"] == split)]
+            mean, spread = error_bars(chosen, 100)
+            heights = [height] * len(mean)
+            axes.errorbar(
+                mean, heights, xerr=spread, color=INK, marker=marker, markersize=5, capsize=1.5, linewidth=0.9
+            )
             single = 100 * draws.loc[(draws["neuron_set"] == name) & (draws["split"] == split), "mean"]
             axes.plot(single, [height] * len(single), "|", color=COLOURS[1], markersize=6, markeredgewidth=1)
     axes.set_yticks(range(len(LOOKS)), [WORDS[name] for name in LOOKS])
@@ -101,23 +106,25 @@ def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _costs(axes: Axes, rows: pd.DataFrame) -> None:
-    """Numbers beside the rows of ``_chosen``: means over draws."""
+    """Write what each neuron set costs, as means over its draws, beside the rows that ``_chosen`` draws."""
     runs = rows[rows["panel"] == "run"].groupby("neuron_set")[COST_COLUMNS[1:]].mean()
     axes.set_ylim(len(LOOKS) - 0.5, -0.5)
     axes.set_axis_off()
-    for place, title in enumerate(COSTS):
-        across = (place + 1) / len(COSTS)
+    for column, title in enumerate(COSTS):
+        across = (column + 1) / len(COSTS)
         axes.text(across, -0.6, title, size=6.5, ha="right", va="bottom", transform=axes.get_yaxis_transform())
-        for at, name in enumerate(LOOKS):
+        for level, name in enumerate(LOOKS):
             if name not in runs.index:
                 continue
             parameters, state, peak, seconds = runs.loc[name]
             texts = f"{parameters:,.0f}", f"{state / MEBIBYTE:,.3g}", f"{peak / MEBIBYTE:,.0f}", f"{seconds:,.3g}"
-            axes.text(across, at, texts[place], size=7, ha="right", va="center", transform=axes.get_yaxis_transform())
+            axes.text(
+                across, level, texts[column], size=7, ha="right", va="center", transform=axes.get_yaxis_transform()
+            )
 
 
 def _not_run(figure: SubFigure, model: str, why: str) -> None:
-    """Say why there is nothing to draw."""
+    """Write why nothing was trained, in the place of a model's panels."""
     axes = figure.subplots()
     axes.text(0.5, 0.5, f"not run: {why}", ha="center", va="center", color=GREY)
     axes.set_title(model)
@@ -125,12 +132,12 @@ def _not_run(figure: SubFigure, model: str, why: str) -> None:
 
 
 def _model(figure: SubFigure, model: str, rows: pd.DataFrame) -> None:
-    """Curves of the three kinds of questions above; accuracies at the chosen epoch and costs below."""
+    """Draw one model: above, the curves of the three kinds of questions; below, the chosen epoch and the costs."""
     above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
-    places = above.subplots(1, len(ASKED), sharey=True)
-    for axes, split in zip(places, ASKED, strict=True):
+    curve_axes = above.subplots(1, len(ASKED), sharey=True)
+    for axes, split in zip(curve_axes, ASKED, strict=True):
         _curves(axes, rows, split)
-    places[0].set_ylabel("greedy accuracy (%)")
+    curve_axes[0].set_ylabel("greedy accuracy (%)")
     above.suptitle(model, size=9)
     left, right = below.subplots(1, 2, width_ratios=[1.25, 1])
     _chosen(left, rows)
@@ -138,18 +145,23 @@ def _model(figure: SubFigure, model: str, rows: pd.DataFrame) -> None:
 
 
 def draw(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> Figure:
-    """Two rows of panels per model; arguments as those of ``table``."""
+    """Draw two rows of panels per model.
+
+    Args:
+        summaries: the summaries of the fine-tuning experiments of all models.
+        trainings: the contents of their training.json, in the same order.
+    """
     use_style()
     frame = table(summaries, trainings)
     why = {summary["model"]: summary.get("not_run") for summary in summaries}
     heights = [0.7 if reason else 4.4 for reason in why.values()]
     figure = Figure(figsize=(2 * WIDTH, sum(heights) + 1.1), layout="constrained")
-    parts = figure.subfigures(len(why), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for part, (model, reason) in zip(parts, why.items(), strict=True):
+    subfigures = figure.subfigures(len(why), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for subfigure, (model, reason) in zip(subfigures, why.items(), strict=True):
         if reason:
-            _not_run(part, model, reason)
+            _not_run(subfigure, model, reason)
         else:
-            _model(part, model, frame[frame["model"] == model])
+            _model(subfigure, model, frame[frame["model"] == model])
     _legend(figure)
     figure.suptitle(f"Teaching new facts to some neurons or to everything\n(whiskers: {intervals_of(summaries)})")
     return figure
@@ -181,7 +193,7 @@ def main(
     experiment: Annotated[list[Path], Option(help="Folder of a fine-tuning experiment; repeatable.")],
     output: flags.Pdf,
 ) -> None:
-    """Draw from stored summaries and from what the training cost."""
+    """Draw the figure from the stored summaries and costs of the fine-tuning experiments."""
     summaries = [read_json(folder / "summary.json") for folder in experiment]
     trainings = [read_json(folder / "training.json") for folder in experiment]
     save(draw(summaries, trainings), table(summaries, trainings), output, of_experiments(summaries))

@@ -1,4 +1,4 @@
-"""Figure ``funnel``: how many facts are left at every step, per model and grouping."""
+"""Figure ``funnel``: how many facts are left at every step of the method, per model and grouping."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ STEPS = {
     "with_bdcs": "a BDC",
     "degenerate": "degenerate\n(two BDCs)",
 }
-CELL = 0.26  # inches of a row
+CELL = 0.26  # the height of a row, in inches
 
 
 def counts(frame: pd.DataFrame) -> pd.DataFrame:
-    """Facts per (model, grouping), rows in their first order, and step, columns in the order of ``STEPS``.
+    """Return the numbers of facts as a matrix.
 
     Args:
-        frame: columns model, grouping, step, facts.
+        frame: the columns model, grouping, step and facts.
+    Returns:
+        A row per model and grouping, in the order of their first rows, and a column per step, in that of ``STEPS``.
     Raises:
         ValueError: a step is missing or unknown.
     """
@@ -46,9 +48,9 @@ def counts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panel(axes: Axes, model: str, table: pd.DataFrame) -> None:
-    """Counts in cells, shaded by their share of the known facts."""
+    """Draw a model's counts in cells, which are shaded by their share of the known facts."""
     share = np.clip(table.to_numpy() / table["known"].to_numpy()[:, None], 0, 1)
-    share[:, list(STEPS).index("facts")] = 0  # what the study asks about, not what is left of the known
+    share[:, list(STEPS).index("facts")] = 0  # all facts of the study are no share of the known ones
     axes.imshow(share, aspect="auto", cmap="Blues", vmin=0, vmax=1.25)
     for row, column in np.ndindex(share.shape):
         dark = share[row, column] > 0.6
@@ -63,26 +65,34 @@ def _panel(axes: Axes, model: str, table: pd.DataFrame) -> None:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """A panel per model, a row per grouping."""
+    """Draw a panel per model, with a row per grouping.
+
+    Args:
+        frame: the columns model, grouping, step and facts.
+    """
     use_style()
     wide = counts(frame)
     models = list(dict.fromkeys(wide.index.get_level_values("model")))
     heights = [len(wide.loc[model]) for model in models]
     size = (2.1 * WIDTH, CELL * sum(heights) + 0.75 * len(models) + 0.3)
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(models), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for place, model in zip(axes, models, strict=True):
-        _panel(place, model, wide.loc[model])
+    all_axes = figure.subplots(len(models), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, model in zip(all_axes, models, strict=True):
+        _panel(axes, model, wide.loc[model])
     figure.supxlabel("shade: share of the known facts", fontsize=7.5)
     return figure
 
 
 def caption(frame: pd.DataFrame) -> str:
-    """Of how many known facts NTC leaves how many degenerate ones, per model; counts, so without intervals."""
+    """Return the caption's numbers: how many facts are known and how many NTC leaves, per model, without intervals.
+
+    Args:
+        frame: the columns model, grouping, step and facts.
+    """
     wide = counts(frame)
     return bullets(
         f"{model}, NTC: {row['known']:,} of {row['facts']:,} facts are known, {row['with_finite_distances']:,} have "
-        f"finite distances, {row['with_bdcs']:,} a BDC, {row['degenerate']:,} two or more"
+        f"finite distances, {row['with_bdcs']:,} have a BDC, and {row['degenerate']:,} have two or more"
         for (model, grouping), row in wide.iterrows()
         if grouping == "ntc"
     )
@@ -92,6 +102,6 @@ def main(
     funnel: Annotated[Path, Option(help="funnel.csv: model, grouping, step, facts.")],
     output: flags.Pdf,
 ) -> None:
-    """Draw from the stored table."""
+    """Draw the figure from the stored table of the funnel."""
     frame = pd.read_csv(funnel)
     save(draw(frame), frame, output, caption(frame))

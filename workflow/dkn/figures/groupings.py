@@ -1,7 +1,8 @@
-"""Figure ``groupings``: do NTC's components stand in for each other more than those of other groupings, or of chance?
+"""Figure ``groupings``: how far the components of each grouping stand in for each other, compared with random groups.
 
-Above, the drop in Prob when some and when all of a fact's components are suppressed, each grouping beside its random
-groups of the same sizes. Below, the drop against the number of suppressed neurons, whatever they are called.
+The upper panels have the drop in Prob when some and when all of a fact's components are suppressed; each grouping
+stands beside its control, which consists of random groups of the same sizes. The lower panels have the drop against the
+number of suppressed neurons, whichever components they belong to.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from matplotlib.lines import Line2D
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, intervals_of, panels, say_nothing_to_draw
+from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.storage.files import read_json
 from dkn.study.names import CONTROL, GROUP_WORDS, NTC, TESTED_CONTROL
 from dkn.summaries.stored import matching
@@ -24,13 +25,17 @@ from dkn.summaries.wording import bullets, interval, sized
 
 ROWS = {"bdc": "components that pass the functional test", "candidate": "all components, before the test"}
 COLUMNS = ["mean", "low", "high", "facts", "subjects"]
-FEWEST_FACTS = 10  # a bin of fewer is in the CSV only
+FEWEST_FACTS = 10  # a bin with fewer facts is in the CSV only
 
 
 def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
-    """What the figure shows and more: one row per model, experiment, selection, grouping and kind or bin.
+    """Return what the figure shows, and more: one row per model, experiment, selection, grouping and kind or bin.
 
-    ``experiment`` is the method, ``grouping`` the method or its control. NTC's experiment holds the tested control.
+    The column ``experiment`` is the method, and ``grouping`` is the method or one of its controls. The experiment of
+    NTC holds the tested control too.
+
+    Args:
+        summaries: the summaries of the degeneracy experiments of all models and groupings.
     """
     rows = []
     for summary in summaries:
@@ -44,30 +49,30 @@ def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _lines(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """(label, grouping, rows) from top to bottom: each method, then its control, the tested control after NTC's."""
-    found = []
+    """Return label, grouping and rows of each line from top to bottom: each method, followed by its controls."""
+    lines = []
     for experiment in frame["experiment"].unique():
-        own = frame[frame["experiment"] == experiment]
+        of_experiment = frame[frame["experiment"] == experiment]
         for grouping, label in ((experiment, experiment), (CONTROL, "same sizes"), (TESTED_CONTROL, "tested random")):
-            rows = own[own["grouping"] == grouping].set_index("kind")
+            rows = of_experiment[of_experiment["grouping"] == grouping].set_index("kind")
             if len(rows):
-                found.append((label, grouping, rows))
-    return found
+                lines.append((label, grouping, rows))
+    return lines
 
 
 def _drops(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
-    """Partial drop (open) and full drop (filled) of every grouping, joined by a line."""
+    """Draw the partial drop (open sign) and the full drop (filled sign) of every grouping, joined by a line."""
     lines = _lines(frame)
-    for at, (_, grouping, rows) in enumerate(lines):
+    for level, (_, grouping, rows) in enumerate(lines):
         control = grouping in (CONTROL, TESTED_CONTROL)
         colour = GREY if control else colours[grouping]
         mean, spread = error_bars(rows.loc[["partial", "full"]], 100)
-        axes.plot(mean, [at, at], color=colour, linewidth=1, linestyle=":" if control else "-", zorder=1)
-        for part, face in enumerate(("white", colour)):
+        axes.plot(mean, [level, level], color=colour, linewidth=1, linestyle=":" if control else "-", zorder=1)
+        for index, face in enumerate(("white", colour)):
             axes.errorbar(
-                mean[part],
-                at,
-                xerr=spread[:, [part]],
+                mean[index],
+                level,
+                xerr=spread[:, [index]],
                 color=colour,
                 marker="D" if grouping == TESTED_CONTROL else "s" if control else "o",
                 markersize=4,
@@ -77,7 +82,7 @@ def _drops(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
             )
         axes.annotate(
             f"n = {rows['facts'].iloc[0]}",
-            (1.0, at),
+            (1.0, level),
             xycoords=("axes fraction", "data"),
             size=6.5,
             va="center",
@@ -94,13 +99,13 @@ def _drops(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
 
 
 def _by_neurons(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
-    """Mean drop against the mean number of suppressed neurons in bins that double, NTC's control among them."""
+    """Draw the mean drop against the mean number of suppressed neurons in bins that double, with NTC's control."""
     frame = frame[frame["facts"] >= FEWEST_FACTS]
-    for place, (grouping, colour) in enumerate(colours.items()):
+    for index, (grouping, colour) in enumerate(colours.items()):
         rows = frame[frame["grouping"] == grouping].sort_values("most_neurons")
         mean, spread = error_bars(rows, 100)
         axes.errorbar(
-            rows["mean_neurons"], mean, yerr=spread, color=colour, marker=MARKERS[place], markersize=3.5, linewidth=1.1
+            rows["mean_neurons"], mean, yerr=spread, color=colour, marker=MARKERS[index], markersize=3.5, linewidth=1.1
         )
     control = frame[(frame["experiment"] == NTC) & (frame["grouping"] == CONTROL)].sort_values("most_neurons")
     mean, spread = error_bars(control, 100)
@@ -127,40 +132,52 @@ def _legend(figure: Figure, colours: dict[str, str]) -> None:
 
 
 def draw(summaries: list[dict[str, Any]]) -> Figure:
-    """A column per model; tested components, untested ones, and the curves of the untested (more facts)."""
+    """Draw a column per model: components that passed the test, all components, and the drop by number of neurons.
+
+    The drop by number of neurons is that of all components, because more facts have two of them.
+
+    Args:
+        summaries: the summaries of the degeneracy experiments of all models and groupings.
+    """
     frame = table(summaries)
     models = list(dict.fromkeys(summary["model"] for summary in summaries))
     experiments = dict.fromkeys(summary["grouping"] for summary in summaries if summary["grouping"] != TESTED_CONTROL)
     colours = dict(zip(experiments, COLOURS, strict=False))
     figure, axes = panels(len(ROWS) + 1, len(models), height=2.7)
     for column, model in enumerate(models):
-        own = frame[frame["model"] == model]
+        of_model = frame[frame["model"] == model]
         for row, (selection, title) in enumerate(ROWS.items()):
-            chosen = own[(own["selection"] == selection) & (own["kind"] != "by_neurons")]
+            chosen = of_model[(of_model["selection"] == selection) & (of_model["kind"] != "by_neurons")]
             if chosen.empty:
-                say_nothing_to_draw(axes[row][column], "no fact with two or more")
+                say_nothing_to_draw(axes[row][column], "no fact with two or more components")
             else:
                 _drops(axes[row][column], chosen, colours)
             axes[row][column].set_title(f"{model}:\n{title}")
-        curves = own[(own["selection"] == "candidate") & (own["kind"] == "by_neurons")]
+        curves = of_model[(of_model["selection"] == "candidate") & (of_model["kind"] == "by_neurons")]
         _by_neurons(axes[-1][column], curves, colours)
         axes[-1][column].set_title(f"{model}: components before the test,\nby number of neurons")
         axes[-1][column].set_ylabel("mean drop in Prob (%)" if column == 0 else "")
     _legend(figure, colours)
-    figure.suptitle(
-        f"Suppressing some or all components of a fact, by grouping\n(mean over facts, {intervals_of(summaries)})"
+    lines = (
+        "Suppressing some or all components of a fact, by grouping",
+        f"(mean over facts, {intervals_of(summaries)})",
     )
+    figure.suptitle("\n".join(fitted(line, len(models)) for line in lines))
     return figure
 
 
 def caption(summaries: Sequence[dict[str, Any]]) -> str:
-    """The gap between full and partial drop of every grouping's components that pass the functional test."""
+    """Return the caption's numbers: full minus partial drop of each grouping's components that pass the test.
+
+    Args:
+        summaries: the summaries of the degeneracy experiments of all models and groupings.
+    """
     lines = []
     for summary in sorted(summaries, key=lambda summary: str(summary["model"])):
         where = {"selection": "bdc", "metric": "drop", "kind": "gap", "grouping": summary["grouping"]}
-        found = matching(summary["estimates"], where)
+        rows = matching(summary["estimates"], where)
         about = f"{summary['model']}, {summary['grouping']}: full minus partial drop"
-        numbers = [f"{interval(row['mean'], row['low'], row['high'], 'drop')}, {sized(row)}" for row in found]
+        numbers = [f"{interval(row['mean'], row['low'], row['high'], 'drop')}, {sized(row)}" for row in rows]
         lines += [f"{about} {number}" for number in numbers or ["without a degenerate fact, n = 0 facts"]]
     return bullets(lines)
 
@@ -169,6 +186,6 @@ def main(
     summary: flags.Summaries,
     output: flags.Pdf,
 ) -> None:
-    """Draw from stored summaries."""
+    """Draw the figure from the stored summaries of the degeneracy experiments."""
     summaries = [read_json(path) for path in summary]
     save(draw(summaries), table(summaries), output, caption(summaries))

@@ -1,5 +1,8 @@
-"""Figure ``kn_graph``: one fact's knowledge neurons across the layers, the distances that the filtration reaches, and
-the components it finds, per model."""
+"""Figure ``kn_graph``: the graph of one fact's knowledge neurons across the layers, per model.
+
+A line joins two neurons of adjacent layers whose distance the filtration reaches. Colours and markers tell the base
+degenerate components apart.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +22,25 @@ from dkn.figures.example import Example, FactFlag, caption, read_examples
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, MARKERS, fitted, panels
 
-LARGEST = 90  # area in square points of the neuron with the largest score
-SMALLEST = 8
+SMALLEST, LARGEST = 8, 90  # the areas of neurons with score zero and with the fact's largest score, in square points
 FAILED = {"facecolors": "0.85", "edgecolors": "0.35", "hatch": "//////", "linewidths": 0.7}
 ALONE = {"facecolors": "white", "edgecolors": "0.6", "linewidths": 0.7}
 
 
 def _ordered(example: Example) -> pd.DataFrame:
-    """The components, base degenerate ones first, then by birth; their row numbers are what the figure calls them."""
+    """Return the components by number, which is their row: base degenerate ones first, then in the order of births."""
     return example.components.sort_values(["kept", "birth"], ascending=[False, True], ignore_index=True)
 
 
 def neurons(example: Example) -> pd.DataFrame:
-    """The fact's neurons with layer, score relative to the largest, component (-1: none), kind and height.
+    """Return the knowledge neurons of a fact with their places in the drawing.
 
-    Within a layer the neurons of a component stand together, and the layer is centred on zero.
+    Args:
+        example: the fact in one model.
+    Returns:
+        One row per neuron, with columns place, layer, neuron, score (relative to the fact's largest), component (its
+        number, or -1), kind (a key of ``KINDS``), model and height. The neurons of a layer are centred on height zero;
+        those of a component stand together.
     """
     frame = example.neurons[["place", "layer", "neuron", "score"]].assign(component=-1, kind="other")
     for number, row in enumerate(_ordered(example).itertuples(index=False)):
@@ -45,9 +52,13 @@ def neurons(example: Example) -> pd.DataFrame:
 
 
 def edges(example: Example) -> pd.DataFrame:
-    """The pairs in adjacent layers that the filtration reaches: first, second, distance, component.
+    """Return the pairs of neurons in adjacent layers whose distance the filtration reaches.
 
-    A component holds the pairs of its neurons that are there at its birth; all others have -1.
+    Args:
+        example: the fact in one model.
+    Returns:
+        One row per pair, with columns first, second, distance, component and model. The component is that of both
+        neurons if the pair is joined at the component's birth, and -1 otherwise.
     """
     nodes = neurons(example).set_index("place")
     pairs = example.distances[example.distances["distance"] <= example.tree.limit]
@@ -57,12 +68,16 @@ def edges(example: Example) -> pd.DataFrame:
     inside = first["component"] == second["component"]
     born = pairs["distance"].to_numpy() <= first["component"].map(births).to_numpy() * (1 + 1e-6)
     component = first["component"].where(inside & born, -1)
-    found = pairs[["first", "second", "distance"]].reset_index(drop=True).assign(component=component)
-    return found[adjacent].assign(model=example.model)
+    reached = pairs[["first", "second", "distance"]].reset_index(drop=True).assign(component=component)
+    return reached[adjacent].assign(model=example.model)
 
 
 def table(examples: list[Example]) -> pd.DataFrame:
-    """The neurons of all models, then the pairs."""
+    """Return what the figure shows: the neurons of all models, then their pairs.
+
+    Args:
+        examples: the fact in each model.
+    """
     nodes = [neurons(example).assign(what="neuron").drop(columns="height") for example in examples]
     pairs = [edges(example).assign(what="pair") for example in examples]
     frame = pd.concat([*nodes, *pairs], ignore_index=True)
@@ -86,14 +101,16 @@ def _panel(axes: Axes, example: Example) -> None:
         if kind == "bdc":
             colour, marker = COLOURS[component % len(COLOURS)], MARKERS[component % len(MARKERS)]
             style = {"facecolors": colour, "edgecolors": "white", "linewidths": 0.4}
-        own = _lines(nodes, pairs[(pairs["component"] == component) & (component >= 0)], colors=colour, linewidths=1.6)
-        axes.add_collection(own)
+        lines = _lines(
+            nodes, pairs[(pairs["component"] == component) & (component >= 0)], colors=colour, linewidths=1.6
+        )
+        axes.add_collection(lines)
         area = SMALLEST + (LARGEST - SMALLEST) * frame["score"]
         axes.scatter(frame["layer"], frame["height"], s=area, marker=marker, zorder=3, **style)
     kept = int(example.components["kept"].sum())
     failed = len(example.components) - kept
     axes.set_title(
-        f"{example.model}: {len(nodes)} knowledge neurons\n{kept} base degenerate components, {failed} that failed"
+        f"{example.model}: {len(nodes)} knowledge neurons\n{kept} base degenerate components, {failed} failed the test"
     )
     axes.set_xlabel("layer")
     axes.set_xlim(nodes["layer"].min() - 0.6, nodes["layer"].max() + 0.6)
@@ -112,7 +129,7 @@ def _legend(figure: Figure, columns: int) -> None:
             **dot,
             markerfacecolor=COLOURS[0],
             markeredgecolor="white",
-            label="base degenerate component (each its own)",
+            label="base degenerate component (each in its own colour)",
         ),
         Patch(facecolor="0.85", edgecolor="0.35", hatch="//////", label="component, failed the functional test"),
         Line2D(
@@ -124,10 +141,14 @@ def _legend(figure: Figure, columns: int) -> None:
 
 
 def draw(examples: list[Example]) -> Figure:
-    """A panel per model; areas grow with the score, each base degenerate component has a colour and a marker."""
-    figure, axes = panels(1, len(examples), height=3.9)
-    for place, example in zip(axes[0], examples, strict=True):
-        _panel(place, example)
+    """Draw a panel per model; areas grow with the score, and each base degenerate component has a colour and a marker.
+
+    Args:
+        examples: the fact in each model.
+    """
+    figure, grid = panels(1, len(examples), height=3.9)
+    for axes, example in zip(grid[0], examples, strict=True):
+        _panel(axes, example)
     _legend(figure, min(2, len(examples)))
     figure.suptitle(fitted(examples[0].fact, len(examples)))
     return figure
@@ -140,6 +161,6 @@ def main(
     output: flags.Pdf,
     example: FactFlag = None,
 ) -> None:
-    """Draw from stored records."""
+    """Draw the figure from the stored tables of all models."""
     _, examples = read_examples(facts, model, quantile, example)
     save(draw(examples), table(examples), output, caption(examples))

@@ -1,5 +1,7 @@
-"""Figure ``overlap``: where full fine-tuning changes a model most, where its degenerate knowledge neurons (D) are, and
-whether the one has more to do with the other than chance and random neurons.
+"""Figure ``overlap``: where full fine-tuning changes a model most, and where its degenerate knowledge neurons (D) are.
+
+A map of all layers shows both. Beside it stand the share of D among the most changed neurons, and how well the change
+detects D, compared with chance, with all knowledge neurons (N) and with random neurons.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import CHANGES, OVERLAP_MEMBERS
 from dkn.study.names import DKN, KN, MATCHED, RANDOM, WORDS
 
-BINS = 64  # columns of a map at most: a 7B model has 11,008 neurons in a layer
+BINS = 64  # the most columns of a map: a model of 7 billion parameters has 11,008 neurons in a layer
 PART = "both"  # the relative change of reading and writing vector together, by which the map and C6 rank neurons
 PARTS = {PART: ("relative change", "o", COLOURS[0]), "absolute": ("absolute change", "s", "white")}
 SETS = (DKN, KN, RANDOM, MATCHED)
@@ -39,9 +41,10 @@ class Overlap:
     """One model's stored overlap experiment.
 
     Attributes:
-        changes: columns layer, neuron and ``PART`` of every neuron, of the run that trained all parameters.
-        members: columns as in ``tables.OVERLAP_MEMBERS``.
-        summary: of the experiment.
+        changes: the change of every neuron in the run that trained all parameters, with columns layer, neuron and
+            ``PART``; empty where nothing was trained.
+        members: the neurons of the facts' sets, with the columns of ``schemas.OVERLAP_MEMBERS``.
+        summary: the summary of the experiment.
     """
 
     changes: pd.DataFrame
@@ -50,52 +53,71 @@ class Overlap:
 
     @property
     def model(self) -> str:
-        """Its name in the study."""
+        """The name of the model in the study."""
         return self.summary["model"]
 
     @property
     def size(self) -> int:
-        """How many neurons are D of some new fact, and so how many count as the most changed."""
+        """The number of neurons that are D of some new fact, which is how many neurons count as the most changed."""
         return int((self.members["dkn"] > 0).sum())
 
 
-def neurons(found: Overlap) -> pd.DataFrame:
-    """One row per neuron: layer, neuron, and whether it is D, among the most changed (of equals the first), or both."""
-    frame = found.changes.sort_values(["layer", "neuron"])[["layer", "neuron", PART]]
-    chosen = found.members.loc[found.members["dkn"] > 0, ["layer", "neuron"]]
+def neurons(overlap: Overlap) -> pd.DataFrame:
+    """Return which neurons are D, and which are among the most changed ones (of equals the first).
+
+    Args:
+        overlap: the experiment of one model.
+    Returns:
+        One row per neuron, with columns layer and neuron, and ``COUNTS``: neurons is 1, and dkn, most_changed and both
+        are true or false.
+    """
+    frame = overlap.changes.sort_values(["layer", "neuron"])[["layer", "neuron", PART]]
+    chosen = overlap.members.loc[overlap.members["dkn"] > 0, ["layer", "neuron"]]
     is_dkn = frame.set_index(["layer", "neuron"]).index.isin(pd.MultiIndex.from_frame(chosen))
-    most = (frame[PART].rank(method="first", ascending=False) <= found.size).to_numpy()
+    most = (frame[PART].rank(method="first", ascending=False) <= overlap.size).to_numpy()
     return frame[["layer", "neuron"]].assign(neurons=1, dkn=is_dkn, most_changed=most, both=is_dkn & most)
 
 
-def cells(found: Overlap) -> pd.DataFrame:
-    """The map: one row per layer and bin of neighbouring neurons, with its first neuron and ``COUNTS``."""
-    frame = neurons(found)
+def cells(overlap: Overlap) -> pd.DataFrame:
+    """Return the cells of the map: one row per layer and bin of neighbouring neurons.
+
+    Args:
+        overlap: the experiment of one model.
+    Returns:
+        The columns layer, bin, ``COUNTS`` (numbers of neurons) and first_neuron.
+    """
+    frame = neurons(overlap)
     width = -(-int(frame["neuron"].max() + 1) // BINS)
     counts = frame.assign(bin=frame["neuron"] // width).groupby(["layer", "bin"])[COUNTS].sum()
     return counts.reset_index().assign(first_neuron=lambda rows: rows["bin"] * width)
 
 
 def table(models: list[Overlap]) -> pd.DataFrame:
-    """What the figure shows: rows of the maps, of the layers, and the values per measure, change and neuron set."""
+    """Return what the figure shows: the cells of the maps, the counts of the layers, and the values of the measures.
+
+    Args:
+        models: the experiment of each model.
+    Returns:
+        Rows that the column ``panel`` tells apart: map, layers, values, or not run.
+    """
     frames = []
-    for found in models:
-        if found.changes.empty:
-            frames.append(pd.DataFrame({"model": [found.model], "panel": ["not run"]}))
+    for overlap in models:
+        if overlap.changes.empty:
+            frames.append(pd.DataFrame({"model": [overlap.model], "panel": ["not run"]}))
             continue
-        bins = cells(found).drop(columns="bin")
+        bins = cells(overlap).drop(columns="bin")
         layers = bins.groupby("layer")[COUNTS].sum().reset_index()
-        values = pd.DataFrame(found.summary["estimates"]).astype({"low": float, "high": float})
+        values = pd.DataFrame(overlap.summary["estimates"]).astype({"low": float, "high": float})
         values = values[values["part"].isin(PARTS)].rename(columns={"part": "change"})
-        chance = np.where(values["metric"] == "auroc", 0.5, found.size / layers["neurons"].sum())
-        parts = {"map": bins, "layers": layers, "values": values.assign(chance=chance)}
-        frames += [rows.assign(model=found.model, panel=panel) for panel, rows in parts.items()]
+        chance = np.where(values["metric"] == "auroc", 0.5, overlap.size / layers["neurons"].sum())
+        panels = {"map": bins, "layers": layers, "values": values.assign(chance=chance)}
+        frames += [rows.assign(model=overlap.model, panel=panel) for panel, rows in panels.items()]
     columns = ["model", "panel", "layer", "first_neuron", *COUNTS, "neuron_set", "change", "metric"]
     return pd.concat(frames).reindex(columns=[*columns, "mean", "low", "high", "chance", "facts", "subjects"])
 
 
-def _map(figure: SubFigure, axes: Axes, found: Overlap, bins: pd.DataFrame) -> None:
-    """A shade per cell for the most changed, and in it a bar for D, as high as its share of the cell's neurons."""
+def _map(figure: SubFigure, axes: Axes, overlap: Overlap, bins: pd.DataFrame) -> None:
+    """Draw the map: the shade of a cell is the share of the most changed neurons, and its bar is the share of D."""
     counts = {name: bins.pivot(index="layer", columns="bin", values=name).to_numpy() for name in COUNTS}
     shares = {name: 100 * counts[name] / counts["neurons"] for name in ("dkn", "most_changed")}
     image = axes.pcolormesh(shares["most_changed"], cmap=SHADES, vmin=0, edgecolor="white", linewidth=0.15)
@@ -114,39 +136,39 @@ def _map(figure: SubFigure, axes: Axes, found: Overlap, bins: pd.DataFrame) -> N
     bar.outline.set_visible(False)
     union = next(
         row
-        for row in found.summary["unions"]
-        if (row["part"], row["neuron_set"], row["top"]) == (PART, DKN, found.size)
+        for row in overlap.summary["unions"]
+        if (row["part"], row["neuron_set"], row["top"]) == (PART, DKN, overlap.size)
     )
     at_random = (f"{union[f'p_{name}']:.2g}" for name in (RANDOM, MATCHED))
     axes.set_title(
-        f"{found.model}: of the {found.size:,} most changed neurons {union['overlap']:,.0f} are D"
+        f"{overlap.model}: of the {overlap.size:,} most changed neurons {union['overlap']:,.0f} are D"
         f" (chance: {union['expected']:,.0f})\n"
-        + "random neurons overlap as much: p = {}; as active ones: {}".format(*at_random),
+        + "p against random neurons: {}; against equally active ones: {}".format(*at_random),
         size=8,
         loc="left",
     )
 
 
 def _layers(axes: Axes, bins: pd.DataFrame) -> None:
-    """The share of every layer's neurons that are D, and that are among the most changed."""
+    """Draw the shares of every layer's neurons that are D and that are among the most changed."""
     rows = bins.groupby("layer")[COUNTS].sum()
     height = rows.index.to_numpy() + 0.5
     axes.plot(100 * rows["most_changed"] / rows["neurons"], height, color=COLOURS[0], marker="s", markersize=3)
     axes.plot(100 * rows["dkn"] / rows["neurons"], height, color=INK, marker="o", markersize=3, linestyle="--")
     axes.set_xlim(left=0)
     axes.tick_params(axis="y", labelleft=False)
-    axes.set_xlabel("of a layer (%)", size=7.5)
+    axes.set_xlabel("share of layer (%)", size=7.5)
 
 
 def _values(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
-    """The measure of D, of N and of both random controls, for both ways to rank changes; dashed: chance."""
+    """Draw a measure of D, of N and of both random controls, for both ways to rank changes; chance is dashed."""
     rows = rows[rows["metric"] == measure]
-    for place, (part, (_, marker, face)) in enumerate(PARTS.items()):
-        for at, name in enumerate(SETS):
+    for index, (part, (_, marker, face)) in enumerate(PARTS.items()):
+        for level, name in enumerate(SETS):
             mean, spread = error_bars(rows[(rows["change"] == part) & (rows["neuron_set"] == name)])
             axes.errorbar(
                 mean,
-                [at + 0.3 * (place - 0.5)] * len(mean),
+                [level + 0.3 * (index - 0.5)] * len(mean),
                 xerr=spread,
                 color=COLOURS[0],
                 marker=marker,
@@ -159,44 +181,48 @@ def _values(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
     axes.set_yticks(range(len(SETS)), [WORDS[name] for name in SETS])
     axes.tick_params(labelsize=7)
     axes.set_ylim(len(SETS) - 0.5, -0.5)
-    mine = rows[(rows["change"] == PART) & (rows["neuron_set"] == DKN)].iloc[0]
-    interval = "" if np.isnan(mine["low"]) else f" [{mine['low']:.3f}, {mine['high']:.3f}]"
-    axes.set_title(f"{MEASURES[measure]}\nD: {mine['mean']:.3f}{interval}", size=7.5)
+    of_dkn = rows[(rows["change"] == PART) & (rows["neuron_set"] == DKN)].iloc[0]
+    interval = "" if np.isnan(of_dkn["low"]) else f" [{of_dkn['low']:.3f}, {of_dkn['high']:.3f}]"
+    axes.set_title(f"{MEASURES[measure]}\nD: {of_dkn['mean']:.3f}{interval}", size=7.5)
 
 
-def _model(figure: SubFigure, found: Overlap) -> None:
-    """One model's map, its layers, and the measures."""
-    if found.changes.empty:
+def _model(figure: SubFigure, overlap: Overlap) -> None:
+    """Draw one model's map, its layers and the measures, or say why nothing was trained."""
+    if overlap.changes.empty:
         axes = figure.subplots()
-        axes.text(0.5, 0.5, f"not run: {found.summary['not_run']}", ha="center", va="center", color=GREY)
-        axes.set_title(found.model)
+        axes.text(0.5, 0.5, f"not run: {overlap.summary['not_run']}", ha="center", va="center", color=GREY)
+        axes.set_title(overlap.model)
         axes.set_axis_off()
         return
     grid = figure.add_gridspec(len(MEASURES), 3, width_ratios=[4.2, 0.9, 1.8])
-    bins, rows = cells(found), table([found])
+    bins, rows = cells(overlap), table([overlap])
     whole = figure.add_subplot(grid[:, 0])
-    _map(figure, whole, found, bins)
+    _map(figure, whole, overlap, bins)
     _layers(figure.add_subplot(grid[:, 1], sharey=whole), bins)
     values = rows[rows["panel"] == "values"]
-    for place, measure in enumerate(MEASURES):
-        axes = figure.add_subplot(grid[place, 2])
+    for row, measure in enumerate(MEASURES):
+        axes = figure.add_subplot(grid[row, 2])
         _values(axes, values, measure)
     axes.set_xlabel(f"mean over {int(values['facts'].max())} new facts", size=7.5)
 
 
 def draw(models: list[Overlap]) -> Figure:
-    """A row per model: the map, the layers, and the measures of D against N and random neurons."""
+    """Draw a row per model: the map, the layers, and the measures of D, N and random neurons.
+
+    Args:
+        models: the experiment of each model.
+    """
     use_style()
-    layers = [found.changes["layer"].nunique() for found in models]
+    layers = [overlap.changes["layer"].nunique() for overlap in models]
     heights = [2.8 + 0.06 * max(0, count - 8) if count else 0.6 for count in layers]
     figure = Figure(figsize=(2.1 * WIDTH, sum(heights) + 0.9), layout="constrained")
-    parts = figure.subfigures(len(models), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for part, found in zip(parts, models, strict=True):
-        _model(part, found)
+    subfigures = figure.subfigures(len(models), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for subfigure, overlap in zip(subfigures, models, strict=True):
+        _model(subfigure, overlap)
     _legend(figure)
     figure.suptitle(
         "What full fine-tuning changes most, and the degenerate knowledge neurons (D)\n"
-        f"(whiskers: {intervals_of([found.summary for found in models])})"
+        f"(whiskers: {intervals_of([overlap.summary for overlap in models])})"
     )
     return figure
 
@@ -217,11 +243,11 @@ def _legend(figure: Figure) -> None:
 
 
 def main(model: flags.Folders, output: flags.Pdf) -> None:
-    """Draw from the stored changes, members and summaries."""
+    """Draw the figure from the stored changes, members and summaries of all models."""
     models = []
     for folder in model:
         experiments = folder / "experiments"
         changes = read_table(experiments / "fine-tuning-all" / "changes.parquet", CHANGES)
         members = read_table(experiments / "overlap-fine-tuning" / "members.parquet", OVERLAP_MEMBERS)
         models.append(Overlap(changes, members, read_json(experiments / "overlap-fine-tuning" / "summary.json")))
-    save(draw(models), table(models), output, of_experiments([found.summary for found in models]))
+    save(draw(models), table(models), output, of_experiments([overlap.summary for overlap in models]))

@@ -1,4 +1,8 @@
-"""Figure ``persistence``: barcode and persistence diagram of one fact, components and loops, per model."""
+"""Figure ``persistence``: barcode and persistence diagram of one fact's knowledge neurons, per model.
+
+The filtration joins neurons at growing distances. A bar of the barcode reaches from the birth to the death of a
+component or of a loop; the diagram has a sign for each of them.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,19 @@ from dkn.figures.style import COLOURS, GREY, fitted, panels
 from dkn.storage.files import read_table
 from dkn.storage.schemas import DIAGRAMS
 
-LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # bars drawn of each dimension
+LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # the most bars that are drawn of each kind
 LINE_WIDTHS = {"bdc": 2.6, "candidate": 2.0, "other": 1.0}
 LOOP = COLOURS[2]
 
 
 def bars(example: Example) -> pd.DataFrame:
-    """Every component of the dendrogram with birth, death, size and status: bdc, candidate or other."""
+    """Return every component of the dendrogram.
+
+    Args:
+        example: the fact in one model.
+    Returns:
+        One row per component, with columns model, kind (a key of ``KINDS``), dimension (0), neurons, birth and death.
+    """
     tree = example.tree
     members = [tree.members(merge) for merge in range(len(tree.birth))]
     status = {
@@ -42,15 +52,23 @@ def bars(example: Example) -> pd.DataFrame:
 
 
 def table(examples: list[Example], loops: list[pd.DataFrame]) -> pd.DataFrame:
-    """Components and loops of all models. A loop that is not filled where the filtration stops dies at infinity."""
-    parts = [bars(example) for example in examples]
-    for example, found in zip(examples, loops, strict=True):
-        parts.append(found[["birth", "death"]].assign(model=example.model, kind="loop", dimension=1, neurons=0))
-    return pd.concat(parts, ignore_index=True)
+    """Return what the figure shows: the components and loops of all models.
+
+    Args:
+        examples: the fact in each model.
+        loops: the fact's loops in each model, with columns birth and death; the death of a loop is infinite if it is
+            not filled when the filtration stops.
+    """
+    frames = [bars(example) for example in examples]
+    for example, loops_of_fact in zip(examples, loops, strict=True):
+        frames.append(
+            loops_of_fact[["birth", "death"]].assign(model=example.model, kind="loop", dimension=1, neurons=0)
+        )
+    return pd.concat(frames, ignore_index=True)
 
 
 def _longest(frame: pd.DataFrame, count: int) -> pd.DataFrame:
-    """The longest bars, chosen components before others, in the order in which they are drawn: last born first."""
+    """Return the longest bars, chosen components before others, in the order of the drawing: the last born first."""
     frame = frame.assign(length=frame["death"] - frame["birth"], last=frame["kind"] == "other")
     frame = frame[(frame["length"] > 0) | ~frame["last"]]
     shown = frame.sort_values(["last", "length"], ascending=[True, False], kind="stable").head(count)
@@ -58,17 +76,19 @@ def _longest(frame: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def _barcode(axes: Axes, example: Example, loops: pd.DataFrame) -> None:
-    """Loops at the bottom, components above them."""
+    """Draw the barcode: loops at the bottom, components above them."""
     limit, components = example.tree.limit, bars(example)
     long_loops = _longest(loops.assign(kind="loop", death=loops["death"].clip(upper=limit)), LONGEST_LOOPS)
     axes.hlines(range(len(long_loops)), long_loops["birth"], long_loops["death"], color=LOOP, linewidth=1.2)
     base = len(long_loops) + 1.5 if len(long_loops) else 0
     shown = _longest(components, LONGEST_COMPONENTS)
     for level, row in enumerate(shown.itertuples(index=False)):
-        place = base + level
-        axes.hlines(place, row.birth, row.death, color=KINDS[row.kind][1], linewidth=LINE_WIDTHS[row.kind])
+        height = base + level
+        axes.hlines(height, row.birth, row.death, color=KINDS[row.kind][1], linewidth=LINE_WIDTHS[row.kind])
         if row.kind != "other":
-            axes.annotate(f"{row.neurons}", (row.death, place), (3, 0), textcoords="offset points", va="center", size=7)
+            axes.annotate(
+                f"{row.neurons}", (row.death, height), (3, 0), textcoords="offset points", va="center", size=7
+            )
     axes.axvline(limit, color="0.3", linestyle="--", linewidth=0.8)
     living = int((components["death"] > components["birth"]).sum())
     labels = {base + (len(shown) - 1) / 2: f"components\n({len(shown)} of {living})"}
@@ -76,7 +96,7 @@ def _barcode(axes: Axes, example: Example, loops: pd.DataFrame) -> None:
         labels[(len(long_loops) - 1) / 2] = f"loops\n({len(long_loops)} of {len(loops)})"
     axes.set_yticks(list(labels), list(labels.values()), rotation=90, va="center", ha="center")
     axes.tick_params(axis="y", length=0, pad=12)
-    axes.set_xlabel("distance (dashed: the filtration stops)")
+    axes.set_xlabel("distance (dashed: end of the filtration)")
     axes.set_title(
         f"{example.model}: {len(example.neurons)} knowledge neurons\nbarcode (numbers: neurons of a component)"
     )
@@ -85,17 +105,17 @@ def _barcode(axes: Axes, example: Example, loops: pd.DataFrame) -> None:
 def _diagram(axes: Axes, example: Example, loops: pd.DataFrame) -> None:
     frame, limit = bars(example), example.tree.limit
     for kind, (_, colour) in reversed(KINDS.items()):
-        part = frame[frame["kind"] == kind]
-        axes.scatter(part["birth"], part["death"], s=10 * LINE_WIDTHS[kind], color=colour, linewidths=0, zorder=3)
+        of_kind = frame[frame["kind"] == kind]
+        axes.scatter(of_kind["birth"], of_kind["death"], s=10 * LINE_WIDTHS[kind], color=colour, linewidths=0, zorder=3)
     death = loops["death"].clip(upper=limit)
     axes.scatter(loops["birth"], death, s=22, marker="^", facecolors="none", edgecolors=LOOP, zorder=2)
     low = min([float(frame["birth"].min()), *loops["birth"]]) * 0.95
     axes.plot([low, limit], [low, limit], color="0.8", linewidth=0.8)
     axes.axhline(limit, color="0.3", linestyle="--", linewidth=0.8)
     axes.set_xlabel("birth")
-    axes.set_ylabel("death (dashed: still alive)")
+    axes.set_ylabel("death (on the dashed line: still alive)")
     unfilled = int(np.isinf(loops["death"]).sum())
-    axes.set_title(f"persistence diagram\n{len(loops)} loops, {unfilled} not filled where the filtration stops")
+    axes.set_title(f"persistence diagram\n{len(loops)} loops, {unfilled} not filled when the filtration stops")
 
 
 def _legend(figure: Figure) -> None:
@@ -108,21 +128,22 @@ def _legend(figure: Figure) -> None:
 
 
 def draw(examples: list[Example], loops: list[pd.DataFrame]) -> Figure:
-    """A row per model: barcode left, diagram right.
+    """Draw a row per model: the barcode on the left, the persistence diagram on the right.
 
     Args:
-        examples: one fact in each model.
-        loops: for each model the fact's diagram of dimension 1: birth and death, infinite where it is not filled.
+        examples: the fact in each model.
+        loops: the fact's loops in each model, with columns birth and death; the death of a loop is infinite if it is
+            not filled when the filtration stops.
     """
-    figure, axes = panels(len(examples), 2, height=3.6)
-    for row, example, found in zip(axes, examples, loops, strict=True):
+    figure, grid = panels(len(examples), 2, height=3.6)
+    for row, example, loops_of_fact in zip(grid, examples, loops, strict=True):
         if not len(example.tree.birth):
-            for place in row:
-                place.text(0.5, 0.5, "no component", ha="center", color=GREY, transform=place.transAxes)
-                place.set_title(f"{example.model}: {len(example.neurons)} knowledge neurons")
+            for axes in row:
+                axes.text(0.5, 0.5, "no component", ha="center", color=GREY, transform=axes.transAxes)
+                axes.set_title(f"{example.model}: {len(example.neurons)} knowledge neurons")
             continue
-        _barcode(row[0], example, found)
-        _diagram(row[1], example, found)
+        _barcode(row[0], example, loops_of_fact)
+        _diagram(row[1], example, loops_of_fact)
     _legend(figure)
     figure.suptitle(fitted(examples[0].fact, 2))
     return figure
@@ -135,7 +156,7 @@ def main(
     output: flags.Pdf,
     example: FactFlag = None,
 ) -> None:
-    """Draw from stored records."""
+    """Draw the figure from the stored tables of all models."""
     fact_id, examples = read_examples(facts, model, quantile, example)
     diagrams = [read_table(folder / "diagrams.parquet", DIAGRAMS) for folder in model]
     loops = [frame[(frame["fact_id"] == fact_id) & (frame["dimension"] == 1)] for frame in diagrams]

@@ -1,7 +1,8 @@
-"""What the figures ``suppression`` and ``enhancement`` have in common: a fact's DKN, its query, and perturbed queries.
+"""What the figures ``suppression`` and ``enhancement`` have in common: neuron sets on a query and on perturbed ones.
 
-A panel per model, intervention and measure: the neuron sets side by side on the original query (Q), on the perturbed
-ones (Q*, their mean and each kind), and the excess of Q* over Q, which is the measure of robustness.
+There is a panel per model, intervention and measure. It shows the neuron sets side by side on the original query (Q),
+on the perturbed queries (Q*: their mean, and each kind), and the excess of Q* over Q, which is the measure of
+robustness.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ class Setting:
     """How a setting is drawn.
 
     Attributes:
-        title: of the figure.
-        verb: what its interventions do to neurons.
-        measures: metric -> (factor, label of its axis); a row of panels per intervention each.
-        level: the metric that says what there is without intervention, and its name.
+        title: the title of the figure.
+        verb: the participle that says what the interventions do to neurons.
+        measures: for each metric a factor and the label of its axis; every metric has a row of panels per intervention.
+        level: the metric that is stated without intervention, and its name.
     """
 
     title: str
@@ -51,11 +52,13 @@ COLUMNS = ["mean", "low", "high", "facts", "subjects"]
 
 
 def table(summaries: Sequence[dict[str, Any]], setting: Setting) -> pd.DataFrame:
-    """What the figure shows: a row per model, site, neuron set, query and metric; of no neurons what there is before.
+    """Return what the figure shows: one row per model, site, neuron set, query and metric.
+
+    The rows of the empty neuron set ``none`` hold the level without intervention.
 
     Args:
-        summaries: of one setting, ``experiment`` names it and the site.
-        setting: how it is drawn.
+        summaries: the summaries of one setting's experiments, in all models.
+        setting: how the setting is drawn.
     """
     rows = []
     for summary in summaries:
@@ -69,19 +72,19 @@ def table(summaries: Sequence[dict[str, Any]], setting: Setting) -> pd.DataFrame
 
 
 def _points(axes: Axes, rows: pd.DataFrame, factor: float) -> None:
-    """Every set's means on every query, side by side; a mean without interval (too few subjects) is an open sign."""
-    for place, (name, look) in enumerate(LOOKS.items()):
-        own = rows[rows["neuron_set"] == name].set_index("query").reindex(list(QUERIES))
-        mean = factor * own["mean"].to_numpy(dtype=float)
-        spread = np.abs(factor * own[["low", "high"]].to_numpy(dtype=float).T - mean)
-        at = np.arange(len(QUERIES)) + 0.17 * (place - (len(LOOKS) - 1) / 2)
+    """Draw every set's means on every query, side by side; a mean without interval is an open sign."""
+    for index, (name, style) in enumerate(LOOKS.items()):
+        means = rows[rows["neuron_set"] == name].set_index("query").reindex(list(QUERIES))
+        mean = factor * means["mean"].to_numpy(dtype=float)
+        spread = np.abs(factor * means[["low", "high"]].to_numpy(dtype=float).T - mean)
+        x = np.arange(len(QUERIES)) + 0.17 * (index - (len(LOOKS) - 1) / 2)
         bare = np.isnan(spread).any(axis=0)
-        axes.errorbar(at[~bare], mean[~bare], yerr=spread[:, ~bare], linestyle="", capsize=1.5, linewidth=1, **look)
-        axes.plot(at[bare], mean[bare], linestyle="", markerfacecolor="white", **look)
+        axes.errorbar(x[~bare], mean[~bare], yerr=spread[:, ~bare], linestyle="", capsize=1.5, linewidth=1, **style)
+        axes.plot(x[bare], mean[bare], linestyle="", markerfacecolor="white", **style)
 
 
 def _ticks(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame) -> None:
-    """Each query's name, number of facts, and what there is without intervention."""
+    """Label each query with its name, its number of facts, and the level without intervention."""
     facts = rows.groupby("query")["facts"].first()
     before = levels.set_index("query")["mean"]
     labels = []
@@ -96,8 +99,8 @@ def _ticks(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame) -> None:
 def _panel(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame, setting: Setting, metric: str) -> None:
     factor, label = setting.measures[metric]
     axes.axhline(0, color="0.6", linewidth=0.8, zorder=0)
-    for place in (0.5, len(QUERIES) - 1.5):
-        axes.axvline(place, color="0.85", linewidth=0.8, zorder=0)
+    for x in (0.5, len(QUERIES) - 1.5):
+        axes.axvline(x, color="0.85", linewidth=0.8, zorder=0)
     _points(axes, rows, factor)
     _ticks(axes, rows, levels)
     axes.set_ylabel(label)
@@ -105,7 +108,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame, setting: Settin
 
 
 def _title(summary: dict[str, Any], site: str, verb: str) -> str:
-    """Model and intervention, and how large the neuron sets are."""
+    """Return the title of a panel: the model, the intervention, and how large the neuron sets are."""
     counts = summary["counts"]
     sizes = "" if not counts["with_dkn"] else ": D {dkn:.0f}, N {kn:.0f} on average".format(**counts["mean_neurons"])
     return f"{summary['model']}, {site} {verb}\nneurons{sizes}"
@@ -115,36 +118,40 @@ def _legend(figure: Figure, frame: pd.DataFrame, columns: int) -> None:
     handles = [Line2D([], [], linestyle="", label=label, **LOOKS[name]) for name, label in FULL_WORDS.items()]
     handles.append(Line2D([], [], color="0.6", linewidth=0.8, label="no neurons: zero"))
     if frame["low"].isna().any():
-        look: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "markerfacecolor": "white"}
-        handles.append(Line2D([], [], color="0.2", label="open sign: too few subjects for an interval", **look))
+        style: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "markerfacecolor": "white"}
+        handles.append(Line2D([], [], color="0.2", label="open sign: too few subjects for an interval", **style))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, 2))
 
 
 def draw(summaries: Sequence[dict[str, Any]], setting: Setting) -> Figure:
-    """A column per model: the first measure of every intervention, then the second, each on one scale.
+    """Draw a column per model: the first measure of every intervention, then the second, each on one scale.
 
-    For one model the interventions are side by side.
+    For a single model the interventions stand side by side.
+
+    Args:
+        summaries: the summaries of one setting's experiments, in all models.
+        setting: how the setting is drawn.
     """
     frame = table(summaries, setting)
     models = list(dict.fromkeys(summary["model"] for summary in summaries))
     sites = list(dict.fromkeys(summary["experiment"].split("-")[1] for summary in summaries))
-    found = {(summary["model"], summary["experiment"].split("-")[1]): summary for summary in summaries}
+    summary_of = {(summary["model"], summary["experiment"].split("-")[1]): summary for summary in summaries}
     alone = len(models) == 1
     rows, columns = (len(setting.measures), len(sites)) if alone else (len(setting.measures) * len(sites), len(models))
-    figure, axes = panels(rows, columns, height=2.5)
+    figure, grid = panels(rows, columns, height=2.5)
     for number, metric in enumerate(setting.measures):
         for row, site in enumerate(sites):
             for column, model in enumerate(models):
-                place = axes[number][row] if alone else axes[number * len(sites) + row][column]
+                axes = grid[number][row] if alone else grid[number * len(sites) + row][column]
                 if row:
-                    place.sharey(axes[number][0] if alone else axes[number * len(sites)][column])
-                own = frame[(frame["model"] == model) & (frame["site"] == site)]
-                chosen = own[own["metric"] == metric]
+                    axes.sharey(grid[number][0] if alone else grid[number * len(sites)][column])
+                of_panel = frame[(frame["model"] == model) & (frame["site"] == site)]
+                chosen = of_panel[of_panel["metric"] == metric]
                 if chosen.empty:
-                    say_nothing_to_draw(place, "no fact with a DKN")
+                    say_nothing_to_draw(axes, "no fact with a DKN")
                 else:
-                    _panel(place, chosen, own[own["neuron_set"] == NONE], setting, metric)
-                place.set_title(_title(found[model, site], site, setting.verb))
+                    _panel(axes, chosen, of_panel[of_panel["neuron_set"] == NONE], setting, metric)
+                axes.set_title(_title(summary_of[model, site], site, setting.verb))
     _legend(figure, frame, columns)
     lines = setting.title, f"(mean over facts, {intervals_of(summaries)})"
     figure.suptitle("\n".join(fitted(line, columns) for line in lines))
@@ -152,6 +159,12 @@ def draw(summaries: Sequence[dict[str, Any]], setting: Setting) -> Figure:
 
 
 def make(summary: Sequence[Path], setting: Setting, pdf: Path) -> None:
-    """Draw a setting's figure from stored summaries and write it."""
+    """Draw and write a setting's figure.
+
+    Args:
+        summary: the paths of the stored summaries of the setting's experiments, in all models.
+        setting: how the setting is drawn.
+        pdf: the PDF to write; its other files are written beside it.
+    """
     summaries = [read_json(path) for path in summary]
     save(draw(summaries, setting), table(summaries, setting), pdf, of_experiments(summaries))

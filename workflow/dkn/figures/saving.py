@@ -1,4 +1,4 @@
-"""Saving a figure with its table."""
+"""Save a figure with its table and its caption's numbers."""
 
 from pathlib import Path
 
@@ -9,9 +9,15 @@ from dkn.storage.files import atomic_file
 
 
 def save(figure: Figure, table: pd.DataFrame, pdf: Path, numbers: str) -> None:
-    """Write ``pdf``, and beside it the PNG, the CSV of what the figure shows, and the numbers of its caption (RST).
+    """Write a figure as PDF, and beside it as PNG, its table as CSV and its caption's numbers in reStructuredText.
 
-    Without dates, so equal runs agree.
+    The files hold no dates, so that equal runs give equal files.
+
+    Args:
+        figure: the figure.
+        table: what the figure shows.
+        pdf: the PDF to write; the other files have the same name with another suffix.
+        numbers: the numbers of the caption.
     """
     with atomic_file(pdf) as path:
         figure.savefig(path, format="pdf", metadata={"CreationDate": None})

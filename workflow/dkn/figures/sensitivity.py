@@ -1,4 +1,8 @@
-"""Figure ``sensitivity``: the degeneracy gap beyond the control, and coverage, over the grid of settings."""
+"""Figure ``sensitivity``: the degeneracy gap beyond the control, and coverage, over the grid of settings.
+
+Every model has two heat maps. Their blocks differ in the filtration's limit (quantile) and in the fraction that selects
+knowledge neurons; the cells of a block differ in tau1 and tau2 (docs/method.md).
+"""
 
 from __future__ import annotations
 
@@ -23,27 +27,27 @@ from dkn.summaries.wording import bullets, interval
 
 OUTER = {"x": "quantile", "y": "fraction"}
 INNER = {"x": "tau2", "y": "tau1"}
-NO_TEST = -np.inf  # where tau2 is missing: all of NTC's components, left of the smallest tau2
+NO_TEST = -np.inf  # stands for a missing tau2 (all of NTC's components), which is drawn left of the smallest tau2
 HATCH, MARK = "////", "●"
 
 
 def _axis(frame: pd.DataFrame, side: str) -> list[tuple[float, float]]:
-    """The rows or columns of a heat map: every pair of an outer and an inner setting, ascending."""
+    """Return the rows or columns of a heat map: every pair of an outer and an inner setting, ascending."""
     outer, inner = (sorted(frame[names[side]].unique()) for names in (OUTER, INNER))
     return [(first, second) for first in outer for second in inner]
 
 
 def _cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """The grid points of one model with their column ``x`` and row ``y`` in the heat map."""
+    """Return the grid points of one model with their column ``x`` and row ``y`` in the heat map."""
     frame = frame.assign(tau2=frame["tau2"].fillna(NO_TEST))
     for side in OUTER:
-        place = {pair: number for number, pair in enumerate(_axis(frame, side))}
-        frame[side] = [place[pair] for pair in zip(frame[OUTER[side]], frame[INNER[side]], strict=True)]
+        index = {pair: number for number, pair in enumerate(_axis(frame, side))}
+        frame[side] = [index[pair] for pair in zip(frame[OUTER[side]], frame[INNER[side]], strict=True)]
     return frame
 
 
 def _image(cells: pd.DataFrame, column: str) -> np.ndarray:
-    """(rows, columns) of one quantity in per cent; NaN where there is none."""
+    """Return (rows, columns) the values of one column in per cent; NaN where there is none."""
     image = np.full((cells["y"].max() + 1, cells["x"].max() + 1), np.nan)
     image[cells["y"], cells["x"]] = 100 * cells[column]
     return image
@@ -54,7 +58,7 @@ def _label(value: float) -> str:
 
 
 def _outer_labels(axes: Axes, cells: pd.DataFrame, side: str) -> None:
-    """Lines between the blocks of an outer setting and the block's value, above or to the right."""
+    """Draw lines between the blocks of an outer setting, and write each block's value above or to the right of it."""
     inner = cells[INNER[side]].nunique()
     across = side == "x"
     line = axes.axvline if across else axes.axhline
@@ -77,7 +81,7 @@ def _outer_labels(axes: Axes, cells: pd.DataFrame, side: str) -> None:
 
 
 def _settings(axes: Axes, cells: pd.DataFrame) -> None:
-    """Ticks and labels of the settings, and a frame around the study's own point."""
+    """Draw ticks and labels of the settings, and a frame around the point with the study's own settings."""
     for side, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         values = [inner for _, inner in _axis(cells, side)]
         axis.set_ticks(range(len(values)), [_label(value) for value in values])
@@ -93,7 +97,7 @@ def _settings(axes: Axes, cells: pd.DataFrame) -> None:
 
 
 def _panel(axes: Axes, cells: pd.DataFrame, column: str, norm: Normalize, colours: str, texts: Sequence[str]) -> Any:
-    """A heat map with a short text in every cell, black or white against the cell's colour."""
+    """Draw a heat map with a short text in every cell, black or white against the cell's colour."""
     axes.patch.set(hatch=HATCH, edgecolor="0.7")
     shown = np.ma.masked_invalid(_image(cells, column))
     image = axes.imshow(shown, norm=norm, cmap=colours, aspect="auto", origin="lower")
@@ -107,12 +111,16 @@ def _panel(axes: Axes, cells: pd.DataFrame, column: str, norm: Normalize, colour
 
 
 def _with_interval(table: pd.DataFrame) -> pd.DataFrame:
-    """Gaps of too few subjects for an interval are left out of the drawing; they stay in the table."""
+    """Return the table without gaps that have too few subjects for an interval; they are not drawn."""
     return table.assign(drop_gap=table["drop_gap"].where(table["drop_gap_low"].notna()))
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The gap above coverage, a column per model; ``table`` has the columns of ``sensitivity_summary.grid_table``."""
+    """Draw a column per model: the gap above, coverage below.
+
+    Args:
+        table: the grid points of all models, as ``grid_table`` returns them.
+    """
     table = _with_interval(table)
     models = list(dict.fromkeys(table["model"]))
     figure, axes = panels(2, len(models), height=3.3)
@@ -125,7 +133,7 @@ def draw(table: pd.DataFrame) -> Figure:
         above.set_title(f"{model}: gap beyond the control", pad=14)
         share = _panel(below, cells, "coverage", norms[1], "cividis", cells["degenerate"].astype(str).tolist())
         counts = ", ".join(map(str, cells["facts"].unique()))
-        below.set_title(f"{model}: degenerate facts of {counts}", pad=14)
+        below.set_title(f"{model}: degenerate facts among {counts}", pad=14)
     figure.colorbar(gap, ax=axes[0], label="gap beyond the control (% of Prob)", fraction=0.05, aspect=25)
     figure.colorbar(share, ax=axes[1], label="coverage (% of sampled facts)", fraction=0.05, aspect=25)
     _legend(figure)
@@ -148,14 +156,18 @@ def _legend(figure: Figure) -> None:
 
 
 def caption(frame: pd.DataFrame) -> str:
-    """In how many points of the grid the gap's interval excludes zero, and the gap at the study's own settings."""
+    """Return the caption's numbers: at how many points the gap's interval excludes zero, and the study's own gap.
+
+    Args:
+        frame: the grid points of all models, as ``grid_table`` returns them.
+    """
     lines = []
     for model, rows in frame[frame["selection"] == "bdc"].groupby("model", sort=False):
         above, below = (rows["drop_gap_low"] > 0).sum(), (rows["drop_gap_high"] < 0).sum()
-        line = f"{model}: the interval lies above zero in {above} of {len(rows)} points, below in {below}"
-        for own in rows[rows["own_settings"]].itertuples(index=False):
-            gap = interval(own.drop_gap, own.drop_gap_low, own.drop_gap_high, "drop")
-            line += f"; at the study's own settings the gap is {gap}, n = {own.degenerate} of {own.facts} facts"
+        line = f"{model}: the interval lies above zero at {above} of {len(rows)} points, and below zero at {below}"
+        for point in rows[rows["own_settings"]].itertuples(index=False):
+            gap = interval(point.drop_gap, point.drop_gap_low, point.drop_gap_high, "drop")
+            line += f"; at the study's own settings the gap is {gap}, n = {point.degenerate} of {point.facts} facts"
         lines.append(line)
     return bullets(lines)
 
@@ -164,6 +176,6 @@ def main(
     table: Annotated[Path, Option(help="sensitivity.csv")],
     output: flags.Pdf,
 ) -> None:
-    """Draw from the stored table."""
+    """Draw the figure from the stored table ``sensitivity``."""
     frame = pd.read_csv(table)
     save(draw(frame), frame, output, caption(frame))

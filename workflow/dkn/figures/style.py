@@ -1,4 +1,4 @@
-"""One look for all figures: colour-blind safe, readable at column width, fonts that are on every machine."""
+"""One style for all figures: safe for colour-blind readers, legible at column width, with fonts of every machine."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ GREY = "0.45"
 # Okabe and Ito's palette, without its yellow and black.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
-WIDTH = 3.4  # inches of one panel
-TITLE_LETTERS = 40  # of a figure's title that a panel's width holds
+WIDTH = 3.4  # the width of one panel, in inches
+TITLE_LETTERS = 40  # how many letters of a figure's title fit into the width of one panel
 
 
 def use_style() -> None:
-    """Apply the style to matplotlib's defaults."""
+    """Make the style matplotlib's default."""
     sns.set_theme(
         context="paper",
         style="ticks",
@@ -46,7 +46,12 @@ def use_style() -> None:
 
 
 def panels(rows: int, columns: int, height: float = 2.5) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of equal panels."""
+    """Return a figure of equal panels, and its axes as rows of columns.
+
+    Args:
+        rows, columns: the numbers of rows and of columns.
+        height: the height of one panel, in inches.
+    """
     use_style()
     figure = Figure(figsize=(WIDTH * columns, height * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
@@ -54,32 +59,38 @@ def panels(rows: int, columns: int, height: float = 2.5) -> tuple[Figure, list[l
 
 
 def fitted(text: str, columns: int) -> str:
-    """A title in lines that a figure of so many panels side by side holds."""
+    """Return a title in lines that fit into the width of a figure with so many columns of panels."""
     return textwrap.fill(text, width=TITLE_LETTERS * columns)
 
 
 def bootstrap_at(*confidences: float) -> str:
-    """What error bars of some confidence (of several, where summaries differ) are, for a title."""
-    return f"{' and '.join(f'{100 * confidence:g}' for confidence in confidences)} % bootstrap over subjects"
+    """Return what the error bars of a figure are, for its title.
+
+    Args:
+        confidences: their confidence, between 0 and 1; several where summaries differ.
+    """
+    return f"{' and '.join(f'{100 * confidence:g}' for confidence in confidences)} % bootstrap intervals over subjects"
 
 
 def intervals_of(summaries: Sequence[Mapping[str, Any]]) -> str:
-    """What error bars are, for a title; the confidence is the one that the summaries were made with."""
+    """Return what the error bars of a figure are, for its title, with the confidence that the summaries state."""
     return bootstrap_at(*sorted({summary["provenance"]["settings"]["confidence"] for summary in summaries}))
 
 
 def error_bars(rows: pd.DataFrame, factor: float = 1.0, value: str = "mean") -> tuple[np.ndarray, np.ndarray]:
-    """Values and (2, n) error bars, both times a factor; an interval that is undefined is not drawn.
+    """Return (n,) values and (2, n) lengths of their error bars; the bars of undefined intervals have length zero.
 
     Args:
-        rows: columns low, high and ``value``; low and high are missing where there are too few subjects.
+        rows: the columns low, high and ``value``; low and high are missing where there are too few subjects.
+        factor: the factor by which values and bars are multiplied.
+        value: the name of the column of values.
     """
     middle = factor * rows[value].to_numpy(dtype=float)
     return middle, np.nan_to_num(np.abs(factor * rows[["low", "high"]].to_numpy(dtype=float).T - middle))
 
 
 def say_nothing_to_draw(axes: Axes, words: str) -> None:
-    """Say in a panel why it is empty, and take its ticks away."""
+    """Write into a panel why it is empty, and remove its ticks."""
     axes.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=axes.transAxes)
     axes.set_xticks([])
     axes.set_yticks([])

@@ -1,4 +1,4 @@
-"""Figure ``suppression``: what losing its neurons costs a fact, on its query and on perturbed ones."""
+"""Figure ``suppression``: what suppressing a fact's neurons costs, on its query and on perturbed ones."""
 
 from dkn import flags
 from dkn.figures.perturbation import Setting, make
@@ -12,5 +12,5 @@ SETTING = Setting(
 
 
 def main(summary: flags.Summaries, output: flags.Pdf) -> None:
-    """Draw from stored summaries."""
+    """Draw the figure from the stored summaries of the suppression experiments."""
     make(summary, SETTING, output)

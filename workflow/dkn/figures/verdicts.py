@@ -1,4 +1,4 @@
-"""Figure ``verdicts``: every claim of the paper against every model of the study."""
+"""Figure ``verdicts``: the verdict on every claim of the paper in every model of the study."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dkn.figures.style import use_style
 from dkn.storage.files import read_json
 from dkn.summaries.wording import bullets, contrast, escaped, interval, sized
 
-# Colour, and a sign that grey print and colour-blind readers have too.
+# The colour of each verdict, and a sign that can be told without colours.
 LOOKS = {
     "supported": ("#009E73", "✔"),
     "not supported": ("#D55E00", "✘"),
@@ -29,11 +29,18 @@ WHOLE_STUDY = "all models"
 
 
 def table(verdicts: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """One row per claim and model: what the figure shows. Evidence: contrasts that hold, of all that are needed."""
+    """Return what the figure shows: one row per claim and model.
+
+    Args:
+        verdicts: the rows of verdicts.json.
+    Returns:
+        The columns claim, text, model, verdict, held and needed (how many contrasts hold, and how many are needed), and
+        fewest_facts (the smallest n of the contrasts).
+    """
     rows = []
     for row in verdicts:
-        held = [part.get("verdict") == "supported" for part in row["evidence"]]
-        facts = [part["facts"] for part in row["evidence"] if part.get("facts") is not None]
+        held = [piece.get("verdict") == "supported" for piece in row["evidence"]]
+        facts = [piece["facts"] for piece in row["evidence"] if piece.get("facts") is not None]
         rows.append(
             {
                 "claim": row["claim"],
@@ -59,7 +66,11 @@ def _cell(axes: Axes, x: float, y: int, width: float, row: Any) -> None:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """A row per claim, a column per model; a claim about all models spans them."""
+    """Draw a row per claim and a column per model; a claim about all models spans all columns.
+
+    Args:
+        frame: as ``table`` returns it.
+    """
     use_style()
     models = [name for name in dict.fromkeys(frame["model"]) if name != WHOLE_STUDY]
     claims = list(dict.fromkeys(frame["claim"]))
@@ -81,32 +92,42 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 
 def _decisive(row: Mapping[str, Any]) -> str:
-    """The first contrast that says what the claim's verdict says, with its numbers; else why there are none."""
-    for part in row["evidence"]:
-        if part.get("verdict") == row["verdict"] and part.get("difference") is not None:
-            return contrast(part)
+    """Return in words the first contrast that says what the claim's verdict says, or why there is none."""
+    for piece in row["evidence"]:
+        if piece.get("verdict") == row["verdict"] and piece.get("difference") is not None:
+            return contrast(piece)
     if row["model"] is None and row["evidence"]:
-        numbers = (f"{p['model']} {interval(p['mean'], p['low'], p['high'])}, {sized(p)}" for p in row["evidence"])
+        numbers = (
+            f"{size['model']} {interval(size['mean'], size['low'], size['high'])}, {sized(size)}"
+            for size in row["evidence"]
+        )
         return "; ".join((*([row["note"]] if row["note"] else []), *numbers))
     return "no contrast over enough subjects"
 
 
 def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
-    """How many claims hold in each model, and for each claim its verdicts with the contrast that decides."""
+    """Return the caption's numbers: how many claims hold in each model, and what decides each verdict.
+
+    Args:
+        verdicts: the rows of verdicts.json.
+    """
     counts = []
     for model in dict.fromkeys(row["model"] for row in verdicts if row["model"]):
-        own = [row["verdict"] for row in verdicts if row["model"] == model]
-        counts.append(f"{model}: of {len(own)} claims " + ", ".join(f"{own.count(look)} {look}" for look in LOOKS))
-    parts = [bullets(counts)]
+        in_model = [row["verdict"] for row in verdicts if row["model"] == model]
+        counts.append(
+            f"{model}: of {len(in_model)} claims "
+            + ", ".join(f"{in_model.count(verdict)} {verdict}" for verdict in LOOKS)
+        )
+    blocks = [bullets(counts)]
     for name, text in sorted({(row["claim"], row["text"]) for row in verdicts}):
         rows = (row for row in verdicts if row["claim"] == name)
-        parts.append(f"**{name}**: {escaped(text)}.\n")
-        parts.append(bullets(f"{row['model'] or WHOLE_STUDY}: {row['verdict']}. {_decisive(row)}" for row in rows))
-    return "\n".join(parts)
+        blocks.append(f"**{name}**: {escaped(text)}.\n")
+        blocks.append(bullets(f"{row['model'] or WHOLE_STUDY}: {row['verdict']}. {_decisive(row)}" for row in rows))
+    return "\n".join(blocks)
 
 
 def main(verdicts: Annotated[Path, Option(help="verdicts.json")], output: flags.Pdf) -> None:
-    """Draw from the stored table."""
+    """Draw the figure from the stored verdicts."""
     rows = read_json(verdicts)["verdicts"]
     frame = table(rows)
     save(draw(frame), frame, output, caption(rows))

@@ -1,1 +1,1 @@
-"""Folders of weights: where they come from, which families are supported, and nano models trained here."""
+"""Models on disk: where their weights come from, which families are supported, and the training of nano models."""

@@ -1,4 +1,8 @@
-"""Sentences that a model learns: a prompt, of which nothing is asked, and the tokens after it, which are."""
+"""Sentences that a model learns, and the loss on them.
+
+A sentence is a prompt with an answer. The loss is taken on the answer's tokens alone; the model does not learn to give
+the prompt.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,22 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-IGNORED = -100
+IGNORED = -100  # the label of a token on which no loss is taken
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """Tokens, and where the part begins that the model learns to give."""
+    """The token ids of a prompt with an answer, and the index of the first token that the model learns to give."""
 
     tokens: list[int]
     answer_start: int
 
 
 def padded(sentences: Sequence[Sentence]) -> tuple[Tensor, Tensor]:
-    """Right-padded (batch, length) tokens, and labels that are IGNORED before the answer and on padding."""
+    """Return the sentences' token ids, padded on the right, and their labels, each (batch, length).
+
+    A label is the token itself in an answer, and ``IGNORED`` before the answer and on padding.
+    """
     longest = max(len(sentence.tokens) for sentence in sentences)
     tokens = torch.zeros(len(sentences), longest, dtype=torch.long)
     labels = torch.full_like(tokens, IGNORED)
@@ -34,7 +41,10 @@ def padded(sentences: Sequence[Sentence]) -> tuple[Tensor, Tensor]:
 
 
 def answer_loss(model: PreTrainedModel, sentences: Sequence[Sentence]) -> Tensor:
-    """Mean cross-entropy of the answers' tokens, each after the ones before it; logits are made for these alone."""
+    """Return the mean cross-entropy, in nats, of the answers' tokens, each given the tokens before it.
+
+    Logits are computed for the positions that predict these tokens and for no others.
+    """
     tokens, labels = (part.to(model.device) for part in padded(sentences))
     hidden = model.base_model(tokens, use_cache=False).last_hidden_state[:, :-1]
     answered = labels[:, 1:] != IGNORED

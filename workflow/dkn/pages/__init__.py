@@ -1,1 +1,1 @@
-"""The neuron explorer: its data, and the page's template, style and script."""
+"""The neuron explorer: the data of its page, and the page's template, style and script."""

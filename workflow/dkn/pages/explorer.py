@@ -1,6 +1,7 @@
-"""What the neuron explorer shows of one model, from its stored tables alone (docs/explorer.md).
+"""The data of the neuron explorer, which shows one model's facts, neurons and components (docs/explorer.md).
 
-The page draws and replays; every number in it is computed here.
+The data are computed from the model's stored tables alone. The page only draws and replays them: every number in it
+comes from this module. BDC is short for base degenerate component, KN for knowledge neuron.
 """
 
 from __future__ import annotations
@@ -19,14 +20,21 @@ from dkn.structure.dendrogram import matrix_of_pairs
 from dkn.structure.ntc import NTCSettings
 from dkn.study.names import CONTROL, NTC
 
-LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # bars shown of each dimension
-SPREAD = 0.8  # of the room between two layers, taken by the neurons of one
-DIGITS = 6  # of a number in the page
+LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # the most bars that are shown of each kind
+SPREAD = 0.8  # the share of the room between two layers that the neurons of a layer take
+DIGITS = 6  # significant digits of a number in the page
 
 
 @dataclass(frozen=True)
 class Tables:
-    """One model's stored tables; facts are joined with known."""
+    """One model's stored tables.
+
+    Attributes:
+        facts: the columns of ``schemas.FACTS`` and ``schemas.KNOWN``.
+        neurons, distances, diagrams: the columns of ``schemas.KNOWLEDGE_NEURONS``, ``DISTANCES`` and ``DIAGRAMS``.
+        components: NTC's tested components, with the columns of ``schemas.COMPONENTS``.
+        records: the records of NTC's degeneracy experiment, with the columns of ``schemas.DEGENERACY``.
+    """
 
     facts: pd.DataFrame
     neurons: pd.DataFrame
@@ -36,19 +44,27 @@ class Tables:
     records: pd.DataFrame
 
     def of_facts(self, fact_ids: Collection[str]) -> Mapping[str, Tables]:
-        """The same tables for each of these facts alone."""
+        """Return the tables of each of some facts, by fact id; a table without rows of a fact is empty for it."""
         names = list(vars(self))
-        parts = {}
+        by_fact = {}
         for name in names:
             frame = getattr(self, name)
-            parts[name] = dict(list(frame[frame["fact_id"].isin(fact_ids)].groupby("fact_id")))
+            by_fact[name] = dict(list(frame[frame["fact_id"].isin(fact_ids)].groupby("fact_id")))
         empty = {name: getattr(self, name).iloc[:0] for name in names}
-        return {fact: Tables(**{name: parts[name].get(fact, empty[name]) for name in names}) for fact in fact_ids}
+        return {fact: Tables(**{name: by_fact[name].get(fact, empty[name]) for name in names}) for fact in fact_ids}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """NTC's settings, the functional test with its threshold, how many facts the page shows (None: all), the seed."""
+    """The settings of the page.
+
+    Attributes:
+        ntc: the settings of NTC.
+        test: the functional test: ``sufficiency`` or ``compensation``.
+        tau2: its threshold.
+        facts: how many facts the page shows; None for all.
+        seed: the seed of the study.
+    """
 
     ntc: NTCSettings
     test: str
@@ -58,17 +74,26 @@ class Settings:
 
 
 def number(value: float) -> float | None:
-    """A number as the page holds it: a few digits, and nothing where it is not finite."""
+    """Return a number as the page holds it: rounded to ``DIGITS``, or None where it is not finite."""
     return float(f"{value:.{DIGITS}g}") if isfinite(value) else None
 
 
 def percent(value: float) -> str:
-    """A share in words."""
+    """Return a share in words, as a percentage."""
     return f"{100 * value:.4g} %"
 
 
 def choose_facts(fact_ids: Collection[str], degenerate: Collection[str], count: int | None, seed: int) -> list[str]:
-    """A sample, half of it degenerate facts as far as there are any, drawn by seed and fact; ascending."""
+    """Return a random sample of facts in ascending order.
+
+    Half of the sample are degenerate facts, as far as there are enough of either kind.
+
+    Args:
+        fact_ids: the facts to choose from.
+        degenerate: those that are degenerate.
+        count: how many are chosen; None for all.
+        seed: the seed of the study, which keys the draws together with the fact ids.
+    """
     if count is None or len(fact_ids) <= count:
         return sorted(fact_ids)
     order = sorted(fact_ids, key=lambda fact: (generator(seed, "explorer", fact).random(), fact))
@@ -79,9 +104,13 @@ def choose_facts(fact_ids: Collection[str], degenerate: Collection[str], count: 
 
 
 def neuron_columns(neurons: pd.DataFrame) -> dict[str, list[Any]]:
-    """A fact's neurons in the order of their places; ``across`` is where they stand: beside each other in their layer.
+    """Return the columns of a fact's neurons, in the order of their places.
 
-    ``share`` is the score relative to the fact's largest.
+    Args:
+        neurons: the columns of ``schemas.KNOWLEDGE_NEURONS``, of one fact.
+    Returns:
+        layer, neuron, score, share (the score relative to the fact's largest) and across (the neuron's horizontal
+        position in the drawing, beside the others of its layer, in units of layers).
     """
     frame = neurons.sort_values("place")
     layers = frame.sort_values(["layer", "neuron"]).groupby("layer")["place"]
@@ -91,31 +120,46 @@ def neuron_columns(neurons: pd.DataFrame) -> dict[str, list[Any]]:
         "neuron": frame["neuron"].tolist(),
         "score": [number(score) for score in frame["score"]],
         "share": [number(share) for share in frame["score"] / frame["score"].max()],
-        "across": [number(place) for place in frame["layer"] + SPREAD * rank.reindex(frame.index)],
+        "across": [number(x) for x in frame["layer"] + SPREAD * rank.reindex(frame.index)],
     }
 
 
 def ordered_components(components: pd.DataFrame) -> pd.DataFrame:
-    """The tested components, named, base degenerate ones first: in the order in which experiments number these."""
+    """Return tested components with names, the base degenerate ones first, in the order of the experiments' numbers.
+
+    Args:
+        components: the columns of ``schemas.COMPONENTS``, of one fact.
+    """
     frame = components.sort_values(["kept", "component"], ascending=[False, True], ignore_index=True)
     count = frame.groupby("kept").cumcount() + 1
     return frame.assign(name=np.where(frame["kept"], "BDC ", "failed ") + count.astype(str))
 
 
 def verdict(component: pd.Series, settings: Settings) -> str:
-    """Why the functional test kept a component or did not."""
+    """Return in words why the functional test kept a component or did not.
+
+    Args:
+        component: a row with the columns of ``schemas.COMPONENTS``.
+        settings: the functional test and its threshold.
+    """
     if settings.test == "compensation":
         return (
-            f"suppressed alone, it lowers Prob by {percent(component['drop'])}; under {percent(settings.tau2)} is asked"
+            f"suppressed alone, it lowers Prob by {percent(component['drop'])}; "
+            f"less than {percent(settings.tau2)} is required"
         )
     if pd.isna(component["recovery"]):
         return "suppressing all knowledge neurons does not lower Prob, so nothing can be brought back"
     share = percent(component["recovery"])
-    return f"alone it brings back {share} of the loss; more than {percent(settings.tau2)} is asked"
+    return f"alone it brings back {share} of the loss; more than {percent(settings.tau2)} is required"
 
 
 def component_rows(components: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
-    """The table of tested components, from ``ordered_components``."""
+    """Return the rows of the page's table of components.
+
+    Args:
+        components: as ``ordered_components`` returns them.
+        settings: the functional test and its threshold.
+    """
     return [
         {
             "name": row["name"],
@@ -132,58 +176,68 @@ def component_rows(components: pd.DataFrame, settings: Settings) -> list[dict[st
 
 
 def filtration_data(tables: Tables, components: pd.DataFrame, settings: NTCSettings) -> dict[str, Any] | None:
-    """Merges by step and the barcode; None where no two neurons are at a finite distance.
+    """Return what the page needs to replay a fact's filtration; None where no two neurons are at a finite distance.
 
-    ``merges`` are (left, right, step): nodes as in ``Dendrogram``. ``components`` are the tested components'
-    merges. ``ruler`` is where a bar begins that ends at the limit and has no more persistence than the threshold.
+    Args:
+        tables: the tables of one fact.
+        components: its tested components, as ``ordered_components`` returns them.
+        settings: the settings of NTC.
+    Returns:
+        Data for JSON. Among them, ``merges`` are triples of left node, right node (as in ``Dendrogram``) and step;
+        ``components`` are the merges that make the tested components; and ``ruler`` is the birth of a bar that dies at
+        the limit with a persistence equal to the threshold.
     """
     if tables.distances.empty:
         return None
     matrix = matrix_of_pairs(len(tables.neurons), tables.distances)
-    found = merging(matrix, settings.quantile)
-    merges = [found.merge_of(places) for places in components["places"]]
-    tested = {tuple(places.tolist()): place for place, places in enumerate(components["places"])}
+    replay = merging(matrix, settings.quantile)
+    merges = [replay.merge_of(places) for places in components["places"]]
+    tested = {tuple(places.tolist()): index for index, places in enumerate(components["places"])}
     living, threshold = bars(matrix, settings, tested)
     loops = tables.diagrams[tables.diagrams["dimension"] == 1]
     ratio = settings.persistence == "ratio"
     return {
-        "radii": [number(radius) for radius in found.radii],
-        "merges": np.column_stack([found.tree.children, found.step]).tolist(),
-        "slots": colour_slots(found.tree, merges),
+        "radii": [number(radius) for radius in replay.radii],
+        "merges": np.column_stack([replay.tree.children, replay.step]).tolist(),
+        "slots": colour_slots(replay.tree, merges),
         "components": merges,
-        "limit": number(found.limit),
-        "limitStep": found.limit_step,
+        "limit": number(replay.limit),
+        "limitStep": replay.limit_step,
         "threshold": number(threshold),
-        "ruler": number(found.limit * (np.exp(-threshold) if ratio else 1 - threshold)),
+        "ruler": number(replay.limit * (np.exp(-threshold) if ratio else 1 - threshold)),
         "bars": [
             [number(row.birth), number(row.death), row.neurons, row.component, row.reason]
             for row in _longest(living).itertuples(index=False)
         ],
         "living": len(living),
-        "loops": [[number(birth), number(death)] for birth, death in _longest_loops(loops, found.limit)],
+        "loops": [[number(birth), number(death)] for birth, death in _longest_loops(loops, replay.limit)],
         "allLoops": len(loops),
     }
 
 
 def _longest(living: pd.DataFrame) -> pd.DataFrame:
-    """The longest bars, tested components before others, in the order in which they are drawn: last born first."""
+    """Return the longest bars, tested components before others, in the order of the drawing: the last born first."""
     frame = living.assign(other=living["component"] < 0, length=living["death"] - living["birth"])
     shown = frame.sort_values(["other", "length"], ascending=[True, False], kind="stable").head(LONGEST_COMPONENTS)
     return shown.sort_values(["birth", "death"], ascending=False, kind="stable").drop(columns=["other", "length"])
 
 
 def _longest_loops(loops: pd.DataFrame, limit: float) -> np.ndarray:
-    """(shown, 2) births and deaths of the longest loops, last born first; infinite where a loop is never filled."""
+    """Return (loops, 2) births and deaths of the longest loops, the last born first; a death may be infinite."""
     length = loops["death"].clip(upper=limit) - loops["birth"]
     shown = loops.loc[length.sort_values(ascending=False, kind="stable").index[:LONGEST_LOOPS]]
     return shown.sort_values(["birth", "death"], ascending=False)[["birth", "death"]].to_numpy()
 
 
 def suppression_data(tables: Tables, components: pd.DataFrame) -> dict[str, Any] | None:
-    """Prob before, and after suppressing each BDC, all BDCs, and all knowledge neurons; None for an untested fact.
+    """Return Prob before and after suppressing each BDC, all BDCs, and all KNs; None for a fact without components.
 
-    Beside each BDC, and all of them, the random sets of the same size, one per draw. The experiment that draws them
-    takes facts with two or more BDCs.
+    Each BDC, and all of them together, stand beside random sets of the same size, one per draw. Only facts with two or
+    more BDCs have them, because the degeneracy experiment draws them.
+
+    Args:
+        tables: the tables of one fact.
+        components: its tested components, as ``ordered_components`` returns them.
     """
     if components.empty:
         return None
@@ -195,18 +249,18 @@ def suppression_data(tables: Tables, components: pd.DataFrame) -> dict[str, Any]
         for subset, group in records[records["grouping"] == CONTROL].groupby(records["suppressed"].map(tuple))
     }
 
-    def row(name: str, part: int | None, neurons: int, prob: float, subset: tuple[int, ...]) -> dict[str, Any]:
+    def row(name: str, component: int | None, neurons: int, prob: float, subset: tuple[int, ...]) -> dict[str, Any]:
         return {
             "name": name,
-            "component": part,
+            "component": component,
             "neurons": neurons,
             **_after(before, prob),
             "random": [_after(before, drawn) for drawn in random.get(subset, [])],
         }
 
     rows = [
-        row(part["name"], place, len(part["places"]), part["prob_without_component"], (place,))
-        for place, (_, part) in enumerate(kept.iterrows())
+        row(component["name"], index, len(component["places"]), component["prob_without_component"], (index,))
+        for index, (_, component) in enumerate(kept.iterrows())
     ]
     whole = records[(records["grouping"] == NTC) & (records["suppressed_components"] == records["components"])]
     for _, record in whole.iterrows():
@@ -217,14 +271,19 @@ def suppression_data(tables: Tables, components: pd.DataFrame) -> dict[str, Any]
 
 
 def _after(before: float, prob: float) -> dict[str, float | None]:
-    """Prob after a suppression; the drop in per cent of Prob before; what log Prob lost, in nats."""
+    """Return Prob after a suppression, its drop in per cent of Prob before, and the loss of log Prob in nats."""
     with np.errstate(divide="ignore"):
         nats = float(np.log(before) - np.log(prob))
     return {"prob": number(prob), "drop": number(100 * (before - prob) / before), "nats": number(nats)}
 
 
 def fact_data(tables: Tables, settings: Settings) -> dict[str, Any]:
-    """Everything that the page shows of one fact, from the rows of its tables."""
+    """Return everything that the page shows of one fact.
+
+    Args:
+        tables: the tables of the fact.
+        settings: the settings of the page.
+    """
     fact = tables.facts.iloc[0]
     components = ordered_components(tables.components)
     return {
@@ -243,12 +302,17 @@ def fact_data(tables: Tables, settings: Settings) -> dict[str, Any]:
 
 
 def explorer_data(tables: Tables, settings: Settings) -> dict[str, Any]:
-    """The page's data: the chosen facts by subject, how many of how many they are, and the settings that it states."""
+    """Return the data of the page: the chosen facts by subject, counts of facts, and the settings that the page states.
+
+    Args:
+        tables: the model's tables.
+        settings: the settings of the page.
+    """
     bdcs = tables.components.groupby("fact_id")["kept"].sum()
     degenerate = set(bdcs.index[bdcs >= 2])
     attributed = set(tables.neurons["fact_id"])
     chosen = choose_facts(attributed, degenerate, settings.facts, settings.seed)
-    facts = [fact_data(part, settings) for part in tables.of_facts(chosen).values()]
+    facts = [fact_data(tables_of_fact, settings) for tables_of_fact in tables.of_facts(chosen).values()]
     return {
         "layers": int(tables.neurons["layer"].max()) + 1 if attributed else 0,
         "settings": {**vars(settings.ntc), "test": settings.test, "tau2": settings.tau2},
@@ -265,16 +329,22 @@ def explorer_data(tables: Tables, settings: Settings) -> dict[str, Any]:
 
 
 def model_description(name: str, record: Mapping[str, Any], parameters: int) -> str:
-    """One sentence on what the model is, from the provenance record of its folder.
+    """Return what the model is, in a sentence or two.
 
     A nano model is called one, so that nobody takes its neurons for those of the model whose architecture it has.
+
+    Args:
+        name: the name of the model in the study.
+        record: the provenance record of its folder.
+        parameters: its number of parameters.
     """
     size = f"{parameters:,} parameters"
-    made = record["settings"]
+    settings = record["settings"]
     if record["stage"] != "model-trained":
         return f"{name} is a pretrained model of {size}."
+    layers, width, architecture = settings["layers"], settings["width"], settings["architecture"]
     return (
-        f"{name} is a nano model: {made['layers']} layers of width {made['width']} in the {made['architecture']} "
-        f"architecture, {size}, trained by this study on the study's own facts. It is no pretrained language model, "
-        "and what is seen here need not hold for one."
+        f"{name} is a nano model: {layers} layers of width {width} in the {architecture} architecture, {size}, trained "
+        "by this study on the study's own facts. It is no pretrained language model, and what is seen here need not "
+        "hold for one."
     )

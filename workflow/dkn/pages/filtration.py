@@ -1,4 +1,7 @@
-"""One fact's filtration as a page can replay it: the list of its merges, and the bars of its barcode."""
+"""One fact's filtration in a form that a page can replay: the list of its merges, and the bars of its barcode.
+
+The filtration joins neurons at growing distances (radii). A merge joins two components, or neurons, into one.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,14 @@ SHORT, NESTED = "short", "nested"  # why a component of the dendrogram was not c
 
 @dataclass(frozen=True)
 class Merging:
-    """Single linkage of a fact's neurons to the end, in steps: all merges at one radius are one step.
+    """The single linkage of a fact's neurons in steps, to the end: all merges at one radius are one step.
 
     Attributes:
         tree: the dendrogram over all finite distances.
-        radii: (steps,) the distinct radii of merges, ascending. Before the first, at step 0, every neuron is alone.
-        step: (merges,) the step of each merge, counted from 1.
-        limit: the radius where NTC's filtration stops.
+        radii: (steps,) the distinct radii of the merges, ascending. At step 0, before the first merge, every neuron is
+            alone.
+        step: (merges,) the step of each merge, which counts from 1.
+        limit: the radius at which NTC's filtration stops.
         limit_step: the last step that NTC's filtration reaches.
     """
 
@@ -33,7 +37,13 @@ class Merging:
     limit_step: int
 
     def merge_of(self, places: np.ndarray) -> int:
-        """The merge whose component has exactly these places, ascending."""
+        """Return the merge whose component consists of exactly these neurons.
+
+        Args:
+            places: the ascending positions of the neurons in the fact's list.
+        Raises:
+            ValueError: there is no such merge.
+        """
         for merge in np.flatnonzero(self.tree.sizes == len(places)):
             if np.array_equal(self.tree.members(int(merge)), places):
                 return int(merge)
@@ -41,7 +51,12 @@ class Merging:
 
 
 def merging(distances: np.ndarray, quantile: float) -> Merging:
-    """The steps of an (n, n) distance matrix with a finite distance, and where NTC's filtration stops."""
+    """Return the steps of a fact's filtration.
+
+    Args:
+        distances: (n, n) the distance matrix, with at least one finite distance between two neurons.
+        quantile: the quantile of the finite distances at which NTC's filtration stops, between 0 and 1.
+    """
     tree = dendrogram(distances)
     radii, inverse = np.unique(tree.birth, return_inverse=True)
     _, limit = filtration(distances, quantile)
@@ -49,18 +64,19 @@ def merging(distances: np.ndarray, quantile: float) -> Merging:
 
 
 def colour_slots(tree: Dendrogram, first: Sequence[int]) -> list[int]:
-    """(merges,) which of a list of colours each component gets, so that it keeps it while it grows.
+    """Return (merges,) the colour of each component, as an index into a list of colours.
 
-    A merge takes over the slot of its larger part that is itself a component, or a new one if it joins two neurons.
+    A component keeps its colour while it grows: a merge takes over the colour of the largest component that it joins,
+    and a merge of two neurons gets a new one.
 
     Args:
         tree: the dendrogram.
-        first: merges, no two nested, that get the slots 0, 1, … in this order.
+        first: merges, none of them within another, that get the colours 0, 1, … in this order.
     """
     slot: list[int] = []
     for left, right in tree.children.tolist():
-        parts = [child - tree.points for child in (left, right) if child >= tree.points]
-        slot.append(slot[max(parts, key=lambda part: tree.sizes[part])] if parts else len(slot))
+        joined = [child - tree.points for child in (left, right) if child >= tree.points]
+        slot.append(slot[max(joined, key=lambda merge: tree.sizes[merge])] if joined else len(slot))
     order = {name: number for number, name in enumerate(dict.fromkeys([slot[merge] for merge in first] + slot))}
     return [order[name] for name in slot]
 
@@ -68,16 +84,17 @@ def colour_slots(tree: Dendrogram, first: Sequence[int]) -> list[int]:
 def bars(
     distances: np.ndarray, settings: NTCSettings, tested: Mapping[tuple[int, ...], int]
 ) -> tuple[pd.DataFrame, float]:
-    """The components that live for a while before the limit, what became of them, and the threshold on persistence.
+    """Return the components with a lifetime before the limit and what became of them, and the persistence threshold.
 
     Args:
-        distances: (n, n) distance matrix with a finite distance.
-        settings: NTC's.
-        tested: places of each component that went to the functional test -> its number.
+        distances: (n, n) the distance matrix, with at least one finite distance between two neurons.
+        settings: the settings of NTC.
+        tested: the number of each component that went through the functional test, by the places of its neurons.
     Returns:
-        A frame in the order of births: birth, death, neurons, component (number, or -1) and reason: ``short``
-        (persistence not above the threshold, or too few neurons), ``nested`` (enough of it, but a component that
-        contains it, or several within it, have more together) or empty. And the threshold.
+        A table in the order of births, with columns birth, death, neurons, component (its number, or -1) and reason,
+        and the threshold. The reason why a component was not chosen is ``short`` (its persistence does not exceed the
+        threshold, or it has too few neurons) or ``nested`` (a component that contains it, or several within it, have
+        more persistence together); it is empty for the chosen ones.
     """
     tree = dendrogram(distances, settings.quantile)
     lifetimes = persistence(tree, settings.persistence)

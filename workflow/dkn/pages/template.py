@@ -1,4 +1,4 @@
-"""One self-contained HTML file from a template, its style, its script, a drawing library and data."""
+"""Make one self-contained HTML file from a template, its style, its script, a drawing library and data."""
 
 from __future__ import annotations
 
@@ -11,28 +11,43 @@ from matplotlib.colors import to_hex
 
 from dkn.figures.style import COLOURS, GREY, MARKERS
 
+# The drawing library's names of matplotlib's markers.
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross"}
 
 
 def look() -> dict[str, Any]:
-    """The figures' colours and markers in the drawing library's words."""
+    """Return the colours and markers of the figures under the names that the drawing library has for them."""
     return {"colours": COLOURS, "symbols": [SYMBOLS[marker] for marker in MARKERS], "grey": to_hex(GREY)}
 
 
 def script_data(data: dict[str, Any]) -> str:
-    """JSON that cannot end the script element it stands in, whatever text it holds."""
+    """Return data as JSON that cannot end the script element in which it stands, whatever text it holds.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
     return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def page(template: str, title: str, style: str, library: str, script: str, data: dict[str, Any]) -> str:
-    """The template with its places ``{{title}}``, ``{{style}}``, … filled in one pass, so that no text is read twice.
+    """Return the template with its placeholders filled in.
 
+    The placeholders ``{{title}}``, ``{{style}}``, ``{{library}}``, ``{{script}}`` and ``{{data}}`` are filled in one
+    pass, so that no inserted text is read as a template.
+
+    Args:
+        template: the HTML of the page.
+        title: its title, as plain text.
+        style: its CSS.
+        library: the JavaScript of the drawing library.
+        script: the JavaScript of the page.
+        data: what the script shows.
     Raises:
-        ValueError: style or script would end its element.
+        ValueError: the style or a script would end its element, or a number in the data is not finite.
     """
     for name, text in (("style", style), ("library", library), ("script", script)):
         if re.search(r"</(script|style)|<!--", text, flags=re.IGNORECASE):
             raise ValueError(f"the page's {name} would end its element")
-    parts = {"title": html.escape(title), "style": style, "library": library, "script": script}
-    parts["data"] = script_data(data)
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+    contents = {"title": html.escape(title), "style": style, "library": library, "script": script}
+    contents["data"] = script_data(data)
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: contents[match[1]], template)

@@ -1,1 +1,1 @@
-"""What a study says about the paper: claims, contrasts, headline numbers, model size."""
+"""What a study says about the paper: its claims, all contrasts, the main numbers, and their growth with model size."""

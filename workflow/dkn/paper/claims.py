@@ -1,7 +1,7 @@
 """The paper's conclusions as tests on stored summaries (docs/method.md).
 
-A claim names the contrasts it needs. Each contrast holds, fails or stays open against thresholds that the
-configuration states before the run; the claim is what its contrasts are together.
+A claim names the contrasts that it needs, which are its evidence. Each contrast holds, fails or stays open against
+thresholds that the configuration states before the run, and the verdict on the claim follows from all its contrasts.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Evidence:
     """One contrast that a claim needs.
 
     Attributes:
-        experiment: whose summary has it.
-        where: the values that pick its row; ``first`` minus ``second`` must be positive.
-        equal: whether it is enough that the difference is no lower than the configured margin.
+        experiment: the experiment whose summary holds the contrast.
+        where: the values that pick the contrast's row; ``first`` minus ``second`` must be positive.
+        equal: whether it is enough that the interval of the difference lies above minus the configured margin.
     """
 
     experiment: str
@@ -35,7 +35,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Claim:
-    """A conclusion of the paper; every piece of its evidence must hold."""
+    """A conclusion of the paper.
+
+    Attributes:
+        name: C1 to C7.
+        text: the conclusion.
+        evidence: the contrasts that must all hold.
+    """
 
     name: str
     text: str
@@ -44,12 +50,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When a claim counts as supported.
+    """The thresholds at which a claim counts as supported.
 
     Attributes:
-        alpha: level of the permutation tests after Holm's adjustment over all evidence of a model.
-        margin: how much lower a difference may be that only has to be no lower.
-        minimum_subjects: contrasts over fewer subjects count as not run.
+        alpha: the level of the permutation tests, after Holm's adjustment over all evidence of a model.
+        margin: how far below zero a difference may lie where two sides only have to be equal.
+        minimum_subjects: contrasts over fewer subjects than this count as not run.
     """
 
     alpha: float
@@ -125,12 +131,12 @@ CLAIMS = (
 
 
 def _row(summaries: Mapping[str, Mapping[str, Any]], evidence: Evidence) -> Mapping[str, Any] | None:
-    """The contrast's row; None where the experiment has not been run or gave no such contrast."""
+    """Return the contrast's row, or None where the experiment has not been run or gave no such contrast."""
     return only_match(summaries.get(evidence.experiment, {}).get("contrasts", []), evidence.where)
 
 
 def _judge(row: Mapping[str, Any] | None, p: float, evidence: Evidence, thresholds: Thresholds) -> str:
-    """What one contrast says. Without an interval (too few subjects) it says nothing."""
+    """Return what one contrast says; without an interval, for too few subjects, it counts as not run."""
     if row is None or row["subjects"] < thresholds.minimum_subjects or row["low"] is None or row["low"] != row["low"]:
         return NOT_RUN
     needed = -thresholds.margin if evidence.equal else 0.0
@@ -139,31 +145,38 @@ def _judge(row: Mapping[str, Any] | None, p: float, evidence: Evidence, threshol
     return NOT_SUPPORTED if row["high"] < needed else INCONCLUSIVE
 
 
-def _together(parts: Sequence[str]) -> str:
-    """A claim needs all its contrasts: one that fails fails it, one that is open leaves it open."""
+def _together(judgements: Sequence[str]) -> str:
+    """Return the verdict on a claim: it fails if one of its contrasts fails, and is open if one of them is open."""
     for verdict in (NOT_SUPPORTED, NOT_RUN, INCONCLUSIVE):
-        if verdict in parts:
+        if verdict in judgements:
             return verdict
     return SUPPORTED
 
 
 def verdicts(summaries: Mapping[str, Mapping[str, Any]], thresholds: Thresholds) -> list[dict[str, Any]]:
-    """Every claim's verdict for one model.
+    """Return the verdict on every claim for one model.
 
     Args:
-        summaries: by experiment; ``degeneracy`` compares groupings. What is missing counts as not run.
-        thresholds: stated before the run.
+        summaries: the model's summaries by experiment; ``degeneracy`` is the comparison of all groupings. A summary
+            that is missing counts as not run.
+        thresholds: the thresholds that were stated before the run.
     Returns:
-        Per claim its name, text, verdict, and its evidence: the contrast, its interval, p adjusted over all evidence
-        of the model (Holm), number of facts and subjects, and what it says alone.
+        For each claim its name, text, verdict and evidence: each contrast with its interval, its p after Holm's
+        adjustment over all evidence of the model, its numbers of facts and subjects, and what it says alone.
+    Raises:
+        ValueError: several rows of a summary match one contrast.
     """
-    rows = {f"{claim.name}/{i}": _row(summaries, e) for claim in CLAIMS for i, e in enumerate(claim.evidence)}
-    found_rows = {key: row for key, row in rows.items() if row is not None}
-    adjusted = holm({key: float("nan") if row["p"] is None else row["p"] for key, row in found_rows.items()})
-    found = []
+    rows = {
+        f"{claim.name}/{number}": _row(summaries, piece)
+        for claim in CLAIMS
+        for number, piece in enumerate(claim.evidence)
+    }
+    run = {key: row for key, row in rows.items() if row is not None}
+    adjusted = holm({key: float("nan") if row["p"] is None else row["p"] for key, row in run.items()})
+    judged = []
     for claim in CLAIMS:
         evidence = []
-        for number, part in enumerate(claim.evidence):
+        for number, piece in enumerate(claim.evidence):
             key = f"{claim.name}/{number}"
             row, p = rows[key], adjusted.get(key, float("nan"))
             numbers = (
@@ -171,14 +184,14 @@ def verdicts(summaries: Mapping[str, Mapping[str, Any]], thresholds: Thresholds)
             )
             evidence.append(
                 {
-                    "experiment": part.experiment,
-                    **part.where,
-                    "no_lower_is_enough": part.equal,
+                    "experiment": piece.experiment,
+                    **piece.where,
+                    "no_lower_is_enough": piece.equal,
                     **numbers,
                     **({"p_holm": p} if row else {}),
-                    "verdict": _judge(row, p, part, thresholds),
+                    "verdict": _judge(row, p, piece, thresholds),
                 }
             )
-        verdict = _together([part["verdict"] for part in evidence])
-        found.append({"claim": claim.name, "text": claim.text, "verdict": verdict, "evidence": evidence})
-    return found
+        verdict = _together([piece["verdict"] for piece in evidence])
+        judged.append({"claim": claim.name, "text": claim.text, "verdict": verdict, "evidence": evidence})
+    return judged

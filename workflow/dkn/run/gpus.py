@@ -1,6 +1,7 @@
-"""GPUs for one job: claimed before torch is imported, and free again when the process ends, however it ends.
+"""The GPUs of one job, which it claims before torch is imported.
 
-A claim is a lock on a file, which the operating system drops with the process. Nothing is written that could be stale.
+A claim is a lock on a file. The operating system releases it when the process ends, however it ends, and no file says
+who holds a GPU, so that none can be out of date.
 """
 
 from __future__ import annotations
@@ -21,45 +22,50 @@ from dkn.errors import UserError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 JOBS_PER_GPU = "DKN_JOBS_PER_GPU"
-SECONDS = 1.0  # between two looks for a free GPU
+SECONDS = 1.0  # the time between two attempts to claim a GPU
 
 
 def _all_gpus() -> list[str]:
-    """The identifiers of this machine's GPUs in the order of their numbers; none where there is no driver."""
+    """Return the identifiers of this machine's GPUs in the order of their numbers; none where there is no driver."""
     command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     try:
-        listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         return []
-    return listed.stdout.split()
+    return result.stdout.split()
 
 
 def claimable_gpus() -> list[str]:
-    """The GPUs among which this process has to choose, by identifier: numbers mean different ones in different jobs.
+    """Return the identifiers of the GPUs among which this process has to choose.
 
-    None where it has no choice: no GPU, or CUDA_VISIBLE_DEVICES names a single one or hides all.
+    They are identifiers and not numbers, because a number means different GPUs in different jobs. The list is empty
+    where there is no choice: there is no GPU, or CUDA_VISIBLE_DEVICES names a single one or hides all.
     """
-    given = os.environ.get(VISIBLE)
-    if given is None:
+    visible = os.environ.get(VISIBLE)
+    if visible is None:
         return _all_gpus()
-    entries = [entry.strip() for entry in given.split(",")]
+    entries = [entry.strip() for entry in visible.split(",")]
     if len(entries) < 2 or "-1" in entries:
         return []
     gpus = _all_gpus()
-    numbered = {str(number): gpu for number, gpu in enumerate(gpus)}
-    whole = {entry: gpu for entry in entries for gpu in gpus if entry and gpu.startswith(entry)}  # may be shortened
-    return [{**numbered, **whole}.get(entry, entry) for entry in entries]
+    by_number = {str(number): gpu for number, gpu in enumerate(gpus)}
+    by_prefix = {entry: gpu for entry in entries for gpu in gpus if entry and gpu.startswith(entry)}
+    return [{**by_number, **by_prefix}.get(entry, entry) for entry in entries]
 
 
 def _free_gpus(gpus: Sequence[str], count: int, jobs_per_gpu: int) -> dict[str, FileLock] | None:
-    """So many GPUs with their locks, if they have room; those with the fewest jobs first. All of them or none."""
+    """Claim ``count`` GPUs, those with the fewest jobs first, or none where fewer have room.
+
+    Returns:
+        The lock of every claimed GPU by its identifier, or None.
+    """
     folder = Path(tempfile.gettempdir()) / f"dkn-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     claimed: dict[str, FileLock] = {}
-    for place, gpu in itertools.product(range(jobs_per_gpu), gpus):
+    for slot, gpu in itertools.product(range(jobs_per_gpu), gpus):
         if gpu in claimed:
             continue
-        lock = FileLock(folder / f"{gpu.replace('/', '-')}.{place}.lock")
+        lock = FileLock(folder / f"{gpu.replace('/', '-')}.{slot}.lock")
         with suppress(Timeout):
             lock.acquire(timeout=0)
             claimed[gpu] = lock
@@ -71,20 +77,22 @@ def _free_gpus(gpus: Sequence[str], count: int, jobs_per_gpu: int) -> dict[str, 
 
 
 def _jobs_per_gpu() -> int:
-    stated = os.environ.get(JOBS_PER_GPU) or "1"
-    if not stated.isdecimal() or int(stated) < 1:
-        raise UserError(f"{JOBS_PER_GPU} must be an integer of 1 or more, not {stated!r}")
-    return int(stated)
+    """Return how many jobs may share a GPU, from DKN_JOBS_PER_GPU; raise UserError where it is no positive integer."""
+    value = os.environ.get(JOBS_PER_GPU) or "1"
+    if not value.isdecimal() or int(value) < 1:
+        raise UserError(f"{JOBS_PER_GPU} must be an integer of 1 or more, not {value!r}")
+    return int(value)
 
 
 @contextmanager
 def claimed_gpus(count: int = 1) -> Iterator[None]:
-    """Within the context CUDA_VISIBLE_DEVICES names GPUs that no more than DKN_JOBS_PER_GPU (1) jobs have.
+    """Claim GPUs and let CUDA_VISIBLE_DEVICES name them, within the context.
 
-    Where too few have room, it waits. Where there is no choice between GPUs, nothing is changed and nobody waits.
+    A GPU is claimed by at most DKN_JOBS_PER_GPU jobs (1 by default). Where too few GPUs have room, the function waits.
+    Where there is no choice between GPUs, it changes nothing and does not wait.
 
     Args:
-        count: how many; all there are where there are fewer.
+        count: the number of GPUs, at least 1; all GPUs where there are fewer.
     Raises:
         UserError: DKN_JOBS_PER_GPU is not a positive integer.
     """
@@ -95,8 +103,8 @@ def claimed_gpus(count: int = 1) -> Iterator[None]:
     count = min(count, len(gpus))
     claim = _free_gpus(gpus, count, jobs_per_gpu)
     if claim is None:
-        wanted = "a GPU" if count == 1 else f"{count} GPUs at once"
-        print(f"waiting for {wanted}: other jobs have them", file=sys.stderr, flush=True)
+        gpus_in_words = "a GPU" if count == 1 else f"{count} GPUs at once"
+        print(f"waiting for {gpus_in_words}: other jobs have them", file=sys.stderr, flush=True)
     while claim is None:
         time.sleep(SECONDS)
         claim = _free_gpus(gpus, count, jobs_per_gpu)

@@ -1,4 +1,4 @@
-"""What a job finds when it starts: its interpreter, its conda environment, its GPUs."""
+"""The environment of jobs: their interpreter, their conda environment and their GPUs."""
 
 from __future__ import annotations
 
@@ -11,24 +11,31 @@ from dkn.study.config import Study
 
 
 def put_interpreter_first() -> None:
-    """Let jobs' ``python`` be this interpreter, whether or not its environment is activated.
+    """Make ``python`` in jobs this interpreter, whether or not its environment is activated.
 
-    Where a job has a conda environment, its activation comes later and goes in front again.
+    Where a job has a conda environment, that is activated later and comes first again.
     """
-    here = str(Path(sys.executable).parent)
-    os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", "")])
+    folder = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", "")])
 
 
 def pass_to_jobs(study: Study) -> None:
-    """What says how jobs run, not what they compute: as parameters of rules, a change would rerun everything."""
+    """Put settings that say how jobs run, and not what they compute, into environment variables.
+
+    As parameters of rules, a change of them would rerun everything.
+    """
     os.environ["DKN_JOBS_PER_GPU"] = str(study.compute.jobs_per_gpu)
     os.environ["DKN_CACHE"] = study.cache or ""
 
 
 def gpus_of_job(study: Study, wanted: int, limit: int | None) -> int:
-    """How many GPUs a job asks for that loads a model which wants so many.
+    """Return how many GPUs a job that loads a model asks for.
 
-    With ``auto`` none, unless there are said to be some: by a limit, or by a model that wants several.
+    With the device ``auto`` it is none, unless a limit or a model that wants several says that there are GPUs.
+
+    Args:
+        wanted: how many GPUs the model wants.
+        limit: how many GPUs the jobs may hold together; None where nothing limits them.
     """
     device = study.compute.device
     if device == "cpu" or (device == "auto" and limit is None and wanted == 1):
@@ -37,15 +44,15 @@ def gpus_of_job(study: Study, wanted: int, limit: int | None) -> int:
 
 
 def make_environments_whole() -> None:
-    """Let pip install everything into new conda environments: what lies in the user's ``~/.local`` does not count."""
+    """Make pip install everything into new conda environments, even what the user's ``~/.local`` has already."""
     os.environ["PIP_IGNORE_INSTALLED"] = "1"
 
 
 def require_environment() -> str:
-    """Shell code for the start of a job with a conda environment: without its ``python`` in use the job ends there.
+    """Return shell code for the start of a job that ends the job unless its conda environment's ``python`` is in use.
 
     Snakemake activates the environment before the shell is told to stop at errors, so that after a failed activation
-    the job would go on with another interpreter. What the user has installed in ``~/.local`` is kept out as well.
+    the job would continue with another interpreter. The code also hides what the user has installed in ``~/.local``.
     """
     message = "error: the conda environment of this job is not active; python is "
     check = (

@@ -1,1 +1,1 @@
-"""Intervals, tests and detection metrics over arrays."""
+"""Intervals, tests and detection metrics, computed from arrays and tables alone."""

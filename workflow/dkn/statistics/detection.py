@@ -1,7 +1,8 @@
-"""Telling true from false statements by a score: thresholds, precision and recall, AUROC, intervals, contrasts.
+"""Metrics of detectors, which tell true from false statements by a score, with intervals and contrasts.
 
-Subjects are what is resampled and what changes sides, as in ``dkn.statistics``: every subject's statements are counted
-once, and a resample is a vector of how often each subject is in it.
+A detector accepts the statements whose score exceeds its threshold. The bootstrap resamples subjects, and permutation
+tests swap the decisions on all statements of a subject, as in ``inference``: the statements of a subject are not
+independent. Every subject's statements are counted once; a resample is a vector of how often it contains each subject.
 """
 
 from __future__ import annotations
@@ -13,32 +14,32 @@ import pandas as pd
 
 from dkn.statistics.inference import FLIPS_PER_RESAMPLE, Contrast, Estimate, bootstrap_weights, percentile_interval
 
-Counts = np.ndarray  # (…, 4): true positives, false positives, false negatives, true negatives
+Counts = np.ndarray  # (…, 4) numbers of true positives, false positives, false negatives and true negatives
 
 
 def balanced_accuracy(counts: Counts) -> np.ndarray:
-    """The mean of the shares of true statements accepted and of false ones rejected."""
+    """Return (…) the mean of two shares: of the true statements that are accepted, and of the false ones rejected."""
     hit, false_alarm, miss, reject = np.moveaxis(counts, -1, 0)
     return (hit / (hit + miss) + reject / (reject + false_alarm)) / 2
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, zero where there is nothing."""
-    return part / np.maximum(whole, 1)
+def _share(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Return numerator / denominator for counts, and zero where the denominator is zero."""
+    return numerator / np.maximum(denominator, 1)
 
 
 def precision(counts: Counts) -> np.ndarray:
-    """The share of accepted statements that are true; zero where none is accepted."""
+    """Return (…) the share of the accepted statements that are true; zero where none is accepted."""
     return _share(counts[..., 0], counts[..., 0] + counts[..., 1])
 
 
 def recall(counts: Counts) -> np.ndarray:
-    """The share of true statements that are accepted."""
+    """Return (…) the share of the true statements that are accepted; zero where none is true."""
     return _share(counts[..., 0], counts[..., 0] + counts[..., 2])
 
 
 def f1(counts: Counts) -> np.ndarray:
-    """The harmonic mean of precision and recall."""
+    """Return (…) the harmonic mean of precision and recall; zero where both are zero."""
     return _share(2 * counts[..., 0], 2 * counts[..., 0] + counts[..., 1] + counts[..., 2])
 
 
@@ -51,7 +52,7 @@ COUNTED: dict[str, Callable[[Counts], np.ndarray]] = {
 
 
 def _accepted(scores: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The shares of true and of false statements that each threshold accepts."""
+    """Return two arrays (thresholds,): the shares of true and of false statements that each threshold accepts."""
     true, false = (
         1 - np.searchsorted(np.sort(scores[kind]), thresholds, side="right") / kind.sum() for kind in (truth, ~truth)
     )
@@ -59,12 +60,14 @@ def _accepted(scores: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> 
 
 
 def threshold(scores: np.ndarray, truth: np.ndarray) -> float:
-    """The threshold of the best balanced accuracy; scores above it are accepted. The lowest of equally good ones.
+    """Return the threshold with the best balanced accuracy, the lowest of equally good ones.
 
-    Not F1: an uninformative score would reach its best F1 by accepting everything.
+    Balanced accuracy decides and not F1, because a score without information reaches its best F1 by accepting
+    everything. Scores above the threshold are accepted.
 
     Args:
-        scores, truth: (statements,), both kinds among them.
+        scores: (statements,) finite numbers.
+        truth: (statements,) whether each statement is true; both kinds must be there.
     """
     levels = np.unique(scores)
     candidates = np.concatenate(([np.nextafter(levels[0], -np.inf)], (levels[:-1] + levels[1:]) / 2, levels[-1:]))
@@ -73,12 +76,14 @@ def threshold(scores: np.ndarray, truth: np.ndarray) -> float:
 
 
 def roc_curve(scores: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
-    """The ROC curve from accepting nothing to accepting everything; between its points it is a straight line.
+    """Return the points of the ROC (receiver operating characteristic) curve; between them it is a straight line.
 
     Args:
-        scores, truth: (statements,), both kinds among them.
+        scores: (statements,) finite numbers.
+        truth: (statements,) whether each statement is true; both kinds must be there.
     Returns:
-        Columns threshold (scores above it are accepted), false_positive_rate, true_positive_rate.
+        The columns threshold (scores above it are accepted), false_positive_rate and true_positive_rate, from accepting
+        nothing to accepting everything.
     """
     levels = np.unique(scores)[::-1]
     thresholds = np.append(levels, np.nextafter(levels[-1], -np.inf))
@@ -87,7 +92,11 @@ def roc_curve(scores: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
 
 
 def counts_by_subject(frame: pd.DataFrame) -> np.ndarray:
-    """(subjects, 4) counts from columns subject, truth and accepted, in the subjects' sorted order."""
+    """Return (subjects, 4) counts of statements, as in ``Counts``, with the subjects in sorted order.
+
+    Args:
+        frame: one row per statement, with columns subject, truth and accepted.
+    """
     truth, accepted = frame["truth"], frame["accepted"]
     outcomes = pd.DataFrame(
         {"tp": truth & accepted, "fp": ~truth & accepted, "fn": truth & ~accepted, "tn": ~truth & ~accepted}
@@ -96,8 +105,12 @@ def counts_by_subject(frame: pd.DataFrame) -> np.ndarray:
 
 
 def _won_by_subject(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(subjects, subjects) pairs of a true statement of one and a false one of the other subject that the true one
-    wins (ties count half), and per subject the numbers of true and false statements.
+    """Return what the AUROC of any resample of the subjects follows from.
+
+    Returns:
+        (subjects, subjects) how many pairs of a true statement of the row's subject and a false statement of the
+        column's subject the true statement wins by its score (ties count half); and twice (subjects,), how many true
+        and how many false statements each subject has.
     """
     subject, names = pd.factorize(frame["subject"], sort=True)
     truth, score = frame["truth"].to_numpy(), frame["score"].to_numpy()
@@ -108,7 +121,12 @@ def _won_by_subject(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def auroc(frame: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
-    """The probability that a true statement scores above a false one, under weights (resamples, subjects)."""
+    """Return (resamples,) the area under the ROC curve: the probability that a true statement outscores a false one.
+
+    Args:
+        frame: one row per statement, with columns subject, truth and score.
+        weights: (resamples, subjects) how often each subject counts, with the subjects in sorted order.
+    """
     won, true, false = _won_by_subject(frame)
     return ((weights @ won) * weights).sum(1) / ((weights @ true) * (weights @ false))
 
@@ -116,21 +134,26 @@ def auroc(frame: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
 def detection_estimates(
     frame: pd.DataFrame, resamples: int, confidence: float, draw: np.random.Generator
 ) -> dict[str, Estimate]:
-    """Every metric of one detector with percentile bootstrap intervals over subjects.
+    """Return every metric of one detector, with percentile bootstrap intervals over subjects.
 
     Args:
-        frame: one row per statement: fact_id, subject, truth, score, accepted.
+        frame: one row per statement, with columns fact_id, subject, truth, score and accepted.
+        resamples: the number of bootstrap resamples.
+        confidence: the confidence of the intervals, between 0 and 1.
+        draw: the source of the resamples.
+    Returns:
+        An estimate for each metric of ``COUNTED``, and for ``auroc``.
     """
     counts = counts_by_subject(frame)
     facts, subjects = frame["fact_id"].nunique(), len(counts)
     weights = bootstrap_weights(subjects, resamples, draw)
-    found = {}
+    estimates = {}
     for name, metric in COUNTED.items():
         low, high = percentile_interval(metric(weights @ counts), subjects, confidence)
-        found[name] = Estimate(float(metric(counts.sum(0))), low, high, facts, subjects)
+        estimates[name] = Estimate(float(metric(counts.sum(0))), low, high, facts, subjects)
     low, high = percentile_interval(auroc(frame, weights), subjects, confidence)
-    found["auroc"] = Estimate(float(auroc(frame, np.ones((1, subjects)))[0]), low, high, facts, subjects)
-    return found
+    estimates["auroc"] = Estimate(float(auroc(frame, np.ones((1, subjects)))[0]), low, high, facts, subjects)
+    return estimates
 
 
 def detection_contrast(
@@ -141,22 +164,31 @@ def detection_contrast(
     confidence: float,
     draw: np.random.Generator,
 ) -> Contrast:
-    """First minus second detector on the same statements, with a permutation test: under the null, the two may swap
-    their decisions on a subject.
+    """Return a metric of the first detector minus that of the second, with an interval and a permutation test.
+
+    Under the null hypothesis the two detectors may swap their decisions on all statements of a subject.
 
     Args:
-        first, second: as for ``detection_estimates``, of the same statements.
+        first, second: the two detectors' decisions on the same statements, one row per statement, with columns fact_id,
+            subject, truth and accepted.
         metric: a name of ``COUNTED``.
+        resamples: the number of bootstrap resamples; the test takes ``FLIPS_PER_RESAMPLE`` times as many patterns.
+        confidence: the confidence of the interval, between 0 and 1.
+        draw: the source of the resamples and patterns.
+    Returns:
+        The contrast. Its p is NaN for a single subject.
     """
-    of, one, other = COUNTED[metric], counts_by_subject(first), counts_by_subject(second)
-    subjects = len(one)
-    difference = float(of(one.sum(0)) - of(other.sum(0)))
+    measure, first_counts, second_counts = COUNTED[metric], counts_by_subject(first), counts_by_subject(second)
+    subjects = len(first_counts)
+    difference = float(measure(first_counts.sum(0)) - measure(second_counts.sum(0)))
     weights = bootstrap_weights(subjects, resamples, draw)
-    low, high = percentile_interval(of(weights @ one) - of(weights @ other), subjects, confidence)
+    low, high = percentile_interval(
+        measure(weights @ first_counts) - measure(weights @ second_counts), subjects, confidence
+    )
     patterns = FLIPS_PER_RESAMPLE * resamples
     swapped = draw.integers(0, 2, (patterns, subjects), dtype=np.int8).astype(float)
-    moved = swapped @ (other - one)
-    permuted = of(one.sum(0) + moved) - of(other.sum(0) - moved)
+    moved = swapped @ (second_counts - first_counts)
+    permuted = measure(first_counts.sum(0) + moved) - measure(second_counts.sum(0) - moved)
     extreme = int((np.abs(permuted) >= abs(difference) - 1e-12).sum())
     p = (extreme + 1) / (patterns + 1) if subjects > 1 else float("nan")
     return Contrast(difference, low, high, p, first["fact_id"].nunique(), subjects)

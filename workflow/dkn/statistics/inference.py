@@ -1,6 +1,7 @@
 """Intervals and tests over facts (docs/method.md).
 
-Years of one subject are not independent, so subjects, not facts, are what is resampled and what changes sign.
+Facts about one subject (in different years, for example) are not independent. The bootstrap therefore resamples
+subjects and not facts, and the permutation test changes the signs of subjects.
 """
 
 from __future__ import annotations
@@ -13,13 +14,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-MIN_SUBJECTS = 5  # a bootstrap over fewer says nothing
-FLIPS_PER_RESAMPLE = 10  # so that the least p survives Holm's adjustment over the contrasts of a setting
+MIN_SUBJECTS = 5  # a bootstrap over fewer subjects says nothing
+FLIPS_PER_RESAMPLE = 10  # so many that the smallest p survives Holm's adjustment over the contrasts of a setting
 
 
 @dataclass(frozen=True)
 class StatisticsSettings:
-    """Bootstrap and permutation resamples, the intervals' confidence, and the study's seed."""
+    """The settings of all intervals and tests.
+
+    Attributes:
+        resamples: the number of bootstrap resamples; permutation tests take ``FLIPS_PER_RESAMPLE`` times as many.
+        confidence: the confidence of the intervals, between 0 and 1.
+        seed: the seed of the study.
+    """
 
     resamples: int
     confidence: float
@@ -28,7 +35,13 @@ class StatisticsSettings:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over facts with a bootstrap interval; NaN bounds where there are fewer than MIN_SUBJECTS subjects."""
+    """A mean over facts with a bootstrap interval.
+
+    Attributes:
+        mean: the mean.
+        low, high: the bounds of the interval, NaN where there are fewer than ``MIN_SUBJECTS`` subjects.
+        facts, subjects: the numbers of facts and of their subjects.
+    """
 
     mean: float
     low: float
@@ -37,12 +50,20 @@ class Estimate:
     subjects: int
 
     def as_dict(self) -> dict[str, float | int]:
+        """Return the attributes by name."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A mean paired difference with its interval and the two-sided p of a sign-flip permutation test."""
+    """A mean paired difference over facts, with a bootstrap interval and a permutation test.
+
+    Attributes:
+        difference: the mean of first minus second.
+        low, high: the bounds of the interval, NaN where there are fewer than ``MIN_SUBJECTS`` subjects.
+        p: the two-sided p of the permutation test, NaN where there are fewer than two subjects.
+        facts, subjects: the numbers of facts and of their subjects.
+    """
 
     difference: float
     low: float
@@ -52,26 +73,38 @@ class Contrast:
     subjects: int
 
     def as_dict(self) -> dict[str, float | int]:
+        """Return the attributes by name."""
         return asdict(self)
 
 
 def _by_subject(values: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums and counts of values per subject, in the subjects' sorted order."""
+    """Return the sum and the number of the values of every subject, with the subjects in sorted order."""
     values = np.asarray(values, dtype=float)
     if np.isnan(values).any():
         raise ValueError("a value is missing: facts without the metric must be counted and left out before")
-    whose, names = pd.factorize(np.asarray(subjects), sort=True)
-    return np.bincount(whose, values, len(names)), np.bincount(whose, minlength=len(names)).astype(float)
+    subject, names = pd.factorize(np.asarray(subjects), sort=True)
+    return np.bincount(subject, values, len(names)), np.bincount(subject, minlength=len(names)).astype(float)
 
 
 def bootstrap_weights(subjects: int, resamples: int, generator: np.random.Generator) -> np.ndarray:
-    """(resamples, subjects) how often each subject is in each bootstrap sample: a sum over a sample is one product."""
+    """Return (resamples, subjects) how often each bootstrap sample contains each subject.
+
+    The sums over all samples are then one product of this matrix with the sums of the subjects.
+    """
     drawn = generator.integers(0, subjects, (resamples, subjects)) + subjects * np.arange(resamples)[:, None]
     return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
 
 
 def percentile_interval(resampled: np.ndarray, subjects: int, confidence: float) -> tuple[float, float]:
-    """The bootstrap interval of a number from its values in the samples; NaN for fewer than MIN_SUBJECTS subjects."""
+    """Return the percentile bootstrap interval of a number.
+
+    Args:
+        resampled: (resamples,) the number in each bootstrap sample.
+        subjects: the number of subjects.
+        confidence: the confidence of the interval, between 0 and 1.
+    Returns:
+        The lower and the upper bound; both are NaN for fewer than ``MIN_SUBJECTS`` subjects.
+    """
     if subjects < MIN_SUBJECTS:
         return float("nan"), float("nan")
     low, high = np.quantile(resampled, ((1 - confidence) / 2, (1 + confidence) / 2))
@@ -81,11 +114,18 @@ def percentile_interval(resampled: np.ndarray, subjects: int, confidence: float)
 def estimate(
     values: np.ndarray, subjects: np.ndarray, resamples: int, confidence: float, generator: np.random.Generator
 ) -> Estimate:
-    """Mean over facts, and its bootstrap interval over subjects.
+    """Return the mean over facts with its bootstrap interval over subjects.
 
     Args:
         values: (facts,) one finite number per fact.
-        subjects: (facts,) whose fact it is.
+        subjects: (facts,) the subject of each fact.
+        resamples: the number of bootstrap resamples.
+        confidence: the confidence of the interval, between 0 and 1.
+        generator: the source of the resamples.
+    Returns:
+        The estimate. Its mean is NaN where there are no facts.
+    Raises:
+        ValueError: a value is missing.
     """
     if not len(values):
         return Estimate(float("nan"), float("nan"), float("nan"), 0, 0)
@@ -96,11 +136,14 @@ def estimate(
 
 
 def sign_flip_p(sums: np.ndarray, flips: int, generator: np.random.Generator) -> float:
-    """Two-sided p of the sum of ``sums`` when each one's sign is as likely to be the other.
+    """Return the two-sided p of a total if the sign of every subject's sum is as likely to be the other.
 
     Args:
-        sums: (subjects,) of paired differences.
-        flips: random patterns of signs; where there are no more patterns than that, each is taken once.
+        sums: (subjects,) the sum of the paired differences of each subject.
+        flips: the number of random patterns of signs; where there are no more patterns than that, each is taken once.
+        generator: the source of the patterns.
+    Returns:
+        A number above 0 and at most 1; NaN for fewer than two subjects.
     """
     observed, count = sums.sum(), len(sums)
     if count < 2:
@@ -127,7 +170,21 @@ def paired_contrast(
     confidence: float,
     generator: np.random.Generator,
 ) -> Contrast:
-    """Mean of first - second over facts, with a sign-flip test: under the null, a subject's difference is symmetric."""
+    """Return the mean of first minus second over facts, with a bootstrap interval and a sign-flip permutation test.
+
+    Under the null hypothesis the difference of a subject is as likely to have the other sign.
+
+    Args:
+        first, second: (facts,) paired finite numbers.
+        subjects: (facts,) the subject of each fact.
+        resamples: the number of bootstrap resamples; the test takes ``FLIPS_PER_RESAMPLE`` times as many patterns.
+        confidence: the confidence of the interval, between 0 and 1.
+        generator: the source of the resamples and patterns.
+    Returns:
+        The contrast. All its numbers are NaN where there are no facts.
+    Raises:
+        ValueError: a value is missing.
+    """
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     if not len(difference):
         missing = float("nan")
@@ -139,13 +196,16 @@ def paired_contrast(
 
 
 def beyond_draws(value: float, draws: np.ndarray) -> float:
-    """Two-sided p of one value being a further draw: the t-test of a prediction, exact for normal draws.
+    """Return the two-sided p of the hypothesis that a value is a further draw of a random control.
 
-    A control that was drawn at random and trained has a spread of its own, which resampling facts does not show.
+    A control that was drawn at random and trained has a spread of its own, which resampling facts does not show. The
+    test is the t-test of a prediction, which is exact if the draws are normally distributed.
 
     Args:
         value: the mean over facts of what is not random.
-        draws: (draws,) the same of each random draw; fewer than two give NaN.
+        draws: (draws,) the mean over facts of each random draw.
+    Returns:
+        A number between 0 and 1; NaN for fewer than two draws.
     """
     if len(draws) < 2:
         return float("nan")
@@ -156,7 +216,7 @@ def beyond_draws(value: float, draws: np.ndarray) -> float:
 
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:
-    """Holm's step-down adjustment over the contrasts of a setting; NaN stays NaN and does not count."""
+    """Return p values with Holm's step-down adjustment over all of them; NaN stays NaN and does not count."""
     finite = {name: p for name, p in p_values.items() if np.isfinite(p)}
     adjusted, largest = {}, 0.0
     for rank, name in enumerate(sorted(finite, key=finite.__getitem__)):
@@ -166,9 +226,14 @@ def holm(p_values: dict[str, float]) -> dict[str, float]:
 
 
 def with_holm(rows: Sequence[Mapping[str, Any]], *keys: str) -> list[dict[str, Any]]:
-    """Contrasts with ``p_holm``: their ``p`` adjusted over all rows, or over those that agree in the keys."""
+    """Return contrasts with ``p_holm``, which is ``p`` after Holm's adjustment.
+
+    Args:
+        rows: the contrasts.
+        keys: the names of values; the adjustment runs over the rows that agree in all of them, or over all rows.
+    """
     families: dict[tuple[Any, ...], dict[str, float]] = {}
-    for place, row in enumerate(rows):
-        families.setdefault(tuple(row[key] for key in keys), {})[str(place)] = row["p"]
-    adjusted = {place: p for family in families.values() for place, p in holm(family).items()}
-    return [{**row, "p_holm": adjusted[str(place)]} for place, row in enumerate(rows)]
+    for index, row in enumerate(rows):
+        families.setdefault(tuple(row[key] for key in keys), {})[str(index)] = row["p"]
+    adjusted = {index: p for family in families.values() for index, p in holm(family).items()}
+    return [{**row, "p_holm": adjusted[str(index)]} for index, row in enumerate(rows)]

@@ -1,1 +1,1 @@
-"""Files, the schemas of tables, provenance, and the cache."""
+"""Stored files: reading and writing, the schemas of tables, provenance, and the cache."""

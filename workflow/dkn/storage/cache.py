@@ -1,4 +1,8 @@
-"""Tables kept for other studies, under a key of the content of all that makes them (docs/caching.md)."""
+"""The cache: tables that are kept for other studies.
+
+An entry of the cache is named by a hash of everything that determines its tables: code, settings, versions, the model's
+files and the facts. The names of the study, its models and its folders are no part of it (docs/caching.md).
+"""
 
 from __future__ import annotations
 
@@ -20,21 +24,23 @@ CONTENT = "content.json"
 
 
 def _files(model: Path) -> list[Path]:
+    """Return all files of a model's folder but its provenance, sorted."""
     return sorted(path for path in model.iterdir() if path.is_file() and path.name != "provenance.json")
 
 
 def content_of(record: Mapping[str, Any], model: Path, facts: pd.DataFrame, device: str) -> dict[str, Any]:
-    """What makes a table of a model's facts, without any name or place of a study.
+    """Return everything that determines a table about a model's facts, without any name or folder of a study.
 
     Args:
-        record: the table's provenance; of its inputs only the content counts, which is read here.
-        model: the model's folder; all its files count but its own provenance.
-        facts: rows in their order, with the columns ``fact_id``, ``prompt`` and ``answer``.
+        record: the table's provenance. The paths of its inputs are left out; the other arguments stand for their
+            content.
+        model: the model's folder, whose files are read, all but its own provenance.
+        facts: the rows that the table is about, in their order, with the columns fact_id, prompt and answer.
         device: the kind of device, ``cpu`` or ``cuda``.
     """
     rows = json.dumps(facts[["fact_id", "prompt", "answer"]].to_numpy().tolist())
     return {
-        **{part: record[part] for part in ("stage", "settings", "code_sha256", "versions")},
+        **{key: record[key] for key in ("stage", "settings", "code_sha256", "versions")},
         "device": device,
         "model": {path.name: sha256(path) for path in _files(model)},
         "facts_sha256": hashlib.sha256(rows.encode()).hexdigest(),
@@ -42,7 +48,12 @@ def content_of(record: Mapping[str, Any], model: Path, facts: pd.DataFrame, devi
 
 
 class Entry:
-    """Some files in a cache folder under the key of their content; made and found as a whole or not at all."""
+    """An entry of the cache, which has all its files or does not exist.
+
+    Args:
+        cache: the folder of the cache.
+        content: a result of ``content_of``, of which the entry's name is a hash.
+    """
 
     def __init__(self, cache: Path, content: Mapping[str, Any]):
         self.content = content
@@ -50,7 +61,7 @@ class Entry:
         self.folder = cache / content["stage"] / key
 
     def find(self, *names: str) -> list[Path] | None:
-        """The files, if they are there and as they were written; a spoilt entry is none."""
+        """Return the entry's files of these names, or None where the entry does not exist or a file has changed."""
         paths = [self.folder / name for name in names]
         try:
             checksums = read_json(self.folder / CONTENT)["checksums"]
@@ -59,9 +70,12 @@ class Entry:
             return None
 
     def keep(self, files: Mapping[str, Path]) -> None:
-        """Copy files into the cache; where another study was first, or the folder takes none, nothing is changed.
+        """Copy files into the cache, unless another study has kept the same entry; a damaged entry is replaced.
 
-        A cache that cannot be written must not cost the result that was to be kept: it is one line of warning.
+        A cache that cannot be written gives one line of warning and no error, because the study has its result.
+
+        Args:
+            files: the files by the names that they get in the entry.
         """
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)

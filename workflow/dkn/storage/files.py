@@ -1,4 +1,8 @@
-"""Reading and writing files: every write is atomic, every table is held to its schema."""
+"""Reading and writing of files.
+
+Every write is atomic: a file is written beside its final path and renamed when it is complete, so that nobody reads
+half of it. Every table is compared with its schema.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,10 @@ METADATA_KEY = b"provenance"
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that replaces it when the block ends well and vanishes when it does not."""
+    """Give a temporary path beside ``path``, which replaces ``path`` at the end of the block.
+
+    Where the block raises, the temporary file is deleted and ``path`` stays as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -37,7 +44,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """The same for a folder; an older one in its place is removed first."""
+    """Give a temporary folder beside ``path``, which replaces ``path`` and all that is in it at the end of the block.
+
+    Where the block raises, the temporary folder is deleted and ``path`` stays as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
@@ -51,6 +61,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def _arrow(frame: pd.DataFrame, schema: pa.Schema, provenance: dict[str, Any]) -> pa.Table:
+    """Convert a frame, with its provenance as metadata; raise ValueError unless its columns are those of the schema."""
     if unknown := set(frame.columns) - set(schema.names):
         raise ValueError(f"columns without a place in the schema: {', '.join(sorted(unknown))}")
     table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
@@ -61,21 +72,26 @@ def _arrow(frame: pd.DataFrame, schema: pa.Schema, provenance: dict[str, Any]) -
 
 
 def write_table(path: Path, frame: pd.DataFrame, schema: pa.Schema, provenance: dict[str, Any]) -> None:
-    """Write a frame as Parquet; columns must match the schema, provenance goes into the file's metadata."""
+    """Write a frame as a Parquet file, with its provenance in the file's metadata.
+
+    Raises:
+        ValueError: the frame has a column that the schema lacks, or values are missing where the schema allows none.
+        KeyError: the frame lacks a column of the schema.
+    """
     with atomic_file(path) as temporary:
         pq.write_table(_arrow(frame, schema, provenance), temporary)
 
 
 class TableWriter:
-    """Writes a table one row group at a time, so that memory does not grow with the number of facts."""
+    """A table that is written one row group at a time, so that memory does not grow with the number of facts."""
 
     def __init__(self, path: Path, schema: pa.Schema, provenance: dict[str, Any]):
         self._schema, self._provenance = schema, provenance
-        stated = schema.with_metadata({METADATA_KEY: json.dumps(provenance, sort_keys=True)})
-        self._writer = pq.ParquetWriter(path, stated)
+        schema_with_provenance = schema.with_metadata({METADATA_KEY: json.dumps(provenance, sort_keys=True)})
+        self._writer = pq.ParquetWriter(path, schema_with_provenance)
 
     def append(self, frame: pd.DataFrame) -> None:
-        """Add the rows as one row group."""
+        """Write the rows of a frame as one row group; raise ValueError or KeyError as ``write_table`` does."""
         self._writer.write_table(_arrow(frame, self._schema, self._provenance))
 
     def __enter__(self) -> TableWriter:
@@ -86,7 +102,11 @@ class TableWriter:
 
 
 def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
-    """Read a table and hold it to its schema."""
+    """Read a table and compare it with its schema.
+
+    Raises:
+        UserError: the file is no Parquet table, or its columns are not those of the schema.
+    """
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid):
@@ -97,20 +117,20 @@ def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
 
 
 def read_row_groups(path: Path) -> Iterator[pd.DataFrame]:
-    """A table's row groups one after the other, so that memory does not grow with their number."""
+    """Yield a table's row groups one after the other, so that memory does not grow with their number."""
     with pq.ParquetFile(path) as file:
         for number in range(file.num_row_groups):
             yield file.read_row_group(number).to_pandas()
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON object, keys in the given order; NaN is written as null."""
+    """Write a JSON object with its keys in the given order; NaN is written as null."""
 
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
-            return {str(key): clean(part) for key, part in value.items()}
+            return {str(key): clean(entry) for key, entry in value.items()}
         if isinstance(value, (list, tuple)):
-            return [clean(part) for part in value]
+            return [clean(entry) for entry in value]
         if isinstance(value, float) and value != value:
             return None
         return value

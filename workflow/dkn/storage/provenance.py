@@ -1,4 +1,7 @@
-"""What made a file: stage, settings, code, inputs, versions. Standard library only: the Snakefile uses it too."""
+"""Provenance: the record of what made a file, which is its stage, settings, code, inputs and the versions of libraries.
+
+This module imports the standard library only, because the Snakefile uses it too.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ VERSIONED = ("torch", "transformers", "tokenizers", "ripser", "scikit-learn", "s
 
 
 def _imported(path: Path) -> set[Path]:
-    """The files of this package that one file imports, read off its syntax tree."""
-    found = set()
+    """Return the files of this package that a file imports, from its syntax tree."""
+    files = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -31,58 +34,68 @@ def _imported(path: Path) -> set[Path]:
             if parts[0] == PACKAGE.name and len(parts) > 1:
                 file = PACKAGE.joinpath(*parts[1:]).with_suffix(".py")
                 if file.is_file():
-                    found.add(file)
-    return found
+                    files.add(file)
+    return files
 
 
 def code_files(stage: str) -> list[Path]:
-    """The module of a stage and all modules of this package it depends on, sorted."""
-    todo = [stage_file(stage)]
-    seen: set[Path] = set()
-    while todo:
-        path = todo.pop()
-        if path not in seen:
-            seen.add(path)
-            todo.extend(_imported(path))
-    return sorted(seen)
+    """Return the module of a stage and all modules of this package that it depends on, sorted."""
+    waiting = [stage_file(stage)]
+    files: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in files:
+            files.add(path)
+            waiting.extend(_imported(path))
+    return sorted(files)
 
 
 def sha256(path: Path) -> str:
-    """Checksum of a file, or of a prepared model folder by its own provenance, which holds its weights' checksum."""
+    """Return the SHA-256 of a file in hexadecimal digits.
+
+    For a prepared model folder it is that of its provenance, which has the checksums of its files.
+    """
     file = path / "provenance.json" if path.is_dir() else path
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the libraries that are installed, by name."""
+    versions = {"python": platform.python_version()}
     for name in VERSIONED:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _checksums(paths: Sequence[Path]) -> dict[str, str]:
-    """Checksums by path, absolute ones by name alone: where a checkout lies does not matter."""
-    found: dict[str, str] = {}
+    """Return checksums by path; an absolute path counts as its name, because it depends on where the checkout lies."""
+    checksums: dict[str, str] = {}
     for path in paths:
         name = path.name if path.is_absolute() else str(path)
-        found[name if name not in found else f"{path.parent.name}/{name}"] = sha256(path)
-    return found
+        checksums[name if name not in checksums else f"{path.parent.name}/{name}"] = sha256(path)
+    return checksums
 
 
 def provenance(stage: str, settings: dict[str, Any], inputs: Sequence[Path]) -> dict[str, Any]:
-    """A JSON-ready record of what makes an output. No time in it: equal runs give equal files."""
+    """Return the record of what makes an output, ready for JSON; it has no time, so that equal runs give equal files.
+
+    Args:
+        stage: the stage that makes the output.
+        settings: the settings that the stage was given.
+        inputs: the files and prepared model folders that it read.
+    """
     code = hashlib.sha256()
     for path in code_files(stage):
         code.update(path.read_bytes())
-    stated = json.dumps(settings, sort_keys=True)
+    settings_text = json.dumps(settings, sort_keys=True)
     return {
         "stage": stage,
         "settings": settings,
-        "settings_sha256": hashlib.sha256(stated.encode()).hexdigest(),
+        "settings_sha256": hashlib.sha256(settings_text.encode()).hexdigest(),
         "code_sha256": code.hexdigest(),
         "inputs": _checksums(inputs),
         "versions": _versions(),

@@ -1,4 +1,9 @@
-"""The schema of every table the workflow stores."""
+"""The schema of every table that the workflow stores.
+
+Log probabilities are natural logarithms of the probability of a whole answer (Prob). KNs are a fact's knowledge
+neurons, and DKNs its degenerate knowledge neurons: the union of its base degenerate components (BDCs). A *place* is the
+number of a neuron among the fact's KNs, from 0.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import pyarrow as pa
 
 
 def _schema(**columns: pa.DataType) -> pa.Schema:
-    """Columns as given; a name that ends in ``__optional`` may hold nulls."""
+    """Return a schema of the given columns; a column may hold nulls if ``__optional`` is added to its name."""
     return pa.schema(
         [
             pa.field(name.removesuffix("__optional"), kind, nullable=name.endswith("__optional"))
@@ -17,6 +22,7 @@ def _schema(**columns: pa.DataType) -> pa.Schema:
 
 TEXT, INT, FLOAT, BOOL = pa.string(), pa.int32(), pa.float64(), pa.bool_()
 
+# One row per fact of the study, as in ``dkn.facts.schema.Fact``.
 FACTS = _schema(
     fact_id=TEXT,
     subject=TEXT,
@@ -31,7 +37,9 @@ FACTS = _schema(
     source=TEXT,
 )
 
-# One row per fact. answer: the accepted answer the study uses for this model; rank: of its first token (0 is greedy).
+# One row per fact, in a table per model. answer: the accepted answer that the study uses for this model;
+# geometric_mean_prob: that of the answer's tokens; first_token_rank: the rank of its first token among all tokens (0 is
+# the model's first choice).
 KNOWN = _schema(
     fact_id=TEXT,
     answer=TEXT,
@@ -44,25 +52,27 @@ KNOWN = _schema(
     answer_tokens=INT,
 )
 
-# One row per (fact, layer, neuron) whose score exceeds the floor.
+# One row per neuron of a fact whose attribution score exceeds the floor.
 SCORES = _schema(fact_id=TEXT, layer=INT, neuron=INT, score=pa.float32())
 
-# One row per (fact, answer token, layer). error is relative to the fact's largest layer change.
+# One row per fact, answer token and layer. change: the change of the token's probability from the baseline to the
+# layer's own values, to which its scores must sum; total: their sum; error: the difference, relative to the fact's
+# largest layer change; nodes: gradient evaluations; converged: whether the error is within the tolerance.
 COMPLETENESS = _schema(
     fact_id=TEXT, token=INT, layer=INT, prob=FLOAT, change=FLOAT, total=FLOAT, error=FLOAT, nodes=INT, converged=BOOL
 )
 
-# One row per knowledge neuron; place counts a fact's neurons from 0 and is what components refer to.
+# One row per KN of a fact. Components refer to its place.
 KNOWLEDGE_NEURONS = _schema(fact_id=TEXT, place=INT, layer=INT, neuron=INT, score=pa.float32())
 
-# One row per pair of a fact's knowledge neurons (by place) at a finite distance.
+# One row per pair of a fact's KNs at a finite distance. first, second: their places.
 DISTANCES = _schema(fact_id=TEXT, first=INT, second=INT, distance=pa.float32())
 
-# One row per point of a fact's persistence diagram; death is infinite where the class never dies.
+# One row per point of a fact's persistence diagram. death: infinite where the feature lives until the filtration stops.
 DIAGRAMS = _schema(fact_id=TEXT, dimension=INT, birth=FLOAT, death=FLOAT)
 
-# One row per candidate component of a fact, before the functional test. repeat counts a control's random partitions and
-# is 0 for every other grouping; only NTC's components have a birth, a death and a persistence.
+# One row per candidate component of a fact, before the functional test. repeat: the number of a control's random
+# partition, and 0 for every other grouping. Only NTC's components have a birth, a death and a persistence.
 CANDIDATES = _schema(
     fact_id=TEXT,
     repeat=INT,
@@ -73,7 +83,8 @@ CANDIDATES = _schema(
     persistence__optional=FLOAT,
 )
 
-# The same with the functional test. recovery is null where suppressing all KNs does not lower Prob.
+# One row per candidate component of a fact, after the functional test; the first columns are those of CANDIDATES.
+# recovery is null where suppressing all KNs does not lower Prob; kept: whether the component passes the test.
 COMPONENTS = _schema(
     fact_id=TEXT,
     repeat=INT,
@@ -91,8 +102,8 @@ COMPONENTS = _schema(
     kept=BOOL,
 )
 
-# One row per fact, selection (bdc: components that passed the functional test; candidate: all), grouping (the method
-# or its control), repeat and suppressed subset of components. Log-probabilities are natural, of the whole answer.
+# One row per fact, selection (bdc: components that pass the functional test; candidate: all components), grouping (the
+# method or its control), repeat and suppressed subset of components.
 DEGENERACY = _schema(
     fact_id=TEXT,
     subject=TEXT,
@@ -108,9 +119,10 @@ DEGENERACY = _schema(
     log_prob_after=FLOAT,
 )
 
-# One row per sampled fact and grid point. selection as above; tau2 is null for ``candidate``, which has no functional
-# test. candidates: before the test; components: of the selection. The gaps (full minus mean partial drop, relative and
-# in nats) are null where the fact has fewer than two components.
+# One row per sampled fact and point of the grid. selection: bdc or candidate, as in DEGENERACY; tau2 is null for
+# candidate, which has no functional test. candidates: the number of components before the test; components: that of the
+# selection. The gaps (full minus mean partial drop, relative and in nats) are null where the fact has fewer than two
+# components.
 SENSITIVITY = _schema(
     model=TEXT,
     fact_id=TEXT,
@@ -128,9 +140,9 @@ SENSITIVITY = _schema(
     control_nats_gap__optional=FLOAT,
 )
 
-# One row per neuron set, draw (of random sets), asked epoch (0: before training) and question. chosen: the epoch that
-# the facts of development chose, as they did the learning rate; correct: greedy decoding gives exactly the answer;
-# wording: which of the split's prompts.
+# One row per neuron set, draw of a random set, epoch after which questions are asked (0: before training) and question.
+# wording: the number of the prompt among those of the split; chosen: whether the development facts chose this epoch, as
+# they chose the learning rate; correct: whether greedy decoding gives exactly the answer.
 FINE_TUNING = _schema(
     fact_id=TEXT,
     subject=TEXT,
@@ -148,8 +160,9 @@ FINE_TUNING = _schema(
     log_prob=FLOAT,
 )
 
-# One row per neuron set, draw and trained neuron, at the chosen epoch. activation: mean absolute value on the new
-# facts; reading, writing, both: norm of the change relative to the norm of the vector; absolute: norm of both's change.
+# One row per neuron set, draw and trained neuron, at the chosen epoch. activation: the neuron's mean absolute value on
+# the new facts; reading, writing, both: the norm of the change of the reading vector, of the writing vector and of both
+# joined, relative to the norm of the vector; absolute: the norm of the change of both joined.
 CHANGES = _schema(
     neuron_set=TEXT,
     draw=INT,
@@ -162,8 +175,9 @@ CHANGES = _schema(
     absolute=FLOAT,
 )
 
-# One row per new fact, neuron set, draw and part (a column of CHANGES). auroc: of the change as a detector of the
-# fact's set among all neurons; share: of the set among the most changed neurons, as many as the union of all DKNs.
+# One row per new fact, neuron set, draw and part (a column of CHANGES). auroc: that of the change as a detector of the
+# fact's set among all neurons; share: the share of the set that is among the most changed neurons, of which as many are
+# taken as the union of all DKNs has.
 OVERLAP = _schema(
     fact_id=TEXT,
     subject=TEXT,
@@ -176,16 +190,18 @@ OVERLAP = _schema(
     share=FLOAT,
 )
 
-# One row per union of the facts' sets, draw, part and number of most changed neurons (top) out of all.
+# One row per union of the facts' sets, draw, part and number of most changed neurons. neurons: the size of the union;
+# total: the number of all neurons; top: the number of most changed ones; overlap: how many of these are in the union.
 OVERLAP_CURVES = _schema(
     neuron_set=TEXT, draw=INT, part=TEXT, neurons=INT, total=INT, auroc=FLOAT, top=INT, overlap=INT
 )
 
-# One row per neuron that is in a set of the new facts: in how many facts' DKNs and knowledge neurons it is.
+# One row per neuron that is a KN of a new fact. dkn, kn: the number of new facts that have it among their DKNs and KNs.
 OVERLAP_MEMBERS = _schema(layer=INT, neuron=INT, dkn=INT, kn=INT)
 
-# One row per fact, query (original, or a perturbation of it) and neuron set (none, dkn, kn, and several draws of
-# kn-matched and random). before: nothing is intervened on, same query. greedy: greedy decoding gives the answer.
+# One row per fact, query (the original or a perturbation of it) and neuron set (none, dkn, kn, and several draws of
+# kn-matched and random). before, after: without and with the intervention, on the same query; greedy: whether greedy
+# decoding gives the answer.
 PERTURBATION = _schema(
     fact_id=TEXT,
     subject=TEXT,
@@ -203,7 +219,8 @@ PERTURBATION = _schema(
 )
 
 # One row per statement (a fact, a wording, a stated answer) and detector (dkn, kn, random, plm, answer-prob). neurons:
-# whose (own: the fact's, which were found with its true answer; relation: of training subjects; none); size: how many.
+# own (the fact's own set, which was found with its true answer), relation (the set of the relation, from training
+# subjects) or none; size: the number of neurons in the set.
 FACT_CHECKING = _schema(
     fact_id=TEXT,
     subject=TEXT,

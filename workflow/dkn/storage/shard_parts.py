@@ -1,4 +1,7 @@
-"""What a shard of attributions has finished, kept batch by batch, so that a run that was cut short goes on."""
+"""The finished batches of a shard of attributions, which let an interrupted job continue where it stopped.
+
+A *shard* is the share of a model's facts that one job attributes.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,14 @@ from dkn.storage.schemas import COMPLETENESS, SCORES
 
 
 class ShardParts:
-    """What a shard has finished, batch by batch, in a folder beside its output.
+    """The finished batches of one shard, in a folder beside the shard's output.
 
-    A run that was cut short goes on from there, if code, settings and inputs are the same; others' parts are removed.
+    A job finds the batches of an earlier attempt whose code, settings and inputs were the same. Batches of any other
+    attempt are deleted.
+
+    Args:
+        output: the path of the shard's scores.
+        record: the shard's provenance.
     """
 
     def __init__(self, output: Path, record: dict[str, Any]):
@@ -31,27 +39,34 @@ class ShardParts:
                 shutil.rmtree(other)
 
     def paths(self, number: int) -> tuple[Path, Path]:
-        """The two tables of a batch."""
+        """Return the paths of a batch's two tables, scores and completeness."""
         return self.folder / f"{number}.scores.parquet", self.folder / f"{number}.completeness.parquet"
 
     def done(self, number: int) -> bool:
-        """Whether a batch is finished; its second table is written last."""
+        """Tell whether a batch is finished."""
+        # The second table is written last.
         return self.paths(number)[1].is_file()
 
     def write(self, number: int, scores: list[pd.DataFrame], checks: list[pd.DataFrame]) -> None:
-        """Store one batch, one row group per fact."""
+        """Store one batch, with one row group per fact.
+
+        Args:
+            number: the batch's number.
+            scores, checks: for each fact its rows of ``schemas.SCORES`` and of ``schemas.COMPLETENESS``.
+        """
         for path, schema, frames in zip(self.paths(number), (SCORES, COMPLETENESS), (scores, checks), strict=True):
             with atomic_file(path) as temporary, TableWriter(temporary, schema, self.record) as table:
                 for frame in frames:
                     table.append(frame)
 
     def merge(self, pairs: Iterable[Sequence[Path]], output: Path, completeness: Path) -> int:
-        """Join pairs of tables, a row group at a time, and remove all parts.
+        """Join tables into the shard's outputs, one row group at a time, and delete the folder of finished batches.
 
         Args:
-            pairs: scores and completeness of each batch, or of all facts.
+            pairs: the paths of scores and completeness of each batch, or one pair with those of all facts.
+            output, completeness: the paths of the shard's two tables.
         Returns:
-            How many facts missed the tolerance somewhere.
+            The number of facts that miss the tolerance at an answer token and layer.
         """
         missed = 0
         with (

@@ -1,1 +1,1 @@
-"""Distances between knowledge neurons, their groupings, and the functional test of components."""
+"""Distances between knowledge neurons, groupings of the neurons, and the functional test of the groups."""

@@ -1,4 +1,4 @@
-"""Random groups of a fact's knowledge neurons: the control of every grouping (docs/method.md)."""
+"""Random groups of a fact's knowledge neurons, the control that every grouping is compared with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import numpy as np
 
 
 def random_partition(sizes: Sequence[int], neurons: int, generator: np.random.Generator) -> list[np.ndarray]:
-    """The control: disjoint random groups of the given sizes, drawn from all ``neurons`` of a fact."""
+    """Draw disjoint random groups of a fact's knowledge neurons.
+
+    Args:
+        sizes: the sizes of the groups, at least one.
+        neurons: the number of the fact's knowledge neurons.
+    Returns:
+        For each group its neurons' indices, ascending.
+    Raises:
+        ValueError: the groups have more neurons than the fact.
+    """
     order = generator.permutation(neurons)
     ends = np.cumsum(sizes)
     if ends[-1] > neurons:

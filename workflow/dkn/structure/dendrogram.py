@@ -1,11 +1,14 @@
-"""The single-linkage dendrogram of a distance matrix (docs/method.md).
+"""The single-linkage dendrogram of a distance matrix: which components merge at which distance.
 
-Dimension 0 of a Vietoris-Rips filtration and single linkage are the same thing seen twice: components merge at the
-edges of a minimum spanning tree. ``dkn.structure.persistence_diagrams`` gives the diagram, the dendrogram says which
-components merged.
+A Vietoris-Rips *filtration* joins points in the order of their distances, up to a limit. Its *components* in dimension
+0 are the clusters of single linkage: both merge at the edges of a minimum spanning tree. A component is *born* at the
+distance of the merge that makes it, and it *dies* at the distance at which it merges into a larger one. The persistence
+diagram (``dkn.structure.persistence_diagrams``) has the distances only; the dendrogram also says which components
+merge.
 
-Merges are binary, so k components that join at one distance make k - 1 merges of which only the last lives on. Which
-merges those without a lifetime are depends on the order of the points; all others, and how many there are, do not.
+Every merge joins two components, so k components that join at one distance make k - 1 merges, of which only the last
+has a lifetime. Which components the merges without a lifetime join depends on the order of the points; everything else
+does not.
 """
 
 from __future__ import annotations
@@ -20,14 +23,14 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 
 @dataclass(frozen=True)
 class Dendrogram:
-    """Single linkage of n points up to a limit. Node k < n is point k; node n + m is the m-th merge.
+    """Single linkage of n points up to a limit. Node k < n is point k; node n + m is merge m.
 
     Attributes:
-        points: n.
-        children: (merges, 2) the nodes that each merge joins.
-        birth: (merges,) the distance at which the merge happens.
-        death: (merges,) the distance at which its component merges into a larger one, or the limit.
-        limit: where the filtration stops; NaN if there is no finite distance.
+        points: n, the number of points.
+        children: (merges, 2), the nodes that each merge joins.
+        birth: (merges,), the distance at which the merge happens, ascending.
+        death: (merges,), the distance at which the merged component merges into a larger one, or the limit.
+        limit: the distance at which the filtration stops; NaN where there is no finite distance.
     """
 
     points: int
@@ -38,14 +41,14 @@ class Dendrogram:
 
     @property
     def sizes(self) -> np.ndarray:
-        """(merges,) how many points each component has."""
+        """The number of points of each merge's component, (merges,)."""
         sizes = [1] * self.points
         for left, right in self.children.tolist():
             sizes.append(sizes[left] + sizes[right])
         return np.array(sizes[self.points :], dtype=int)
 
     def members(self, merge: int) -> np.ndarray:
-        """The points in the component of one merge, ascending; the work is in proportion to their number."""
+        """Return the points in the component of one merge, ascending, in time proportional to their number."""
         points, below = [], [self.points + merge]
         while below:
             node = below.pop()
@@ -57,10 +60,12 @@ class Dendrogram:
 
 
 def matrix_of_pairs(size: int, pairs: pd.DataFrame) -> np.ndarray:
-    """Symmetric (size, size) float32 distances from the finite pairs; all others are infinite.
+    """Return a symmetric (size, size) float32 matrix of distances, zero on the diagonal.
 
     Args:
-        pairs: columns first, second and distance, as in ``schemas.DISTANCES``.
+        size: the number of points.
+        pairs: the finite distances; columns first, second and distance, as in ``schemas.DISTANCES``. All other
+            distances are infinite.
     """
     matrix = np.full((size, size), np.inf, dtype=np.float32)
     first, second, distance = (pairs[name].to_numpy() for name in ("first", "second", "distance"))
@@ -71,13 +76,19 @@ def matrix_of_pairs(size: int, pairs: pd.DataFrame) -> np.ndarray:
 
 
 def finite_distances(distances: np.ndarray) -> coo_array:
-    """The finite distances above the diagonal of an (n, n) matrix; what is absent is infinitely far."""
+    """Return the finite distances above the diagonal of an (n, n) matrix; an absent entry is an infinite distance."""
     row, column = np.nonzero(np.triu(np.isfinite(distances), 1))
     return coo_array((distances[row, column].astype(np.float64), (row, column)), shape=distances.shape)
 
 
 def filtration(distances: np.ndarray, quantile: float) -> tuple[coo_array, float]:
-    """The edges of the filtration: finite distances up to their given quantile, and that limit (NaN without any)."""
+    """Return the edges of the filtration of an (n, n) distance matrix, and the limit at which it stops.
+
+    Args:
+        quantile: the limit as a quantile of the finite distances, from 0 to 1.
+    Returns:
+        The finite distances up to the limit, above the diagonal, and the limit; NaN where no distance is finite.
+    """
     finite = finite_distances(distances)
     if not finite.nnz:
         return finite, float("nan")
@@ -87,33 +98,36 @@ def filtration(distances: np.ndarray, quantile: float) -> tuple[coo_array, float
 
 
 def dendrogram(distances: np.ndarray, quantile: float = 1.0) -> Dendrogram:
-    """Single linkage of an (n, n) distance matrix with infinities, stopped at a quantile of its finite distances.
+    """Return the single-linkage dendrogram of an (n, n) distance matrix, whose entries may be infinite.
 
-    Points that no finite distance joins stay apart.
+    Points that no chain of finite distances joins stay apart.
+
+    Args:
+        quantile: the limit at which merging stops, as a quantile of the finite distances, from 0 to 1.
     """
     points = len(distances)
     edges, limit = filtration(distances, quantile)
     tree = minimum_spanning_tree(edges).tocoo()
     order = np.lexsort((tree.col, tree.row, tree.data))
-    root = list(range(points))  # union-find over points
-    node = list(range(points))  # the node that a root's component is now
+    parent = list(range(points))  # a union-find structure over the points
+    node = list(range(points))  # for a root of it, the node of the dendrogram that its component is
     children, birth = [], []
 
-    def find(point: int) -> int:
-        while root[point] != point:
-            root[point] = root[root[point]]
-            point = root[point]
+    def root_of(point: int) -> int:
+        while parent[point] != point:
+            parent[point] = parent[parent[point]]
+            point = parent[point]
         return point
 
     for edge in order:
-        left, right = find(int(tree.row[edge])), find(int(tree.col[edge]))
+        left, right = root_of(int(tree.row[edge])), root_of(int(tree.col[edge]))
         children.append((node[left], node[right]))
         birth.append(tree.data[edge])
-        root[right] = left
+        parent[right] = left
         node[left] = points + len(birth) - 1
-    joined = np.array(children, dtype=int).reshape(-1, 2)
+    pairs = np.array(children, dtype=int).reshape(-1, 2)
     death = np.full(len(birth), limit)
-    for merge, pair in enumerate(joined):
+    for merge, pair in enumerate(pairs):
         inner = pair[pair >= points] - points
         death[inner] = birth[merge]
-    return Dendrogram(points, joined, np.array(birth, dtype=float), death, limit)
+    return Dendrogram(points, pairs, np.array(birth, dtype=float), death, limit)

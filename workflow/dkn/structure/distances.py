@@ -1,4 +1,8 @@
-"""Distances between knowledge neurons through the model's weights (docs/method.md)."""
+"""Distances between knowledge neurons through the model's weights.
+
+The distance of neuron A in layer l to neuron B in layer l + 1 is 1 / |<w_A, r_B>|, where w_A is A's writing vector and
+r_B is B's reading vector (``dkn.decoder.adapters``). Neurons further apart are joined by paths.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +14,47 @@ from dkn.neurons.sets import NeuronSet
 
 
 def connection_vectors(adapter: Adapter, neurons: NeuronSet, fold_norm: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Reading and writing vectors of neurons, each (n, width) float32.
+    """Return the reading and the writing vectors of n neurons, each (n, width) float32.
 
-    With ``fold_norm`` the reading vector is multiplied by the gain of the norm in front of its MLP, so that it acts
-    on the normalised stream rather than on the norm's output.
+    Args:
+        fold_norm: whether reading vectors are multiplied by the gain of the norm in front of their MLP, so that they
+            act on the normalised stream and not on the norm's output.
     """
     reading = np.zeros((len(neurons), adapter.width), dtype=np.float32)
     writing = np.zeros_like(reading)
     for layer in np.unique(neurons.layers):
-        here = np.flatnonzero(neurons.layers == layer)
-        index = torch.from_numpy(neurons.neurons[here]).to(adapter.layer_device(int(layer)))
-        read = adapter.reading(int(layer))[index].float()
+        members = np.flatnonzero(neurons.layers == layer)
+        index = torch.from_numpy(neurons.neurons[members]).to(adapter.layer_device(int(layer)))
+        layer_reading = adapter.reading(int(layer))[index].float()
         if fold_norm:
-            read = read * adapter.mlp_norm_gain(int(layer)).float()
-        reading[here] = read.cpu().numpy()
-        writing[here] = adapter.writing(int(layer))[index].float().cpu().numpy()
+            layer_reading = layer_reading * adapter.mlp_norm_gain(int(layer)).float()
+        reading[members] = layer_reading.cpu().numpy()
+        writing[members] = adapter.writing(int(layer))[index].float().cpu().numpy()
     return reading, writing
 
 
 def _min_plus(lengths: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """(b, a) ways from b to a, and (b, c) steps from b to c -> (c, a): the shortest way through b, one b at a time."""
-    best = np.full((steps.shape[1], lengths.shape[1]), np.inf, dtype=lengths.dtype)
-    longer = np.empty_like(best)
-    for through, step in zip(lengths, steps, strict=True):
-        np.minimum(best, np.add(step[:, None], through, out=longer), out=best)
-    return best
+    """Return the lengths of the shortest paths from c to a through any b, (c, a).
+
+    Args:
+        lengths: (b, a), the lengths of the shortest paths from b to a.
+        steps: (b, c), the distances from b to c.
+    """
+    shortest = np.full((steps.shape[1], lengths.shape[1]), np.inf, dtype=lengths.dtype)
+    through_one = np.empty_like(shortest)
+    for lengths_from, steps_from in zip(lengths, steps, strict=True):
+        np.minimum(shortest, np.add(steps_from[:, None], lengths_from, out=through_one), out=shortest)
+    return shortest
 
 
 def _steps(writing: np.ndarray, reading: np.ndarray) -> np.ndarray:
-    """(a, b) distances between neurons of adjacent layers, float32; infinite where the product is zero."""
-    # In float64, so that a distance does not depend on where its neurons stand in the product.
+    """Return the distances between neurons of adjacent layers, (a, b) float32; infinite where the product is zero.
+
+    Args:
+        writing: (a, width), the writing vectors of neurons in the lower layer.
+        reading: (b, width), the reading vectors of neurons in the upper layer.
+    """
+    # In float64, so that a distance does not depend on the order of the neurons in the product.
     products = np.abs(writing.astype(np.float64) @ reading.astype(np.float64).T)
     with np.errstate(divide="ignore", over="ignore"):
         return (1 / products).astype(np.float32)
@@ -48,22 +63,22 @@ def _steps(writing: np.ndarray, reading: np.ndarray) -> np.ndarray:
 def distance_matrix(
     layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, max_span: int | None = None
 ) -> np.ndarray:
-    """Symmetric distances between neurons, (n, n) float32, zero on the diagonal.
+    """Return the distances between neurons, (n, n) float32, symmetric and zero on the diagonal.
 
-    For A in layer l and B in layer l + 1: 1 / |<writing_A, reading_B>|. Over several layers: the shortest path that
-    visits one of the neurons in every layer between. Infinite within a layer, across a layer without a neuron,
-    through a zero product, and beyond ``max_span`` layers. The ways from everything below to a layer are those to the
-    layer before it, one step longer: one min-plus product per layer.
+    Between adjacent layers the distance is 1 / |<w_A, r_B>|. Over several layers it is the length of the shortest path
+    that visits one of the neurons in every layer between. It is infinite within a layer, across a layer that has none
+    of the neurons, through a product of zero, and over more than ``max_span`` layers. A path to a layer is a path to
+    the layer below it with one more step, so every layer takes one min-plus product.
 
     Args:
-        layers: (n,) the neurons' layers, in any order.
-        reading, writing: (n, width) their vectors.
-        max_span: the most layers a path may climb; None for no limit.
+        layers: (n,), the neurons' layers, in any order.
+        reading, writing: (n, width), the neurons' vectors.
+        max_span: the most layers that a path may climb; None for no limit.
     """
     order = np.argsort(layers, kind="stable")
     levels, starts = np.unique(layers[order], return_index=True)
     bounds = [*starts.tolist(), len(order)]
-    matrix = np.full((len(order), len(order)), np.inf, dtype=np.float32)  # rows: layers above, columns: below
+    matrix = np.full((len(order), len(order)), np.inf, dtype=np.float32)  # rows: upper neurons, columns: lower ones
     for level in range(1, len(levels)):
         if levels[level] != levels[level - 1] + 1:
             continue

@@ -1,4 +1,7 @@
-"""The functional test of base degenerate components (docs/method.md): can a component express the fact?"""
+"""The functional test: can a component of a fact's knowledge neurons (KNs) express the fact?
+
+Prob is the probability of the fact's answer. A component that passes is a base degenerate component (BDC).
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,15 @@ FUNCTIONAL_TESTS = ("sufficiency", "compensation")
 
 
 def recovery(only: np.ndarray, suppressed: float, intact: float) -> np.ndarray:
-    """How far Prob comes back, from all KNs suppressed (0) to none (1), with one component active: (components,).
+    """Return how far Prob recovers with one component active, (components,).
 
+    It is 0 where Prob is as low as with all KNs suppressed, and 1 where it is as high as with none suppressed. It is
     NaN where suppressing all KNs does not lower Prob, so that there is nothing to recover.
+
+    Args:
+        only: (components,), Prob with all other KNs suppressed.
+        suppressed: Prob with all KNs suppressed.
+        intact: Prob with none suppressed.
     """
     if not intact > suppressed:
         return np.full(len(only), np.nan)
@@ -28,17 +37,22 @@ def recovery(only: np.ndarray, suppressed: float, intact: float) -> np.ndarray:
 
 
 def relative_drop(before: np.ndarray | float, after: np.ndarray | float) -> np.ndarray:
-    """(before - after) / before, the paper's drop in Prob."""
+    """Return (before - after) / before, the paper's relative drop in Prob."""
     return (np.asarray(before) - np.asarray(after)) / np.asarray(before)
 
 
 @dataclass(frozen=True)
 class FunctionalTest:
-    """Which components count as expressing the fact.
+    """The rule by which a component passes.
 
-    ``sufficiency`` (the paper's definition): with the fact's other KNs suppressed, Prob must recover more than
-    ``tau2`` of the way from all KNs suppressed to none. ``compensation`` (the released code): the component
-    suppressed alone, the drop in Prob must stay under ``tau2``.
+    Attributes:
+        test: ``sufficiency``, the paper's definition: with the fact's other KNs suppressed, Prob must recover by more
+            than ``tau2``, see ``recovery``. ``compensation``, the released code's: with the component alone suppressed,
+            the relative drop in Prob must be below ``tau2``.
+        tau2: the threshold.
+
+    Raises:
+        UserError: ``test`` is neither.
     """
 
     test: str
@@ -49,21 +63,30 @@ class FunctionalTest:
             raise UserError(f"unknown functional test {self.test!r}; allowed: {', '.join(FUNCTIONAL_TESTS)}")
 
     def passes(self, recovered: np.ndarray, drop: np.ndarray) -> np.ndarray:
-        """(components,) verdicts from recoveries and drops; an undefined recovery does not pass."""
+        """Return which components pass, (components,), by their recoveries and drops; a NaN recovery does not pass."""
         if self.test == "sufficiency":
             return np.nan_to_num(recovered, nan=-np.inf) > self.tau2
         return drop < self.tau2
 
 
-def _variants(members: NeuronSet, places: list[np.ndarray]) -> list[NeuronSet]:
-    """None, all, then for each component all others suppressed, then for each the component alone suppressed."""
+def _variants(members: NeuronSet, components: list[np.ndarray]) -> list[NeuronSet]:
+    """Return the neuron sets to suppress: none, all, for each component all others, for each component itself.
+
+    Args:
+        members: the fact's KNs.
+        components: for each component its neurons' indices among ``members``.
+    """
     everyone = np.arange(len(members))
-    only = [members.take(np.setdiff1d(everyone, part)) for part in places]
-    return [NO_NEURONS, members, *only, *(members.take(part) for part in places)]
+    only = [members.take(np.setdiff1d(everyone, component)) for component in components]
+    return [NO_NEURONS, members, *only, *(members.take(component) for component in components)]
 
 
 def _measured(candidates: pd.DataFrame, prob: np.ndarray) -> pd.DataFrame:
-    """One fact's candidates with their probabilities; ``prob`` is in the order of ``_variants``."""
+    """Return one fact's candidates with their probabilities, recovery and drop.
+
+    Args:
+        prob: (2 + 2 components,), Prob under the suppressions of ``_variants``.
+    """
     count = len(candidates)
     intact, suppressed, only, without = prob[0], prob[1], prob[2 : 2 + count], prob[2 + count :]
     return candidates.assign(
@@ -82,14 +105,14 @@ def measure_components(
     members: dict[str, NeuronSet],
     candidates: dict[str, pd.DataFrame],
 ) -> list[pd.DataFrame]:
-    """What the functional test goes by, for a batch of facts whose answers have the same number of tokens.
+    """Measure what the functional test judges, for a batch of facts whose answers have the same number of tokens.
 
     Args:
-        members: each fact's knowledge neurons.
-        candidates: each fact's components, with a column ``places``.
+        members: each fact's KNs.
+        candidates: for each fact id its components; the column ``places`` has a component's indices of the KNs.
     Returns:
-        The candidates of each fact with columns prob_intact, prob_all_suppressed, prob_only_component,
-        prob_without_component, recovery and drop.
+        The candidates of each fact, in the order of ``facts``, with the columns prob_intact, prob_all_suppressed,
+        prob_only_component, prob_without_component, recovery and drop.
     """
     variants = [_variants(members[fact.fact_id], list(candidates[fact.fact_id]["places"])) for fact in facts]
     return [

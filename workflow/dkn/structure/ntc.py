@@ -1,7 +1,8 @@
-"""Neurological Topology Clustering and its control (docs/method.md).
+"""Neurological Topology Clustering (NTC).
 
-NTC's candidates are the dendrogram's components with at least two neurons and enough persistence. Where candidates
-are nested, the antichain of the largest total persistence is kept.
+The candidates of NTC are the components of the dendrogram (``dkn.structure.dendrogram``) that have enough neurons and
+whose *persistence*, the time between birth and death, is large enough. Where candidates are nested, NTC keeps an
+*antichain*, a set of components of which none contains another: that of the largest total persistence.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dkn.errors import UserError
 from dkn.structure.dendrogram import Dendrogram, dendrogram
 
 PERSISTENCES = ("difference", "ratio")
-ROUNDING = 1e-12  # relative; sums of persistence in another order differ by less
+ROUNDING = 1e-12  # relative; sums of persistence that are taken in another order differ by less
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,15 @@ class NTCSettings:
     """How NTC cuts the dendrogram.
 
     Attributes:
-        persistence: ``difference`` (death - birth, in units of the filtration's limit) or ``ratio`` (log of
-            death / birth).
-        tau1: components need more persistence than this.
-        quantile: the filtration stops at this quantile of the fact's finite distances.
+        persistence: ``difference``, (death - birth) / limit of the filtration, or ``ratio``, log(death / birth).
+        tau1: the persistence that a component must exceed.
+        quantile: the quantile of the fact's finite distances at which the filtration stops.
         min_size: the fewest neurons of a component.
-        tau1_is_quantile: tau1 is not a persistence but a quantile of the fact's own: of all components that live.
+        tau1_is_quantile: whether ``tau1`` is a quantile, at least 0 and below 1, of the positive persistences of the
+            fact's own components, and not a persistence.
+
+    Raises:
+        UserError: ``persistence`` is neither, or ``tau1`` is no such quantile.
     """
 
     persistence: str
@@ -43,14 +47,20 @@ class NTCSettings:
             raise UserError(f"tau1 as a quantile must be at least 0 and below 1, not {self.tau1}")
 
     def threshold(self, lifetimes: np.ndarray) -> float:
-        """The persistence that a component of this fact must exceed, from those of all its merges: (merges,)."""
-        living = lifetimes[lifetimes > 0]
-        return float(np.quantile(living, self.tau1)) if self.tau1_is_quantile and len(living) else self.tau1
+        """Return the persistence that a component of a fact must exceed, from those of all its merges, (merges,)."""
+        positive = lifetimes[lifetimes > 0]
+        return float(np.quantile(positive, self.tau1)) if self.tau1_is_quantile and len(positive) else self.tau1
 
 
 @dataclass(frozen=True)
 class Component:
-    """A group of a fact's neurons: indices into its neuron list, ascending; birth and death are distances."""
+    """A group of a fact's knowledge neurons.
+
+    Attributes:
+        members: the neurons' indices among the fact's knowledge neurons, ascending.
+        birth, death: the distances between which the component exists.
+        persistence: as ``persistence`` gives it.
+    """
 
     members: np.ndarray
     birth: float
@@ -59,7 +69,11 @@ class Component:
 
 
 def persistence(tree: Dendrogram, kind: str) -> np.ndarray:
-    """(merges,) how long each component lives: log(death / birth), or (death - birth) / limit."""
+    """Return the persistence of each merge's component, (merges,).
+
+    Args:
+        kind: ``difference``, (death - birth) / limit, or ``ratio``, log(death / birth).
+    """
     if kind == "difference":
         return (tree.death - tree.birth) / tree.limit
     with np.errstate(divide="ignore"):
@@ -67,34 +81,40 @@ def persistence(tree: Dendrogram, kind: str) -> np.ndarray:
 
 
 def best_antichain(tree: Dendrogram, lifetimes: np.ndarray, eligible: np.ndarray) -> list[int]:
-    """The merges, no two nested, whose persistence adds up to the most; one pass up the tree.
+    """Return the merges, none nested in another, whose total persistence is the largest.
+
+    One pass up the tree finds the largest total below every node; one pass down collects the merges.
 
     Args:
         tree: the dendrogram.
-        lifetimes: (merges,) persistence.
-        eligible: (merges,) whether a component may be chosen.
+        lifetimes: (merges,), the persistence of each merge's component.
+        eligible: (merges,), whether a component may be chosen.
     Returns:
-        Chosen merges, ascending. On a tie, up to rounding, the larger component wins.
+        The chosen merges, ascending. On a tie, up to rounding, the larger component wins.
     """
-    best = np.zeros(tree.points + len(lifetimes))
-    whole = np.zeros(len(lifetimes), dtype=bool)
+    best = np.zeros(tree.points + len(lifetimes))  # by node, the largest total persistence below it
+    beats_parts = np.zeros(len(lifetimes), dtype=bool)  # by merge, whether its component beats all choices within it
     for merge, (left, right) in enumerate(tree.children):
         below = best[left] + best[right]
-        whole[merge] = eligible[merge] and lifetimes[merge] >= below * (1 - ROUNDING)
-        best[tree.points + merge] = lifetimes[merge] if whole[merge] else below
-    covered = np.zeros(len(lifetimes), dtype=bool)
+        beats_parts[merge] = eligible[merge] and lifetimes[merge] >= below * (1 - ROUNDING)
+        best[tree.points + merge] = lifetimes[merge] if beats_parts[merge] else below
+    covered = np.zeros(len(lifetimes), dtype=bool)  # by merge, whether a chosen component contains it
     chosen = []
     for merge in range(len(lifetimes) - 1, -1, -1):
-        if whole[merge] and not covered[merge]:
+        if beats_parts[merge] and not covered[merge]:
             chosen.append(merge)
         for child in tree.children[merge]:
             if child >= tree.points:
-                covered[child - tree.points] = covered[merge] or whole[merge]
+                covered[child - tree.points] = covered[merge] or beats_parts[merge]
     return chosen[::-1]
 
 
 def ntc(distances: np.ndarray, settings: NTCSettings) -> list[Component]:
-    """Candidate base degenerate components of one fact from its (n, n) distance matrix, before the functional test."""
+    """Return the components of one fact's knowledge neurons by NTC, before the functional test.
+
+    Args:
+        distances: (n, n), the distances between the fact's knowledge neurons.
+    """
     tree = dendrogram(distances, settings.quantile)
     if not len(tree.birth):
         return []

@@ -1,12 +1,17 @@
-"""Other ways to group a fact's knowledge neurons by their distances (docs/method.md); NTC is in ``dkn.clustering``.
+"""Other methods that group a fact's knowledge neurons by their distances; ``dkn.structure.ntc`` has NTC.
 
-Each function takes the (n, n) distances of one fact, infinite where no path joins two neurons, and gives (n,) integer
-labels, ``NOISE`` for neurons in no group. What an infinite distance means is part of each method:
+Each clustering takes the (n, n) distances between the n knowledge neurons of one fact, which are infinite where no path
+joins two neurons, and gives (n,) integer labels: the number of a neuron's group, or ``NOISE`` for a neuron in no group.
+What an infinite distance means is part of each method:
 
-- DBSCAN only asks who is near; a neuron that is infinitely far is no neighbour.
-- HDBSCAN's hierarchy is single linkage; an infinite edge is a split at density zero.
-- Average linkage and k-means need every distance. Neurons that no chain of finite distances joins are clustered apart;
-  within such a *linked part*, the distance of two neurons is the shortest path through its finite distances.
+- DBSCAN only asks which neurons are near; a neuron that is infinitely far is no neighbour.
+- The hierarchy of HDBSCAN is single linkage; an infinite edge is a split at density zero.
+- Average linkage and k-means need every distance. Neurons that no chain of finite distances joins are clustered apart.
+  Within a set of neurons that such chains join, called a *linked part*, the distance of two neurons is the length of
+  the shortest path through finite distances.
+
+The *silhouette* of a neuron compares its mean distance to its own group with that to the nearest other group; it lies
+between -1 and 1, and a larger value means a better separation.
 """
 
 from __future__ import annotations
@@ -32,15 +37,15 @@ NOISE = -1
 
 @dataclass(frozen=True)
 class GroupingSettings:
-    """Parameters of the groupings.
+    """The parameters of the clusterings.
 
     Attributes:
         min_size: the fewest neurons of a group.
-        dbscan_min_samples: neurons within eps that make a core, itself included.
-        hdbscan_min_samples: neurons within the core distance, itself included.
+        dbscan_min_samples: the number of neurons within eps that make a neuron a core of DBSCAN, itself included.
+        hdbscan_min_samples: the number of neurons within HDBSCAN's core distance of a neuron, itself included.
         max_groups: the most groups that average linkage and k-means try in one linked part.
-        variance: share of the variance of distance rows that k-means keeps.
-        restarts: random starts of k-means; the one with the smallest distortion is kept.
+        variance: the share of the variance of distance rows that k-means keeps, above 0 and below 1.
+        restarts: the number of random starts of k-means; the result with the smallest distortion is kept.
     """
 
     min_size: int
@@ -52,7 +57,7 @@ class GroupingSettings:
 
 
 def nearest_neighbours(distances: np.ndarray) -> np.ndarray:
-    """The distances, all finite, of the neurons that have a neighbour to their nearest one."""
+    """Return each neuron's distance to its nearest neighbour, for the neurons that have one at a finite distance."""
     others = distances.astype(np.float64)
     np.fill_diagonal(others, np.inf)
     nearest = others.min(axis=1, initial=np.inf)
@@ -60,87 +65,95 @@ def nearest_neighbours(distances: np.ndarray) -> np.ndarray:
 
 
 def dbscan(distances: np.ndarray, min_samples: int) -> np.ndarray:
-    """DBSCAN whose eps is the median of the finite nearest-neighbour distances."""
+    """Return the labels (n,) of DBSCAN, whose eps is the median of the finite nearest-neighbour distances."""
     nearest = nearest_neighbours(distances)
     if not len(nearest):
         return np.full(len(distances), NOISE)
     finite = finite_distances(distances)
-    neighbours = (finite + finite.T).tocsr()  # absent entries are no neighbours
+    neighbours = (finite + finite.T).tocsr()  # an absent entry is no neighbour
     return DBSCAN(eps=float(np.median(nearest)), min_samples=min_samples, metric="precomputed").fit(neighbours).labels_
 
 
 def hdbscan(distances: np.ndarray, min_size: int, min_samples: int) -> np.ndarray:
-    """HDBSCAN; the whole of a fact's neurons is never a group, a linked part of them can be."""
+    """Return the labels (n,) of HDBSCAN; all neurons of a fact together are never a group, but a linked part may be."""
     if not len(nearest_neighbours(distances)) or len(distances) < min_samples:
         return np.full(len(distances), NOISE)
     method = HDBSCAN(min_cluster_size=min_size, min_samples=min_samples, metric="precomputed", copy=True)
-    with warnings.catch_warnings():  # infinite edges are meant
+    with warnings.catch_warnings():  # infinite edges are intended
         warnings.filterwarnings("ignore", "The minimum spanning tree contains edge weights with value infinity")
         return method.fit(distances.astype(np.float64)).labels_
 
 
 def linked_parts(distances: np.ndarray) -> list[np.ndarray]:
-    """The sets of neurons, two or more, that chains of finite distances join; each ascending."""
+    """Return the sets of two or more neurons that chains of finite distances join, each ascending."""
     count, labels = connected_components(finite_distances(distances), directed=False)
     parts = (np.flatnonzero(labels == label) for label in range(count))
     return [part for part in parts if len(part) > 1]
 
 
 def path_distances(distances: np.ndarray) -> np.ndarray:
-    """(n, n) float64 lengths of the shortest paths through finite distances; the part must be linked."""
+    """Return the lengths of the shortest paths through finite distances, (n, n) float64, in one linked part."""
     return shortest_path(finite_distances(distances).tocsr(), method="D", directed=False)
 
 
 def silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
-    """Mean silhouette of all neurons from their (n, n) distances; one that is alone in its group counts 0.
+    """Return the mean silhouette of n neurons, from -1 to 1; a neuron that is alone in its group counts 0.
 
-    The same as scikit-learn's ``silhouette_score``, which spends most of its time on checking its arguments. -1 where
-    there are fewer than two groups.
+    The result is -1 where there are fewer than two groups. Otherwise it is that of scikit-learn's ``silhouette_score``,
+    which spends most of its time on checking its arguments.
+
+    Args:
+        distances: (n, n), all finite.
+        labels: (n,), the neurons' groups.
     """
-    groups, places = np.unique(labels, return_inverse=True)
+    groups, group = np.unique(labels, return_inverse=True)
     if len(groups) < 2:
         return -1.0
-    member = np.eye(len(groups))[places]
+    member = np.eye(len(groups))[group]
     sizes = member.sum(axis=0)
     totals = distances @ member
-    own = np.arange(len(labels)), places
+    own = np.arange(len(labels)), group
     others = totals / sizes
     others[own] = np.inf
     between = others.min(axis=1)
-    within = totals[own] / np.maximum(sizes[places] - 1, 1)
+    within = totals[own] / np.maximum(sizes[group] - 1, 1)
     larger = np.maximum(within, between)
     width = np.divide(between - within, larger, out=np.zeros_like(larger), where=larger > 0)
-    return float(np.where(sizes[places] > 1, width, 0).mean())
+    return float(np.where(sizes[group] > 1, width, 0).mean())
 
 
 def _best_of_counts(
     distances: np.ndarray, max_groups: int, cuts: Callable[[np.ndarray], Callable[[int], np.ndarray]]
 ) -> np.ndarray:
-    """Labels over all linked parts: in each, the number of groups with the largest silhouette, the fewer on a tie.
+    """Cut each linked part of one fact's neurons into the number of groups with the largest silhouette.
+
+    On a tie the smaller number of groups wins.
 
     Args:
-        distances: of one fact.
-        max_groups: the most groups tried in a part; never more than half its neurons, since a group has two.
-        cuts: from a part's path distances to a function (number of groups) -> labels.
+        distances: (n, n), the fact's distances.
+        max_groups: the most groups that are tried in a part; never more than half its neurons, since a group has two.
+        cuts: a function from a part's path distances to a function from a number of groups to the neurons' labels.
+    Returns:
+        (n,), the labels over all linked parts.
     """
     labels, used = np.full(len(distances), NOISE), 0
     for part in linked_parts(distances):
         paths = path_distances(distances[np.ix_(part, part)])
-        found = np.zeros(len(part), dtype=int)  # fewer than four neurons are no two groups of two
+        part_labels = np.zeros(len(part), dtype=int)  # fewer than four neurons cannot be two groups of two
         if counts := range(2, min(max_groups, len(part) // 2) + 1):
             cut = cuts(paths)
-            found = max((cut(count) for count in counts), key=lambda tried: silhouette(paths, tried))
-        labels[part] = found + used
-        used += int(found.max()) + 1
+            part_labels = max((cut(count) for count in counts), key=lambda tried: silhouette(paths, tried))
+        labels[part] = part_labels + used
+        used += int(part_labels.max()) + 1
     return labels
 
 
 def hierarchical(distances: np.ndarray, max_groups: int) -> np.ndarray:
-    """Average linkage, cut in each linked part where the silhouette is largest."""
+    """Return the labels (n,) of average linkage, cut in each linked part where the silhouette is largest."""
 
     def cuts(paths: np.ndarray) -> Callable[[int], np.ndarray]:
-        cut = cut_tree(linkage(squareform(paths, checks=False), "average"))  # column n - k has k groups
-        return lambda count: cut[:, len(paths) - count]
+        labels = cut_tree(linkage(squareform(paths, checks=False), "average"))  # column n - k has k groups
+        return lambda count: labels[:, len(paths) - count]
 
     return _best_of_counts(distances, max_groups, cuts)
 
@@ -148,19 +161,25 @@ def hierarchical(distances: np.ndarray, max_groups: int) -> np.ndarray:
 def kmeans(
     distances: np.ndarray, max_groups: int, variance: float, restarts: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """k-means on the principal components of each linked part's distance rows, k where the silhouette is largest."""
+    """Return the labels (n,) of k-means in each linked part, with the k whose silhouette is largest.
+
+    Args:
+        variance: k-means runs on those principal components of the part's rows of distances that hold this share of
+            their variance.
+        restarts: the number of random starts; the result with the smallest distortion is kept.
+    """
 
     def cuts(paths: np.ndarray) -> Callable[[int], np.ndarray]:
         points = PCA(variance, svd_solver="full").fit_transform(paths)
 
         def cut(count: int) -> np.ndarray:
-            found = [kmeans2(points, count, minit="++", missing="warn", rng=generator) for _ in range(restarts)]
-            distortions = [np.square(points - centres[labels]).sum() for centres, labels in found]
-            return found[int(np.argmin(distortions))][1]
+            results = [kmeans2(points, count, minit="++", missing="warn", rng=generator) for _ in range(restarts)]
+            distortions = [np.square(points - centres[labels]).sum() for centres, labels in results]
+            return results[int(np.argmin(distortions))][1]
 
         return cut
 
-    with warnings.catch_warnings():  # equal rows leave a centre without any; fewer groups are then compared
+    with warnings.catch_warnings():  # equal rows leave a centre without rows, and fewer groups are compared
         warnings.filterwarnings("ignore", "One of the clusters is empty")
         return _best_of_counts(distances, max_groups, cuts)
 
@@ -168,10 +187,16 @@ def kmeans(
 def grouped(
     method: str, distances: np.ndarray, settings: GroupingSettings, generator: np.random.Generator
 ) -> list[np.ndarray]:
-    """The groups of one fact that are large enough, as places, each ascending, in the order of their first neuron.
+    """Return the groups of one fact's knowledge neurons that have at least ``settings.min_size`` neurons.
 
+    Args:
+        method: one of ``dkn.study.names.CLUSTERINGS``.
+        distances: (n, n), the fact's distances.
+        generator: the random generator that k-means starts from.
+    Returns:
+        For each group its neurons' indices, ascending; the groups are in the order of their first neurons.
     Raises:
-        UserError: no such method.
+        UserError: the method is unknown.
     """
     if method == "dbscan":
         labels = dbscan(distances, settings.dbscan_min_samples)

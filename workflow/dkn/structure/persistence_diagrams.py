@@ -1,4 +1,8 @@
-"""Persistence diagrams of a distance matrix, by ripser (docs/method.md)."""
+"""Persistence diagrams of a distance matrix, computed by ripser.
+
+A *persistence diagram* has the distances at which the features of one dimension of a Vietoris-Rips filtration are born
+and die: components in dimension 0, loops in dimension 1.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,12 @@ from dkn.structure.dendrogram import filtration
 
 
 def persistence_diagrams(distances: np.ndarray, dimension: int = 0, quantile: float = 1.0) -> list[np.ndarray]:
-    """Ripser's diagrams for dimensions 0 … ``dimension``, each (pairs, 2) of births and deaths.
+    """Return the diagrams of dimensions 0 … ``dimension``, each (pairs, 2), of births and deaths.
 
-    The filtration stops at a quantile of the finite distances; the death of what lives then is infinite.
+    Args:
+        distances: (n, n), symmetric; infinite entries are allowed.
+        quantile: the quantile of the finite distances at which the filtration stops, from 0 to 1. The death of a
+            feature that still lives then is infinite.
     """
     edges, _ = filtration(distances, quantile)
     if not edges.nnz:

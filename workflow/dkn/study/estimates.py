@@ -1,8 +1,8 @@
-"""What a study will cost, as ranges: hours, memory and disk of every model and stage, extrapolated by operations.
+"""Estimates of what a study will cost: hours, memory and disk of every model and stage.
 
-Work is counted (``dkn.work``); rates of the CPU are measured on models from 1 to 135 million parameters, rates of a GPU
-are assumed (docs/paper.md states all of it). Every number is a range, from the favourable end of every assumption to
-the other.
+The floating-point operations of a stage are counted (``dkn.study.operations``) and divided by a rate. The rates of the
+CPU are measured on models from 1 to 135 million parameters; the rates of a GPU are assumed (docs/paper.md). Every
+number is a range, which goes from the favourable end of every assumption to the unfavourable one.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dkn.study.inputs import Shape
 from dkn.study.operations import Workload, flops_of_stages, parameters
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-ALL_IN_FULL = "fine-tuning-all"  # in float32 whatever the model's type
+ALL_IN_FULL = "fine-tuning-all"  # this stage trains all parameters, in float32 whatever the model's type is
 ANALYSIS = "analysis"
 
 
 @dataclass(frozen=True)
 class Range:
-    """From the favourable end to the other."""
+    """A range of an amount or of a rate, ``low`` at most ``high``."""
 
     low: float
     high: float
@@ -32,7 +32,7 @@ class Range:
         return Range(self.low * factor, self.high * factor)
 
     def over(self, rates: Range) -> Range:
-        """This work at these rates: the least at the fastest."""
+        """Return the range of times that this work takes at some rates: from the least at the fastest rate on."""
         return Range(self.low / rates.high, self.high / rates.low)
 
     def __contains__(self, value: float) -> bool:
@@ -41,14 +41,15 @@ class Range:
 
 NOTHING = Range(0.0, 0.0)
 # Measured on the default study and SmolLM2 (2 cores, no GPU; docs/paper.md), with room on both sides.
-STARTUP = Range(2.0, 8.0)  # seconds of a job that imports PyTorch
-STARTUP_OF_ANALYSIS = Range(0.5, 5.0)  # of one that mostly does not
-LOADING = Range(0.2e9, 2e9)  # bytes of weights per second, onto the device
-ANALYSIS_OF_A_FACT = Range(0.01, 0.2)  # seconds: distances, clustering, summaries
-BYTES_OF_A_FACT = Range(10e3, 100e3)  # of results, per known fact
-NANO_WIDTH = 96  # a model of this width waits for Python and kernels' starts more than for products
+STARTUP = Range(2.0, 8.0)  # seconds that a job which imports PyTorch needs to start
+STARTUP_OF_ANALYSIS = Range(0.5, 5.0)  # seconds that a job of the analysis needs to start; most import no PyTorch
+LOADING = Range(0.2e9, 2e9)  # bytes of weights that are loaded onto the device per second
+ANALYSIS_OF_A_FACT = Range(0.01, 0.2)  # seconds of distances, clustering and summaries per known fact
+BYTES_OF_A_FACT = Range(10e3, 100e3)  # bytes of results per known fact
+NANO_WIDTH = 96  # a model of this width waits longer for Python and for kernels to start than for matrix products
 
-# Stage -> its jobs for one model (None: as many as shards), and its benchmark files below results/benchmarks/{model}/.
+# For each stage the number of its jobs for one model (None: as many as there are shards), and its benchmark files below
+# results/benchmarks/{model}/.
 STAGES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "known": (1, ("known",)),
     "attribution": (None, ("attribution/*",)),
@@ -70,8 +71,8 @@ STAGES: dict[str, tuple[int | None, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What finished stages of a study have told about a model: known facts, mean tokens of prompts and answers."""
+class KnownFacts:
+    """The facts that a model knows: their number, and the mean tokens of their prompts and answers."""
 
     known: int
     prompt: float
@@ -80,9 +81,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """One stage of one model: operations, and seconds on one CPU thread and on one GPU.
+    """The cost of one stage for one model.
 
-    The analysis runs on the CPU in either case; ``gpu`` is None for it.
+    Attributes:
+        stage: the name of the stage.
+        flops: floating-point operations.
+        cpu: seconds on one CPU thread.
+        gpu: seconds on one GPU; None for the analysis, which always runs on the CPU.
     """
 
     stage: str
@@ -93,10 +98,14 @@ class StageEstimate:
 
 @dataclass(frozen=True)
 class Space:
-    """Bytes: of the model as downloaded, of results, and of memory.
+    """The space that a model needs, in bytes.
 
-    ``device`` is what a stage needs at least where the model computes, ``device_in_full`` the same for training all
-    parameters; on a CPU both are main memory. Chunks grow into 40 % of what is free beyond that.
+    Attributes:
+        download: the model as it is downloaded.
+        results: the results of the study on disk.
+        device: the least memory that a stage needs on the device of the model, which is main memory for a CPU. Beyond
+            it, chunks of work take up to 40 % of what is free.
+        device_in_full: the least memory on the device for training all parameters.
     """
 
     download: Range
@@ -105,33 +114,39 @@ class Space:
     device_in_full: float
 
 
-def workloads(study: Study, facts: int, answers: float | None, seen: Seen | None) -> tuple[Workload, Workload]:
-    """The least and the most that the study may have to do for a model.
+def workloads(
+    study: Study, facts: int, answers: float | None, known_facts: KnownFacts | None
+) -> tuple[Workload, Workload]:
+    """Return the least and the most that the study may have to do for a model.
 
     Args:
-        facts: all facts of the study.
-        answers: mean accepted answers of a fact, where facts have been read.
-        seen: what the model's finished stages have told.
+        facts: the number of all facts of the study.
+        answers: the mean number of accepted answers of a fact, or None where the facts have not been read.
+        known_facts: what finished stages say about the model's known facts, or None where they have not run.
     """
     assumed = study.estimate
 
-    def end(place: int) -> Workload:
+    def workload_at(end: int) -> Workload:
+        """Return the workload at one end of every assumption, 0 for low and 1 for high."""
         return Workload(
             facts=facts,
-            known=seen.known if seen else round(facts * assumed.known[place]),
-            answers=answers or assumed.answers[place],
-            prompt=round(seen.prompt if seen else assumed.prompt_tokens[place]),
-            answer=round(seen.answer if seen else assumed.answer_tokens[place]),
-            candidates=assumed.candidates[place],
-            subsets=assumed.subsets[place],
-            with_dkn=assumed.with_dkn[place],
+            known=known_facts.known if known_facts else round(facts * assumed.known[end]),
+            answers=answers or assumed.answers[end],
+            prompt=round(known_facts.prompt if known_facts else assumed.prompt_tokens[end]),
+            answer=round(known_facts.answer if known_facts else assumed.answer_tokens[end]),
+            candidates=assumed.candidates[end],
+            subsets=assumed.subsets[end],
+            with_dkn=assumed.with_dkn[end],
         )
 
-    return end(0), end(1)
+    return workload_at(0), workload_at(1)
 
 
 def narrow(shape: Shape) -> Shape:
-    """As many layers at a nano model's width: work that takes as long as starting the kernels of the wide ones does."""
+    """Return a shape of as many layers at a nano model's width.
+
+    On a CPU its work takes about as long as starting the kernels of the wide model does on a GPU.
+    """
     sizes = {"width": NANO_WIDTH, "heads": 1, "kv_heads": 1, "neurons": 4 * NANO_WIDTH, "vocabulary": 4000}
     return shape.model_copy(update=sizes)
 
@@ -139,43 +154,56 @@ def narrow(shape: Shape) -> Shape:
 def estimate_stages(
     shape: Shape, dtype: str, study: Study, loads: tuple[Workload, Workload], shards: int
 ) -> list[StageEstimate]:
-    """Every stage of a model."""
+    """Return the cost of every stage for a model.
+
+    Args:
+        shape: the model's sizes.
+        dtype: the type of its weights: ``float32``, ``bfloat16`` or ``float16``.
+        loads: the least and the most work, see ``workloads``.
+        shards: the number of attribution jobs.
+    """
     cpu_rate = Range(*study.estimate.cpu_gflops) * 1e9
     utilisation, peak = Range(*study.estimate.gpu.utilisation), study.estimate.gpu.peak_tflops
-    work, starts = _work(shape, study, loads), _work(narrow(shape), study, loads)
-    found = []
+    work, kernel_starts = _work(shape, study, loads), _work(narrow(shape), study, loads)
+    estimates = []
     for stage, flops in work.items():
         jobs = STAGES[stage][0] or shards
         kind = "float32" if stage == ALL_IN_FULL else dtype
         size = BYTES[kind] * parameters(shape)
-        begin = (STARTUP + Range(size, size).over(LOADING)) * jobs
-        on_gpu = flops.over(utilisation * (getattr(peak, kind) * 1e12)) + starts[stage].over(cpu_rate)
-        found.append(StageEstimate(stage, flops, begin + flops.over(cpu_rate), begin + on_gpu))
+        startup = (STARTUP + Range(size, size).over(LOADING)) * jobs
+        on_gpu = flops.over(utilisation * (getattr(peak, kind) * 1e12)) + kernel_starts[stage].over(cpu_rate)
+        estimates.append(StageEstimate(stage, flops, startup + flops.over(cpu_rate), startup + on_gpu))
     jobs = STAGES[ANALYSIS][0] or 0
-    known = Range(loads[0].known * ANALYSIS_OF_A_FACT.low, loads[1].known * ANALYSIS_OF_A_FACT.high)
-    return [*found, StageEstimate(ANALYSIS, NOTHING, STARTUP_OF_ANALYSIS * jobs + known, None)]
+    of_facts = Range(loads[0].known * ANALYSIS_OF_A_FACT.low, loads[1].known * ANALYSIS_OF_A_FACT.high)
+    return [*estimates, StageEstimate(ANALYSIS, NOTHING, STARTUP_OF_ANALYSIS * jobs + of_facts, None)]
 
 
 def _work(shape: Shape, study: Study, loads: tuple[Workload, Workload]) -> dict[str, Range]:
-    """Operations of the least and the most work, by stage."""
+    """Return by stage the floating-point operations of the least and the most work."""
     low, high = (flops_of_stages(shape, study, load) for load in loads)
     return {stage: Range(low[stage], high[stage]) for stage in low}
 
 
 def estimate_space(shape: Shape, dtype: str, loads: tuple[Workload, Workload]) -> Space:
-    """Memory and disk of a model."""
+    """Return the memory and the disk space that a model needs.
+
+    Args:
+        shape: the model's sizes.
+        dtype: the type of its weights: ``float32``, ``bfloat16`` or ``float16``.
+        loads: the least and the most work, see ``workloads``.
+    """
     count = parameters(shape)
     return Space(
         download=Range(2.0 * count, 4.0 * count),  # stored in 16 or in 32 bits
         results=Range(loads[0].known * BYTES_OF_A_FACT.low, loads[1].known * BYTES_OF_A_FACT.high),
         device=1.1 * BYTES[dtype] * count + 1e9,
-        device_in_full=1.1 * 16 * count + 1e9,  # weights, gradients and AdamW's two moments, four bytes each
+        device_in_full=1.1 * 16 * count + 1e9,  # weights, gradients and AdamW's two moments take four bytes each
     )
 
 
 def total(stages: list[StageEstimate]) -> StageEstimate:
-    """All stages of a model in one; the analysis adds nothing to the GPU."""
+    """Return the sum over all stages of a model, named ``all``; the analysis adds nothing to the time on a GPU."""
     flops, cpu, gpu = NOTHING, NOTHING, NOTHING
-    for one in stages:
-        flops, cpu, gpu = flops + one.flops, cpu + one.cpu, gpu + (one.gpu or NOTHING)
+    for stage in stages:
+        flops, cpu, gpu = flops + stage.flops, cpu + stage.cpu, gpu + (stage.gpu or NOTHING)
     return StageEstimate("all", flops, cpu, gpu)

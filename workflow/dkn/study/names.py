@@ -1,21 +1,27 @@
-"""Names that experiments, summaries, figures, tables and rules share, and the words that people read for them."""
+"""The names that experiments, summaries, figures, tables and rules share, and the words that readers see for them.
+
+A grouping is a method that divides a fact's knowledge neurons (KNs, N) into groups. NTC (Neurological Topology
+Clustering) is the paper's method. A fact's degenerate knowledge neurons (DKN, D) are the union of its base degenerate
+components (BDCs): of the components of NTC that pass the functional test (docs/method.md).
+"""
 
 from __future__ import annotations
 
-# Ways to group a fact's knowledge neurons, and the controls.
+# The groupings and their controls, and the words for them.
 NTC = "ntc"
-CLUSTERINGS = ("dbscan", "hierarchical", "kmeans", "hdbscan")  # from the same distances, by scikit-learn and scipy
-CONTROL = "random-partition"  # random groups of the same sizes, not tested
-TESTED_CONTROL = "random"  # random groups of NTC's sizes that went through the functional test as NTC's did
+CLUSTERINGS = ("dbscan", "hierarchical", "kmeans", "hdbscan")  # scikit-learn and scipy cluster the distances of NTC
+CONTROL = "random-partition"  # random groups of the same sizes, which are not tested
+TESTED_CONTROL = "random"  # random groups of NTC's sizes, which go through the functional test as NTC's groups do
 CONTROLS = (CONTROL, TESTED_CONTROL)
 GROUP_WORDS = {
     NTC: "NTC",
     CONTROL: "random groups of the same sizes",
     TESTED_CONTROL: "random groups that pass the test",
 }
+# A selection of a fact's components: those that pass the functional test, or all of them.
 SELECTIONS = {"bdc": "base degenerate components", "candidate": "NTC components (no functional test)"}
 
-# Neuron sets and detectors: what tables, legends and captions call them, and what they are in full.
+# The neuron sets and detectors, what tables, legends and captions call them, and what they are in full.
 DKN, KN, KN_MATCHED = "dkn", "kn", "kn-matched"
 RANDOM, RANDOM_KN, MATCHED = "random", "random-kn", "random-matched"
 ALL, NONE, PLM, ANSWER_PROB = "all", "none", "plm", "answer-prob"
@@ -37,23 +43,23 @@ FULL_WORDS = {
     RANDOM: "as many random neurons per layer as D has",
 }
 
-# Interventions: what they multiply.
+# The sites of an intervention: suppression and enhancement multiply a neuron's values or its weights.
 SITES = ("values", "weights")
 
-# Fact-checking: the experiments, and the detectors whose records each one holds.
+# The fact-checking experiments, and the detectors whose records each of them holds.
 DETECTORS = {DKN: (DKN, RANDOM), KN: (KN,), PLM: (PLM, ANSWER_PROB)}
 
-# Fine-tuning: the experiments, and the neuron sets that each one trains; the sets that are drawn at random.
+# The fine-tuning experiments with the neuron sets that each of them trains, and the sets that are drawn at random.
 TUNED_SETS = {DKN: (DKN,), KN: (KN,), RANDOM: (RANDOM, RANDOM_KN), ALL: (ALL,)}
 DRAWN = (RANDOM, RANDOM_KN)
 
-# Fine-tuning: what is asked, and which facts choose learning rates and epochs.
+# The kinds of questions that fine-tuning asks. The development facts choose the learning rates and the epochs.
 NEW, AUGMENTED, OLD = "new", "augmented", "old"
 SPLITS = {NEW: "new facts", AUGMENTED: "new facts, unseen paraphrases", OLD: "old facts"}
 DEVELOPMENT, TEST = "development", "test"
 
-# Queries of the perturbation experiments: the fact's prompt, its perturbations, and two that summaries derive: the mean
-# over perturbations, and its excess over the original.
+# The queries of the perturbation experiments are a fact's prompt and its perturbations. The summaries derive two more:
+# the mean over the perturbations, and its excess over the original query.
 ORIGINAL = "original"
 PERTURBATIONS = ("replace", "add", "delete")
 QUERIES = (ORIGINAL, *PERTURBATIONS)

@@ -1,7 +1,8 @@
-"""How much a study computes, by counting: parameters and floating-point operations of every stage with a model.
+"""Counts of what a study computes: a model's parameters, and the floating-point operations of every stage.
 
-A multiplication and an addition are two operations. Attention's own products, a thousandth of the rest at the lengths
-of facts, are left out. Tests hold the counts to PyTorch's own.
+A multiplication with an addition counts as two operations. The products of queries, keys and values in attention are
+left out; they are a thousandth of the rest for prompts as short as those of facts. Tests compare the counts with
+PyTorch's own. Lengths of prompts and answers are in tokens.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from dkn.study.config import Study
 from dkn.study.inputs import Shape
 from dkn.study.names import QUERIES
 
-Product = tuple[int, int, int, int]  # (m, k) @ (k, n), and how often
-FACT_CHECKING_NODES = 4  # three Gauss nodes beside the path's end, in the terms of Gauss-Lobatto
-STEP, STEP_OF_ALL = 2, 3  # a training step in forward passes: with frozen weights, and with gradients of all of them
+Product = tuple[int, int, int, int]  # m, k, n and a number: so many products (m, k) @ (k, n)
+FACT_CHECKING_NODES = 4  # three Gauss nodes and the end of the path, which a Gauss-Lobatto rule of four nodes costs
+STEP, STEP_OF_ALL = 2, 3  # the forward passes that a training step costs: with frozen weights, and of all parameters
 
 
 def shape_of(config: dict[str, Any]) -> Shape:
-    """The shape that a model's ``config.json`` states."""
+    """Return the sizes that a model's ``config.json`` states, for a model of GPT-2's or of LLaMA's architecture.
+
+    Raises:
+        KeyError: the file lacks a size.
+    """
     if config["model_type"] == "gpt2":
         width = config["n_embd"]
         return Shape(
@@ -47,19 +52,25 @@ def shape_of(config: dict[str, Any]) -> Shape:
 
 
 def _mlp(shape: Shape) -> list[tuple[int, int]]:
-    """The MLP's weight matrices, (inputs, outputs)."""
+    """Return the shapes of the MLP's weight matrices, (inputs, outputs)."""
     reading = 1 if shape.architecture == "gpt2" else 2
     return [(shape.width, shape.neurons)] * reading + [(shape.neurons, shape.width)]
 
 
 def _block(shape: Shape) -> list[tuple[int, int]]:
-    """A decoder layer's weight matrices: queries, keys and values in one, then attention's output, then the MLP."""
+    """Return the shapes of a decoder layer's weight matrices, (inputs, outputs).
+
+    The first is that of queries, keys and values together, the second that of attention's output; the MLP's follow.
+    """
     attention = (shape.heads + 2 * shape.kv_heads) * shape.width // shape.heads
     return [(shape.width, attention), (shape.width, shape.width), *_mlp(shape)]
 
 
 def parameters(shape: Shape) -> int:
-    """The model's parameters: embeddings, matrices, norms, GPT-2's biases; an unembedding where it is not tied."""
+    """Return the number of the model's parameters.
+
+    They are the embeddings, the layers' matrices and norms, GPT-2's biases, and an unembedding where it is not tied.
+    """
     block = _size(_block(shape)) + 2 * shape.width
     total = shape.vocabulary * shape.width * (1 if shape.tied else 2) + shape.width
     if shape.architecture == "gpt2":
@@ -69,78 +80,105 @@ def parameters(shape: Shape) -> int:
 
 
 def matrix_products(shape: Shape, prompt: int, answer: int, nodes: int, baseline: str) -> list[Product]:
-    """Matrix products of one fact's attribution with Gauss-Lobatto nodes: the triangular schedule, counted.
+    """Return the matrix products of one fact's attribution with Gauss-Lobatto nodes (``dkn.attribution``).
 
-    Of every path the upper end is one branch per answer token for all layers, which enters at layer 0's MLP; the other
-    nodes are branches of their own, and layer j sees those of the j layers below it.
+    The upper ends of the paths of all layers are one branch per answer token, which enters at layer 0's MLP. Every
+    other node is a branch of its own, and layer j computes the branches of the j layers below it.
+
+    Args:
+        prompt, answer: the numbers of tokens of the prompt and the answer.
+        nodes: the number of nodes of every path.
+        baseline: ``amig``, which reads the prompt once more per masked token, or ``zero``.
     """
-    width, wide, vocabulary, layers = shape.width, shape.neurons, shape.vocabulary, shape.layers
+    width, neurons, vocabulary, layers = shape.width, shape.neurons, shape.vocabulary, shape.layers
     mlp, block = _mlp(shape), _block(shape)
-    copies = prompt if baseline == "amig" else 0  # from their masked token on
-    context = prompt + answer - 1 + sum(prompt + answer - 1 - masked for masked in range(copies))
-    rows, queried = answer * (nodes - 1), answer * (1 + copies)
-    found = [(context, k, n, layers - 1) for k, n in block]  # reading the prompt
-    found += [(context, *block[0], 1), *((queried, k, n, 1) for k, n in block[1:])]  # its last layer
-    found += [(answer, wide, width, layers), (answer, width, wide, layers)]  # paths' starts; writing
-    found += [(answer, k, n, 1) for k, n in mlp]  # of layer 0, for the upper ends
+    copies = prompt if baseline == "amig" else 0  # a copy is computed from its masked token on
+    tokens = prompt + answer - 1 + sum(prompt + answer - 1 - masked for masked in range(copies))
+    branches, queried = answer * (nodes - 1), answer * (1 + copies)
+    products = [(tokens, k, n, layers - 1) for k, n in block]  # the prompt and its copies, all layers but the last
+    products += [(tokens, *block[0], 1), *((queried, k, n, 1) for k, n in block[1:])]  # the last layer
+    products += [(answer, neurons, width, layers), (answer, width, neurons, layers)]  # starts of paths; writing vectors
+    products += [(answer, k, n, 1) for k, n in mlp]  # the MLP of layer 0, for the upper ends
     for layer in range(1, layers):
         for k, n in block:
-            found += [(rows * layer + answer, k, n, 1), (rows * layer + answer, n, k, 1)]
-    every = rows * layers + answer
-    chunks = [min(512, every - first) for first in range(0, every, 512)]
+            products += [(branches * layer + answer, k, n, 1), (branches * layer + answer, n, k, 1)]
+    all_branches = branches * layers + answer
+    chunks = [min(512, all_branches - first) for first in range(0, all_branches, 512)]
     for chunk in chunks:
-        found += [(chunk, width, vocabulary, 1), (chunk, vocabulary, width, 1)]
-    return [*found, (answer, width, vocabulary, 1)]
+        products += [(chunk, width, vocabulary, 1), (chunk, vocabulary, width, 1)]
+    return [*products, (answer, width, vocabulary, 1)]
 
 
 def attribution_flops(shape: Shape, prompt: int, answer: int, nodes: int, baseline: str) -> int:
-    """Operations of one fact's attribution."""
-    return sum(2 * m * k * n * often for m, k, n, often in matrix_products(shape, prompt, answer, nodes, baseline))
+    """Return the operations of one fact's attribution; the arguments are those of ``matrix_products``."""
+    return sum(2 * m * k * n * number for m, k, n, number in matrix_products(shape, prompt, answer, nodes, baseline))
 
 
 def _size(matrices: list[tuple[int, int]]) -> int:
+    """Return the number of entries of all matrices together."""
     return sum(k * n for k, n in matrices)
 
 
 def pass_flops(shape: Shape, tokens: float, logits: float) -> float:
-    """Operations of reading some tokens through all layers, and of some positions' logits."""
+    """Return the operations of a forward pass.
+
+    Args:
+        tokens: the number of tokens that run through all layers.
+        logits: the number of positions whose logits are computed.
+    """
     return 2 * tokens * shape.layers * _size(_block(shape)) + 2 * logits * shape.width * shape.vocabulary
 
 
 def _variant_flops(shape: Shape, tokens: float, logits: float) -> float:
-    """The same for tokens that enter after layer 0's attention, where the untouched model's are taken over."""
+    """Return the operations of a forward pass of an intervention, whose tokens enter after layer 0's attention.
+
+    Up to there the residual stream is the model's own, and it is taken from the pass without intervention.
+
+    Args:
+        tokens: the number of tokens that run through the layers.
+        logits: the number of positions whose logits are computed.
+    """
     return pass_flops(shape, tokens, logits) - 2 * tokens * _size(_block(shape)[:2])
 
 
 def value_flops(shape: Shape, prompt: int, answer: int, sets: float) -> float:
-    """Operations of suppressing the values of so many neuron sets of one fact, each from layer 0 on.
+    """Return the operations of suppressing the values of neuron sets of one fact, each from layer 0 on.
 
-    The prompt is read first; of its last layer only what is asked for.
+    The prompt is read first; the last layer computes the answer-predicting positions only.
+
+    Args:
+        prompt, answer: the numbers of tokens of the prompt and the answer.
+        sets: the number of neuron sets.
     """
     context = prompt + answer - 1
-    read = pass_flops(shape, context, 0) - 2 * (context - answer) * _size(_block(shape)[1:])
-    return read + sets * _variant_flops(shape, answer, answer)
+    reading = pass_flops(shape, context, 0) - 2 * (context - answer) * _size(_block(shape)[1:])
+    return reading + sets * _variant_flops(shape, answer, answer)
 
 
 def weight_flops(shape: Shape, prompt: int, answer: int, sets: float) -> float:
-    """The same for their weights, which act at all positions."""
+    """Return the operations of suppressing the weights of neuron sets of one fact, which act at all positions.
+
+    Args:
+        prompt, answer: the numbers of tokens of the prompt and the answer.
+        sets: the number of neuron sets.
+    """
     context = prompt + answer - 1
     return pass_flops(shape, context, 0) + sets * _variant_flops(shape, context, answer)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """How many facts a study has, and what they look like; numbers that no configuration fixes.
+    """The numbers that decide how much a study computes for a model and that no configuration fixes.
 
     Attributes:
-        facts: all facts.
-        known: those that the model knows.
-        answers: accepted answers of a fact.
-        prompt: tokens of a prompt.
-        answer: tokens of an answer.
-        candidates: components of a known fact that are tested, all groupings together.
-        subsets: subsets of components of a known fact that are suppressed, controls included.
-        with_dkn: share of known facts that have a DKN.
+        facts: the number of all facts.
+        known: the number of facts that the model knows.
+        answers: the mean number of accepted answers of a fact.
+        prompt: the tokens of a prompt.
+        answer: the tokens of an answer.
+        candidates: the components of a known fact that are tested, over all groupings.
+        subsets: the subsets of a known fact's components that are suppressed, with those of controls.
+        with_dkn: the share of known facts that have a DKN, from 0 to 1.
     """
 
     facts: int
@@ -154,38 +192,47 @@ class Workload:
 
 
 def _tuning_flops(shape: Shape, study: Study, load: Workload) -> tuple[float, float]:
-    """Training runs of neuron sets, and of all parameters: every rate, but one for a random set's further draws."""
+    """Return the operations of training neuron sets, and those of training all parameters.
+
+    A set is trained at every learning rate, and each further draw of a random set at one learning rate.
+    """
     settings = study.experiments.fine_tuning
-    enough = min(1.0, load.known / (settings.new_facts + settings.old_facts))
-    new, old = enough * settings.new_facts, enough * settings.old_facts
-    learnt = settings.epochs * new * pass_flops(shape, load.prompt + load.answer, load.answer)
-    asked = 1 + settings.epochs / settings.ask_every
-    examined = asked * (2 * new + old) * pass_flops(shape, load.prompt + load.answer, load.answer + 1)
+    share = min(1.0, load.known / (settings.new_facts + settings.old_facts))  # below 1 where too few facts are known
+    new, old = share * settings.new_facts, share * settings.old_facts
+    learning = settings.epochs * new * pass_flops(shape, load.prompt + load.answer, load.answer)
+    rounds = 1 + settings.epochs / settings.ask_every
+    asking = rounds * (2 * new + old) * pass_flops(shape, load.prompt + load.answer, load.answer + 1)
     rates = len(settings.learning_rates)
     runs = 2 * rates + 2 * (rates + settings.draws - 1)
-    return runs * (STEP * learnt + examined), rates * (STEP_OF_ALL * learnt + examined)
+    return runs * (STEP * learning + asking), rates * (STEP_OF_ALL * learning + asking)
 
 
 def _checking_flops(shape: Shape, study: Study, load: Workload) -> float:
-    """True and false statements, plain and in a complex wording about twice as long; then in words, after examples."""
+    """Return the operations of fact-checking.
+
+    Every fact is attributed with its true answer and with a false one, in its plain wording and in a complex wording
+    that is about twice as long. Then the model is asked about all four statements in words, after some examples.
+    """
     settings = study.experiments.fact_checking
     facts = min(load.known, settings.facts or load.known)
-    attributed = sum(
+    attributing = sum(
         2 * attribution_flops(shape, length, load.answer, FACT_CHECKING_NODES, "amig")
         for length in (load.prompt, 2 * load.prompt)
     )
-    asked = 4 * pass_flops(shape, (1 + settings.shots) * (1.5 * load.prompt + load.answer + 2), 2)
-    return facts * (attributed + asked)
+    asking = 4 * pass_flops(shape, (1 + settings.shots) * (1.5 * load.prompt + load.answer + 2), 2)
+    return facts * (attributing + asking)
 
 
 def flops_of_stages(shape: Shape, study: Study, load: Workload) -> dict[str, float]:
-    """Operations of every stage with a model, by the names of ``estimates.STAGES``."""
+    """Return the operations of every stage that loads a model, by the names of ``dkn.study.estimates.STAGES``."""
     prompt, answer, known = load.prompt, load.answer, load.known
     tried = study.groupings.amig.neurons
     pairs = 1 + tried + tried * (tried - 1) // 2 if "amig" in study.groupings.methods else 0
     queries = load.with_dkn * known * len(QUERIES)
 
     def perturbed(random_sets: int) -> float:
+        """Return the operations of an intervention at both sites, on all queries."""
+        # No neurons, D and N, and so many draws of two random sets.
         sets = 3 + 2 * random_sets
         return queries * (value_flops(shape, prompt, answer, sets) + weight_flops(shape, prompt, answer, sets))
 

@@ -1,7 +1,8 @@
-"""The experiments, one list: rules, documentation, tables and verdicts derive from it (docs/method.md).
+"""The list of the experiments, from which rules, documentation, tables and verdicts are made.
 
-The paper counts 34 experiments under 6 settings and does not list them; these 17 per model are a reconstruction.
-Light imports only: the Snakefile reads this module.
+The paper counts 34 experiments in 6 settings and does not list them; these 17 per model are a reconstruction. In the
+texts, D are a fact's degenerate knowledge neurons, N (or KNs) its knowledge neurons, and Prob is the probability of its
+answer. The Snakefile uses this module, so it imports nothing that loads slowly.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ class Experiment:
     """One experiment of the study.
 
     Attributes:
-        name: names its target and its folder, ``results/{model}/experiments/{name}``.
-        setting: one of the paper's six.
-        question: what it asks.
-        metric: what it measures, first the paper's own.
+        name: the name of its target and of its folder, ``results/{model}/experiments/{name}``.
+        setting: its setting, one of the paper's six.
+        question: the question that it asks.
+        metric: what it measures; the paper's own metric comes first.
         contrasts: what its summary compares.
-        claims: which of ``dkn.paper.claims`` it feeds.
-        reported: where ``resources/reported_results.yaml`` has the paper's number, or None.
+        claims: the claims of ``dkn.paper.claims`` that it tests.
+        reported: the keys under which ``resources/reported_results.yaml`` has the paper's number, or None.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Experiment:
 
 
 def _degeneracy(grouping: str) -> Experiment:
+    """Return the experiment on the degeneracy of a grouping's components."""
     return Experiment(
         name=f"degeneracy-{grouping}",
         setting="degeneracy",
@@ -50,6 +52,7 @@ def _degeneracy(grouping: str) -> Experiment:
 
 
 def _perturbation(setting: str, intervention: str) -> Experiment:
+    """Return the experiment that suppresses or enhances neurons at a site of intervention, on perturbed queries."""
     harm = setting == "suppression"
     return Experiment(
         name=f"{setting}-{intervention}",
@@ -63,6 +66,7 @@ def _perturbation(setting: str, intervention: str) -> Experiment:
 
 
 def _fact_checking(detector: str) -> Experiment:
+    """Return the experiment in which a detector tells true statements from false ones."""
     return Experiment(
         name=f"fact-checking-{detector}",
         setting="fact-checking",
@@ -77,11 +81,12 @@ def _fact_checking(detector: str) -> Experiment:
 
 
 def _fine_tuning(tuned: str) -> Experiment:
-    what = {"dkn": "D alone", "kn": "N alone", "random": "as many random neurons", "all": "everything"}[tuned]
+    """Return the experiment that trains a set of neurons, or all parameters."""
+    trained = {"dkn": "D alone", "kn": "N alone", "random": "as many random neurons", "all": "everything"}[tuned]
     return Experiment(
         name=f"fine-tuning-{tuned}",
         setting="fine-tuning",
-        question=f"Does training {what} teach new facts without forgetting old ones?",
+        question=f"Does training {trained} teach new facts without forgetting old ones?",
         metric="greedy accuracy on new, old and paraphrased new facts; trained parameters, memory, time",
         contrasts="against the other sets, on the same facts",
         claims=("C7",),
@@ -108,11 +113,11 @@ SETTINGS = tuple(dict.fromkeys(experiment.setting for experiment in EXPERIMENTS)
 
 
 def of_setting(setting: str) -> tuple[str, ...]:
-    """The names of a setting's experiments."""
+    """Return the names of a setting's experiments."""
     return tuple(experiment.name for experiment in EXPERIMENTS if experiment.setting == setting)
 
 
 def of_study(groupings: Sequence[str]) -> tuple[str, ...]:
-    """The names of the experiments that a study with these groupings runs for each of its models."""
+    """Return the names of the experiments that a study with these groupings runs for each of its models."""
     left_out = {f"degeneracy-{grouping}" for grouping in GROUPINGS if grouping not in groupings}
     return tuple(experiment.name for experiment in EXPERIMENTS if experiment.name not in left_out)

@@ -1,1 +1,1 @@
-"""From records to estimates and contrasts with intervals."""
+"""The summaries: estimates and contrasts with intervals, from the records of the experiments."""

@@ -1,4 +1,8 @@
-"""Means and paired differences over facts, as every summary states them, with keyed random draws."""
+"""Means and paired differences over facts, which all summaries state in the same way (docs/method.md).
+
+Intervals are bootstrap intervals over subjects. The random draws of each number have a key of their own, so that a
+number does not depend on which others are computed.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,17 @@ from dkn.statistics.inference import StatisticsSettings, estimate, paired_contra
 def mean_over_facts(
     frame: pd.DataFrame, column: str, settings: StatisticsSettings, purpose: str, key: str
 ) -> dict[str, Any]:
-    """The mean of a column with its bootstrap interval over subjects.
+    """Return the mean of a column with its bootstrap interval over subjects.
 
     Args:
         frame: one row per fact, with a column ``subject``.
-        column: of finite numbers.
-        settings: of the bootstrap.
-        purpose, key: of the random draws, beside the seed.
+        column: the name of a column of finite numbers.
+        settings: the number of resamples, the confidence and the seed.
+        purpose, key: what keys the random draws, together with the seed.
     Returns:
-        mean, low, high, facts and subjects.
+        mean, low, high, facts and subjects. The bounds low and high are NaN where there are too few subjects.
+    Raises:
+        ValueError: a value is missing.
     """
     draw = generator(settings.seed, purpose, key)
     return estimate(frame[column], frame["subject"], settings.resamples, settings.confidence, draw).as_dict()
@@ -30,15 +36,17 @@ def mean_over_facts(
 def paired_difference(
     first: pd.DataFrame, second: pd.DataFrame, column: str, settings: StatisticsSettings, purpose: str, key: str
 ) -> dict[str, Any]:
-    """The mean of first minus second over the facts that both have, with its interval and permutation test.
+    """Return the mean of first minus second over the facts that both have, with its interval and permutation test.
 
     Args:
-        first, second: indexed by fact, with a column ``subject``.
-        column: of finite numbers.
-        settings: of the bootstrap and the test.
-        purpose, key: of the random draws, beside the seed.
+        first, second: tables indexed by fact, with a column ``subject``.
+        column: the name of a column of finite numbers in both.
+        settings: the number of resamples, the confidence and the seed.
+        purpose, key: what keys the random draws, together with the seed.
     Returns:
-        difference, low, high, p, facts and subjects.
+        difference, low, high, p, facts and subjects. The bounds low and high are NaN where there are too few subjects.
+    Raises:
+        ValueError: a value is missing.
     """
     facts = first.index.intersection(second.index, sort=True)
     return paired_contrast(

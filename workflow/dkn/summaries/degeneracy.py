@@ -1,4 +1,8 @@
-"""What the degeneracy records say: partial against full drop, by components and by neurons, against the controls."""
+"""The summary of a degeneracy experiment: partial drops, full drops, and the gap between them (docs/method.md).
+
+The partial drop is the mean over proper subsets of a fact's components, the full drop that with all of them suppressed.
+They are also given by numbers of components and of neurons, and compared with those of the controls.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import CONTROLS
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
-CURVE_METRICS = ("drop", "nats")  # drops per neuron are compared at matched numbers of neurons
+CURVE_METRICS = ("drop", "nats")  # drops per neuron are only compared at equal numbers of neurons
 
 
 def _estimates(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
@@ -28,7 +32,10 @@ def _estimates(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[s
 
 
 def _curves(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """Mean drop by number of components and number suppressed; one value per fact and number suppressed."""
+    """Return the mean drop by the number of a fact's components and the number of suppressed ones.
+
+    Every fact contributes one value for each number of suppressed components.
+    """
     keys = ["selection", "grouping", "components", "suppressed_components"]
     means = records.groupby([*keys, "fact_id", "subject"])[list(CURVE_METRICS)].mean().reset_index()
     rows = []
@@ -41,9 +48,10 @@ def _curves(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[st
 
 
 def _by_neurons(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """Mean drop by number of suppressed neurons, in bins that double: 1, 2, 3-4, 5-8, …; one value per fact and bin.
+    """Return the mean drop by the number of suppressed neurons, in bins that double: 1, 2, 3-4, 5-8, …
 
-    A method and its control have the same numbers of neurons, so they can be compared bin by bin.
+    Every fact contributes one value per bin. A method and its control suppress the same numbers of neurons, so that
+    they can be compared bin by bin.
     """
     most = 2 ** np.ceil(np.log2(records["suppressed_neurons"])).astype(int)
     keys = ["selection", "grouping", "most_neurons"]
@@ -59,7 +67,7 @@ def _by_neurons(records: pd.DataFrame, settings: StatisticsSettings) -> list[dic
 
 
 def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """Method minus each control, paired by fact, with Holm's adjustment over all contrasts of the summary."""
+    """Return method minus control for each control, paired by fact, with Holm's adjustment over all contrasts."""
     frames = {key: frame.set_index("fact_id") for key, frame in facts.groupby(["selection", "grouping"])}
     rows = []
     for (selection, grouping), frame in frames.items():
@@ -69,14 +77,23 @@ def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[s
             for metric, kind in product(METRICS, ("partial", "full", "gap")):
                 column = f"{metric}_{kind}"
                 key = f"{selection}/{grouping}/{control}/{column}"
-                found = paired_difference(frame, frames[selection, control], column, settings, "contrast", key)
+                difference = paired_difference(frame, frames[selection, control], column, settings, "contrast", key)
                 about = {"selection": selection, "first": grouping, "second": control, "metric": metric, "kind": kind}
-                rows.append({**about, **found})
+                rows.append({**about, **difference})
     return with_holm(rows)
 
 
 def summarise(records: pd.DataFrame, settings: StatisticsSettings) -> dict[str, Any]:
-    """Estimates, curves and contrasts from records with columns as in ``tables.DEGENERACY``."""
+    """Return the estimates, curves and contrasts of a degeneracy experiment.
+
+    Args:
+        records: the columns of ``schemas.DEGENERACY``, of one method and its controls.
+        settings: the number of resamples, the confidence and the seed.
+    Returns:
+        Lists of rows, all empty where there are no records: ``estimates`` by selection, grouping, metric and kind
+        (partial, full or gap), ``curves`` by number of suppressed components, ``by_neurons`` by number of suppressed
+        neurons, and ``contrasts`` of the method with its controls.
+    """
     measured = with_metrics(records)
     if measured.empty:
         return {"estimates": [], "curves": [], "by_neurons": [], "contrasts": []}

@@ -1,5 +1,9 @@
-"""What the fact-checking records say: precision, recall, F1 on the test split at thresholds chosen on the training
-split, and how detectors compare on the same statements."""
+"""The summary of a fact-checking experiment: how well detectors tell true statements from false ones (docs/method.md).
+
+A detector accepts the statements whose score exceeds a threshold, which is chosen on the statements of the training
+split. Precision, recall, F1 and the other metrics are measured on the test split, and detectors are compared on the
+same statements. A condition is a detector with an origin of its neurons and a wording of the statements.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +24,26 @@ Conditions = dict[tuple[str, str, str], tuple[float, pd.DataFrame]]
 
 
 def conditions(records: pd.DataFrame) -> Conditions:
-    """Per detector, neurons and wording: the training split's threshold, and the test split's statements with what
-    it makes of them (``accepted``). A condition that lacks one of the splits is left out.
+    """Return the threshold and the judged test statements of every condition.
+
+    Args:
+        records: the columns of ``schemas.FACT_CHECKING``.
+    Returns:
+        For each (detector, neurons, wording) the threshold from the training split, and the test split's records with
+        the column ``accepted``, which says whether the score exceeds it. A condition that lacks a split is left out.
     """
-    found = {}
+    judged = {}
     for key, frame in records.groupby(KEYS):
         training, test = (frame[frame["split"] == split] for split in ("train", "test"))
         if len(training) and len(test):
             limit = threshold(training["score"].to_numpy(), training["truth"].to_numpy())
-            found[key] = limit, test.assign(accepted=test["score"] > limit).sort_values(["fact_id", "truth"])
-    return found
+            judged[key] = limit, test.assign(accepted=test["score"] > limit).sort_values(["fact_id", "truth"])
+    return judged
 
 
-def _estimates(found: Conditions, detectors: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
+def _estimates(judged: Conditions, detectors: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for (detector, neurons, wording), (limit, test) in found.items():
+    for (detector, neurons, wording), (limit, test) in judged.items():
         if detector not in detectors:
             continue
         draw = generator(settings.seed, "bootstrap/fact-checking", f"{detector}/{neurons}/{wording}")
@@ -51,37 +60,48 @@ def _estimates(found: Conditions, detectors: tuple[str, ...], settings: Statisti
     return rows
 
 
-def _contrasts(found: Conditions, detector: str, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """The detector minus the others, on the statements that both score, with Holm's adjustment over the summary."""
+def _contrasts(judged: Conditions, detector: str, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """Return detector minus other detector, on the statements that both score, with Holm's adjustment over all."""
     rows = []
-    for (first, neurons, wording), (_, test) in found.items():
+    for (first, neurons, wording), (_, test) in judged.items():
         for other in OTHERS[detector] if first == detector else ():
-            key = next((k for k in ((other, neurons, wording), (other, NONE, wording)) if k in found), None)
+            key = next((k for k in ((other, neurons, wording), (other, NONE, wording)) if k in judged), None)
             if key is None:
                 continue
-            both = test[["fact_id", "truth"]].merge(found[key][1], on=["fact_id", "truth"])
-            own = test[test["fact_id"].isin(both["fact_id"])]
-            for metric in CONTRASTED if len(both) else ():
+            of_second = test[["fact_id", "truth"]].merge(judged[key][1], on=["fact_id", "truth"])
+            of_first = test[test["fact_id"].isin(of_second["fact_id"])]
+            for metric in CONTRASTED if len(of_second) else ():
                 draw = generator(settings.seed, f"contrast/{detector}", f"{other}/{neurons}/{wording}/{metric}")
-                difference = detection_contrast(own, both, metric, settings.resamples, settings.confidence, draw)
+                difference = detection_contrast(
+                    of_first, of_second, metric, settings.resamples, settings.confidence, draw
+                )
                 about = {"first": detector, "second": other, "neurons": neurons, "wording": wording}
                 rows.append({**about, "metric": metric, **difference.as_dict()})
     return with_holm(rows)
 
 
 def summarise(records: pd.DataFrame, detector: str, settings: StatisticsSettings) -> dict[str, Any]:
-    """Counts, estimates and contrasts of one detector's experiment, from the records of all three experiments."""
-    found = conditions(records)
-    own = records[records["detector"].isin(DETECTORS[detector])]
-    facts = own.drop_duplicates("fact_id")
+    """Return the counts, estimates and contrasts of one fact-checking experiment.
+
+    Args:
+        records: the columns of ``schemas.FACT_CHECKING``, of all three fact-checking experiments of a model.
+        detector: the experiment, by its main detector: dkn, kn or plm.
+        settings: the number of resamples, the confidence and the seed.
+    Returns:
+        ``counts`` of facts by split and kind of neurons, ``estimates`` of every metric, and ``contrasts`` of the main
+        detector with others.
+    """
+    judged = conditions(records)
+    own_records = records[records["detector"].isin(DETECTORS[detector])]
+    facts = own_records.drop_duplicates("fact_id")
     return {
         "counts": {
             "facts": len(facts),
             "train": int((facts["split"] == "train").sum()),
             "test": int((facts["split"] == "test").sum()),
-            "with_own_neurons": int(own.loc[own["neurons"] == "own", "fact_id"].nunique()),
-            "with_relation_neurons": int(own.loc[own["neurons"] == "relation", "fact_id"].nunique()),
+            "with_own_neurons": int(own_records.loc[own_records["neurons"] == "own", "fact_id"].nunique()),
+            "with_relation_neurons": int(own_records.loc[own_records["neurons"] == "relation", "fact_id"].nunique()),
         },
-        "estimates": _estimates(found, DETECTORS[detector], settings),
-        "contrasts": _contrasts(found, detector, settings),
+        "estimates": _estimates(judged, DETECTORS[detector], settings),
+        "contrasts": _contrasts(judged, detector, settings),
     }

@@ -1,4 +1,8 @@
-"""How many facts are left at each step, so that nobody takes few facts for a strong effect (docs/method.md)."""
+"""The funnel: how many facts are left at each step of the method (docs/method.md).
+
+It is reported so that nobody takes an effect in few facts for a strong effect. A BDC is a base degenerate component; a
+fact with two or more of them is degenerate.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,11 @@ STEPS = (
 
 
 def with_adjacent_layers(neurons: pd.DataFrame) -> int:
-    """How many facts have knowledge neurons in two layers that follow each other."""
+    """Return how many facts have knowledge neurons in two layers that follow each other.
+
+    Args:
+        neurons: the columns of ``schemas.KNOWLEDGE_NEURONS``.
+    """
     layers = neurons[["fact_id", "layer"]].drop_duplicates().sort_values(["fact_id", "layer"])
     step = layers.groupby("fact_id")["layer"].diff()
     return layers.loc[step == 1, "fact_id"].nunique()
@@ -27,9 +35,15 @@ def with_adjacent_layers(neurons: pd.DataFrame) -> int:
 def funnel(
     known: pd.DataFrame, neurons: pd.DataFrame, distances: pd.DataFrame, components: pd.DataFrame
 ) -> dict[str, int]:
-    """Facts left at every step, in the order of ``STEPS``, from one model's tables and one grouping's components.
+    """Return the number of facts that satisfy each step, in the order of ``STEPS``, for one model and grouping.
 
-    Of a control's random partitions the first counts, so that a fact has one chance as it has with a method.
+    Of a control's random partitions only the first counts, so that a fact has one chance, as it has with a method.
+
+    Args:
+        known: the columns of ``schemas.KNOWN``.
+        neurons: the columns of ``schemas.KNOWLEDGE_NEURONS``.
+        distances: the columns of ``schemas.DISTANCES``.
+        components: the grouping's tested components, with the columns of ``schemas.COMPONENTS``.
     """
     first = components[components["repeat"] == 0]
     candidates = first.groupby("fact_id").size()

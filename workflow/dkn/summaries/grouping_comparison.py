@@ -1,4 +1,8 @@
-"""NTC against every other grouping and the tested control: degeneracy gaps, and who passes the functional test."""
+"""The comparison of NTC with every other grouping and the tested control (docs/method.md).
+
+Groupings are compared by their degeneracy gaps (full minus mean partial drop) and by the share of their candidates that
+pass the functional test. The tested control consists of random groups that went through the functional test.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import CONTROL, NTC
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
-# The gap between full and mean partial drop, and how far it exceeds that of random groups of the same sizes.
+# The gap between the full and the mean partial drop, and its excess over that of random groups of the same sizes.
 KINDS = ("gap", "gap_beyond_control")
 PASSING = ("share_passing", "two_or_more")
 
@@ -22,10 +26,12 @@ def _measured(
     columns: Sequence[tuple[str, dict[str, str]]],
     settings: StatisticsSettings,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Estimates of every grouping, and contrasts of NTC with every other one, for each (column, its labels).
+    """Return the estimates of every grouping, and the contrasts of NTC with every other grouping.
 
     Args:
-        frames: per grouping one row per fact, indexed by fact, with a column ``subject``.
+        frames: for each grouping one row per fact, indexed by fact, with a column ``subject``.
+        columns: the columns to estimate, each with the labels of its rows.
+        settings: the number of resamples, the confidence and the seed.
     """
     estimates, contrasts = [], []
     for column, labels in columns:
@@ -43,7 +49,7 @@ def _measured(
 
 
 def _gaps(records: pd.DataFrame, grouping: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """(selection, one row per fact) with every metric's gap and, where there is a control, the gap beyond it."""
+    """Yield each selection with one row per fact: every metric's gap and, if there is a control, the gap beyond it."""
     if records.empty:
         return
     for selection, frame in per_fact(with_metrics(records)).groupby("selection"):
@@ -56,10 +62,16 @@ def _gaps(records: pd.DataFrame, grouping: str) -> Iterator[tuple[str, pd.DataFr
 
 
 def compare_gaps(records: Mapping[str, pd.DataFrame], settings: StatisticsSettings) -> dict[str, Any]:
-    """Estimates and contrasts of the gaps, from each grouping's records (columns as in ``tables.DEGENERACY``).
+    """Compare the groupings by their degeneracy gaps.
 
-    Contrasts are paired over the facts in which both groupings have two components, and adjusted over the other
-    groupings, for each selection, metric and kind.
+    The contrasts are paired over the facts in which both groupings have two components. Holm's adjustment runs over the
+    other groupings, separately for each selection, metric and kind.
+
+    Args:
+        records: the records of each grouping, with the columns of ``schemas.DEGENERACY``.
+        settings: the number of resamples, the confidence and the seed.
+    Returns:
+        Lists of rows: ``estimates``, and ``contrasts`` of NTC with each other grouping.
     """
     frames: dict[str, dict[str, pd.DataFrame]] = {}
     for grouping, table in records.items():
@@ -73,13 +85,13 @@ def compare_gaps(records: Mapping[str, pd.DataFrame], settings: StatisticsSettin
             for metric in METRICS
             for kind in KINDS
         ]
-        for found, total in zip(_measured(frames[selection], columns, settings), (estimates, contrasts), strict=True):
-            total.extend(found)
+        for rows, all_rows in zip(_measured(frames[selection], columns, settings), (estimates, contrasts), strict=True):
+            all_rows.extend(rows)
     return {"estimates": estimates, "contrasts": with_holm(contrasts, "selection", "metric", "kind")}
 
 
 def _passing(components: pd.DataFrame, subjects: pd.Series) -> pd.DataFrame:
-    """One row per fact with candidates: share of them that pass, and whether two pass; repeats averaged."""
+    """Return for each fact with candidates the share of them that pass, and whether two pass; repeats are averaged."""
     partitions = components.groupby(["fact_id", "repeat"])["kept"].agg(["mean", "sum"])
     measures = pd.DataFrame(
         {"share_passing": partitions["mean"], "two_or_more": (partitions["sum"] >= 2).astype(float)}
@@ -91,11 +103,15 @@ def _passing(components: pd.DataFrame, subjects: pd.Series) -> pd.DataFrame:
 def compare_passing(
     components: Mapping[str, pd.DataFrame], subjects: pd.Series, settings: StatisticsSettings
 ) -> dict[str, Any]:
-    """How many candidates pass the functional test, by grouping, over the facts that have candidates.
+    """Compare the groupings by how many of their candidates pass the functional test, over the facts with candidates.
 
     Args:
-        components: each grouping's tested components.
+        components: the tested components of each grouping, with the columns of ``schemas.COMPONENTS``.
         subjects: the subject of every fact, indexed by fact.
+        settings: the number of resamples, the confidence and the seed.
+    Returns:
+        ``counts`` of candidates and of kept ones by grouping, and lists of rows: ``estimates``, and ``contrasts`` of
+        NTC with each other grouping.
     """
     tables = {grouping: table.astype({"kept": bool}) for grouping, table in components.items() if len(table)}
     frames = {grouping: _passing(table, subjects) for grouping, table in tables.items()}

@@ -1,4 +1,8 @@
-"""What the overlap records say: facts' sets against each other, and the union's overlap against chance."""
+"""The summary of the overlap experiment: where full fine-tuning changes a model, against its neuron sets.
+
+The neuron sets of facts are compared with each other, and the overlap of their union with the most changed neurons, the
+top of the ranking, is compared with chance. A part says which change the neurons are ranked by (docs/method.md).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,13 @@ METRICS = ("auroc", "share")
 
 
 def per_fact(records: pd.DataFrame) -> pd.DataFrame:
-    """One row per (part, neuron set, fact): a fact's random draws are averaged first, so every fact counts once."""
+    """Return ``METRICS`` of every fact: one row per part, neuron set and fact.
+
+    A fact's random draws are averaged, so that every fact counts once.
+
+    Args:
+        records: the columns of ``schemas.OVERLAP``.
+    """
     return records.groupby(["part", "neuron_set", "fact_id", "subject"])[list(METRICS)].mean().reset_index()
 
 
@@ -29,23 +39,29 @@ def _estimates(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[s
 
 
 def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """A fact's DKNs minus its other sets, paired by fact; Holm's adjustment over all of them."""
+    """Return a fact's DKN minus each other set, paired by fact, with Holm's adjustment over all contrasts."""
     rows = []
     for part, frame in facts.groupby("part"):
-        by_set = {name: rows_of.set_index("fact_id") for name, rows_of in frame.groupby("neuron_set")}
+        by_set = {name: facts_of_set.set_index("fact_id") for name, facts_of_set in frame.groupby("neuron_set")}
         for second in (KN, RANDOM, MATCHED):
             for metric in METRICS:
                 key = f"{part}/{second}/{metric}"
-                found = paired_difference(by_set[DKN], by_set[second], metric, settings, "contrast/overlap", key)
-                rows.append({"first": DKN, "second": second, "part": part, "metric": metric, **found})
+                difference = paired_difference(by_set[DKN], by_set[second], metric, settings, "contrast/overlap", key)
+                rows.append({"first": DKN, "second": second, "part": part, "metric": metric, **difference})
     return with_holm(rows)
 
 
 def unions(curves: pd.DataFrame) -> list[dict[str, Any]]:
-    """Per part, set and size of the top: overlap, what chance gives, and how often chance or a draw reaches it.
+    """Return how far the unions of the facts' sets overlap with the top of the ranking, and what chance gives.
 
-    ``p_hypergeometric`` takes the set for a random one of its size. ``p_draws`` of the DKNs is the share of matched
-    draws (themselves included) that overlap at least as much; means over draws stand for the random sets.
+    Args:
+        curves: the columns of ``schemas.OVERLAP_CURVES``.
+    Returns:
+        One row per part, size of the top and neuron set; random sets have the means over their draws. ``expected`` is
+        the overlap that chance gives, and ``share_of_top`` and ``share_of_set`` relate the overlap to both sizes.
+        ``p_hypergeometric``, of DKNs and knowledge neurons, is the probability that a random set of the same size
+        overlaps at least as much. ``p_random`` and ``p_random-matched``, of the DKNs, are the shares of the draws of
+        each random set, the DKNs counted among them, that overlap at least as much.
     """
     keys = ["part", "top", "neuron_set"]
     means = curves.groupby(keys, as_index=False)[["neurons", "total", "auroc", "overlap"]].mean()
@@ -57,16 +73,24 @@ def unions(curves: pd.DataFrame) -> list[dict[str, Any]]:
         if row["neuron_set"] in (DKN, KN):
             row["p_hypergeometric"] = float(hypergeom.sf(row["overlap"] - 1, row["total"], row["neurons"], row["top"]))
         if row["neuron_set"] == DKN:
-            here = curves[(curves["part"] == row["part"]) & (curves["top"] == row["top"])]
+            same_top = curves[(curves["part"] == row["part"]) & (curves["top"] == row["top"])]
             for name in (RANDOM, MATCHED):
-                drawn = here.loc[here["neuron_set"] == name, "overlap"]
+                drawn = same_top.loc[same_top["neuron_set"] == name, "overlap"]
                 row[f"p_{name}"] = float((1 + (drawn >= row["overlap"]).sum()) / (1 + len(drawn)))
         rows.append(row)
     return rows
 
 
 def summarise(records: pd.DataFrame, curves: pd.DataFrame, settings: StatisticsSettings) -> dict[str, Any]:
-    """Estimates and contrasts over facts, and the unions' curves; columns of the arguments as in ``tables``."""
+    """Return the estimates and contrasts over facts, and the overlaps of the unions.
+
+    Args:
+        records: the columns of ``schemas.OVERLAP``.
+        curves: the columns of ``schemas.OVERLAP_CURVES``.
+        settings: the number of resamples, the confidence and the seed.
+    Returns:
+        Lists of rows ``estimates``, ``contrasts`` and ``unions``, all empty where there are no records.
+    """
     if records.empty:
         return {"estimates": [], "contrasts": [], "unions": []}
     facts = per_fact(records)

@@ -1,5 +1,8 @@
-"""What the suppression and enhancement records say: harm on the original query beside harm or rescue on perturbed
-ones, for a fact's DKN against its KNs and against random neurons."""
+"""The summary of a suppression or enhancement experiment (docs/method.md).
+
+It states what the intervention costs or regains on the original query and on perturbed ones, for a fact's degenerate
+knowledge neurons (DKN), for its knowledge neurons (KNs) and for random neurons.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,25 @@ from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import DKN, INTERACTION, KN, KN_MATCHED, NONE, ORIGINAL, PERTURBED, QUERIES, RANDOM
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
-# nats: log Prob lost, negative where the answer gained. Relative drops of answers that gain have no bound.
+# ``nats`` is the log Prob lost, negative where the answer gained. Enhancement has no relative drop, because the drop of
+# an answer that gains has no bound.
 METRICS = {
     "suppression": ("drop", "nats", "drop_per_neuron", "prob_gain", "prob", "accuracy", "regained", "lost"),
     "enhancement": ("nats", "prob_gain", "prob", "accuracy", "regained", "lost"),
 }
 CONTRASTED = {"suppression": ("drop", "nats"), "enhancement": ("accuracy", "nats")}
-LEVELS = ("prob", "accuracy")  # what there is to say about no neurons
+LEVELS = ("prob", "accuracy")  # the metrics of the empty set ``none``, which changes nothing
 OTHERS = (KN, KN_MATCHED, RANDOM)
 
 
 def with_metrics(records: pd.DataFrame) -> pd.DataFrame:
-    """Records with all metrics; drops come from log-probabilities, so tiny Prob lose nothing."""
+    """Return the records with a column for every metric.
+
+    The drops come from log-probabilities, so that a very small Prob loses no digits.
+
+    Args:
+        records: the columns of ``schemas.PERTURBATION``.
+    """
     nats = records["log_prob_before"] - records["log_prob_after"]
     before, after = records["greedy_before"], records["greedy_after"]
     drop = -np.expm1(-nats)
@@ -41,8 +51,14 @@ def with_metrics(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def per_fact(records: pd.DataFrame, metrics: tuple[str, ...]) -> pd.DataFrame:
-    """One row per (neuron set, query, fact), random draws averaged; with the queries ``perturbed``, the mean over the
-    fact's perturbed queries, and ``interaction``, that minus the original.
+    """Return the metrics of every fact: one row per neuron set, query and fact; random draws are averaged.
+
+    Args:
+        records: as ``with_metrics`` returns them.
+        metrics: the names of the metrics.
+    Returns:
+        Two queries are added: ``perturbed`` is the mean over the fact's perturbed queries, and ``interaction`` is
+        ``perturbed`` minus the original query.
     """
     keys = ["neuron_set", "fact_id", "subject"]
     facts = records.groupby([*keys, "query"])[list(metrics)].mean()
@@ -63,20 +79,20 @@ def _estimates(facts: pd.DataFrame, metrics: tuple[str, ...], settings: Statisti
 
 
 def _contrasts(facts: pd.DataFrame, metrics: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """DKN minus every other set, paired by fact, with Holm's adjustment over all contrasts of the summary."""
+    """Return the DKN minus every other set, paired by fact, with Holm's adjustment over all contrasts."""
     rows = []
     for query, frame in facts.groupby("query"):
-        by_set = {name: part.set_index("fact_id") for name, part in frame.groupby("neuron_set")}
+        by_set = {name: facts_of_set.set_index("fact_id") for name, facts_of_set in frame.groupby("neuron_set")}
         for other in OTHERS:
             for metric in metrics:
                 key = f"{other}/{query}/{metric}"
-                found = paired_difference(by_set[DKN], by_set[other], metric, settings, "contrast", key)
-                rows.append({"first": DKN, "second": other, "query": query, "metric": metric, **found})
+                difference = paired_difference(by_set[DKN], by_set[other], metric, settings, "contrast", key)
+                rows.append({"first": DKN, "second": other, "query": query, "metric": metric, **difference})
     return with_holm(rows)
 
 
 def _counts(records: pd.DataFrame) -> dict[str, Any]:
-    """Facts by query (short prompts lack some), and how large the neuron sets are."""
+    """Return how many facts have each query (short prompts lack some), and how large the neuron sets are."""
     facts = records.drop_duplicates("fact_id")
     asked = records.groupby("query")["fact_id"].nunique()
     return {
@@ -88,7 +104,16 @@ def _counts(records: pd.DataFrame) -> dict[str, Any]:
 
 
 def summarise(records: pd.DataFrame, setting: str, settings: StatisticsSettings) -> dict[str, Any]:
-    """Counts, estimates and contrasts from records with columns as in ``tables.PERTURBATION``."""
+    """Return the counts, estimates and contrasts of one experiment.
+
+    Args:
+        records: the columns of ``schemas.PERTURBATION``.
+        setting: ``suppression`` or ``enhancement``, which decides on the metrics.
+        settings: the number of resamples, the confidence and the seed.
+    Returns:
+        ``counts`` of facts and neurons, and lists of rows: ``estimates`` by neuron set, query and metric, and
+        ``contrasts`` of the DKN with every other set.
+    """
     if records.empty:
         return {"counts": _counts(records), "estimates": [], "contrasts": []}
     facts = per_fact(with_metrics(records), METRICS[setting])

@@ -1,4 +1,8 @@
-"""What the sensitivity records say at every grid point: coverage, and the degeneracy gap beyond the control."""
+"""The summary of the sensitivity experiment: coverage, and the degeneracy gap beyond the control, at every grid point.
+
+Coverage is the share of the sampled facts that are degenerate. The gap beyond the control is full minus mean partial
+drop of a fact's components, minus the same for random groups of the same sizes (docs/method.md).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,10 @@ POINT = ["model", "fraction", "quantile", "tau1", "selection", "tau2"]
 
 
 def _point(frame: pd.DataFrame, selection: str, settings: StatisticsSettings) -> dict[str, Any]:
-    """Counts, coverage and gaps of one grid point; the gap's draws are those of the degeneracy experiment's summary."""
+    """Return the counts, the coverage and the gaps of one grid point.
+
+    The random draws have the keys of the degeneracy experiment's summary, so that equal records give equal intervals.
+    """
     degenerate = frame[frame["components"] >= 2].set_index("fact_id")
     covered = frame.assign(coverage=frame["components"] >= 2)
     share = mean_over_facts(covered, "coverage", settings, "bootstrap/coverage", selection)
@@ -31,22 +38,22 @@ def _point(frame: pd.DataFrame, selection: str, settings: StatisticsSettings) ->
     for gap in ("drop_gap", "nats_gap"):
         control = degenerate.assign(**{gap: degenerate[f"control_{gap}"]})
         key = f"{selection}/{NTC}/{CONTROL}/{gap}"
-        found = paired_difference(degenerate, control, gap, settings, "contrast", key)
-        row |= {gap: found["difference"], f"{gap}_low": found["low"], f"{gap}_high": found["high"]}
+        difference = paired_difference(degenerate, control, gap, settings, "contrast", key)
+        row |= {gap: difference["difference"], f"{gap}_low": difference["low"], f"{gap}_high": difference["high"]}
     return row
 
 
 def grid_table(records: pd.DataFrame, own: Mapping[str, float], settings: StatisticsSettings) -> pd.DataFrame:
-    """One row per model and grid point.
+    """Summarise the records of all grid points: one row per model and grid point.
 
     Args:
-        records: columns as in ``tables.SENSITIVITY``.
-        own: the study's fraction, quantile, tau1 and tau2; their point is marked in column ``own_settings``.
-        settings: of the bootstrap.
+        records: the columns of ``schemas.SENSITIVITY``.
+        own: the study's own fraction, quantile, tau1 and tau2; column ``own_settings`` marks their point.
+        settings: the number of resamples, the confidence and the seed.
     Returns:
-        The columns of ``POINT``, the counts facts (in the sample), with_candidates, degenerate (two or more
-        components) and degenerate_subjects; coverage (degenerate / facts), drop_gap and nats_gap (beyond the
-        control), each with an interval in ``_low`` and ``_high``; and own_settings.
+        The columns of ``POINT``; the counts facts (of the sample), with_candidates, degenerate (with two or more
+        components) and degenerate_subjects; coverage (degenerate / facts), drop_gap and nats_gap (beyond the control),
+        each with an interval in ``_low`` and ``_high``; and own_settings.
     """
     rows = [
         dict(zip(POINT, point, strict=True)) | _point(frame, point[POINT.index("selection")], settings)

@@ -1,4 +1,7 @@
-"""What the captions of figures state in numbers, as reStructuredText; their words stand in workflow/report/*.rst."""
+"""The numbers that the captions of figures state, written in reStructuredText.
+
+The words of the captions stand in workflow/report/*.rst, which include these numbers.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,30 @@ PARTICULARS = ("metric", "kind", "query", "split", "part", "neurons", "wording")
 
 
 def escaped(text: str) -> str:
-    """Text without a meaning in reStructuredText: names of models and facts, queries with a star."""
+    """Return a text whose special characters reStructuredText prints as they are, as in a fact's prompt with a star."""
     return re.sub(r"([\\*_`|])", r"\\\1", text)
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """A list, an entry per line."""
+    """Return a reStructuredText list with an entry per line, or a sentence that says that there is nothing to state."""
     return "".join(f"- {escaped(line)}\n" for line in lines) or "Nothing to state: no fact is left.\n"
 
 
 def sized(row: Mapping[str, Any]) -> str:
-    """How much a number rests on."""
+    """Return how many facts, and subjects if the row has them, a number rests on."""
     subjects = row.get("subjects")
     return f"n = {int(row['facts']):,} facts" + (f" of {int(subjects):,} subjects" if subjects is not None else "")
 
 
 def interval(mean: float, low: float | None, high: float | None, metric: str = "", unit: str = "%") -> str:
-    """A number with its interval, in per cent where its metric is a share; too few subjects give no interval."""
+    """Return a number with its interval in words.
+
+    Args:
+        mean: the number.
+        low, high: the bounds of its interval; None or NaN where there are too few subjects for one.
+        metric: the name of its metric; metrics of ``PERCENT`` are shares, which are stated in per cent.
+        unit: the unit that follows a share.
+    """
     scale, unit = (100, f" {unit}") if metric in PERCENT else (1, "")
     if low is None or high is None or low != low or high != high:
         return f"{scale * mean:.3g}{unit} (no interval: too few subjects)"
@@ -37,7 +47,11 @@ def interval(mean: float, low: float | None, high: float | None, metric: str = "
 
 
 def contrast(row: Mapping[str, Any]) -> str:
-    """One difference in words: what minus what, by which metric, with interval and n."""
+    """Return one difference in words: what is subtracted from what, its metric, its interval, and n.
+
+    Args:
+        row: a contrast of a summary, with the name of its experiment.
+    """
     names = GROUP_WORDS if row["experiment"].startswith("degeneracy") else WORDS
     first, second = (names.get(row[side], row[side]) for side in ("first", "second"))
     particulars = ", ".join(str(row[name]) for name in PARTICULARS if row.get(name) is not None)
@@ -46,5 +60,5 @@ def contrast(row: Mapping[str, Any]) -> str:
 
 
 def bracketed(value: float, low: float, high: float) -> str:
-    """A value with its interval, if there is one, to three decimals."""
+    """Return a value to three decimals, with its interval in brackets unless the bounds are NaN."""
     return f"{value:z.3f}" if low != low or high != high else f"{value:z.3f} [{low:z.3f}, {high:z.3f}]"

@@ -1,1 +1,1 @@
-"""One module per table of results/tables, the stage that writes it included."""
+"""The tables of results/tables: a module per table, with the stage (``main``) that writes it."""

@@ -1,4 +1,4 @@
-"""Table contrasts: every contrast of the study, adjusted over its setting."""
+"""Table ``contrasts``: every contrast of the study, with p adjusted over its setting."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def main(
     confidence: flags.Confidence,
     output: flags.Output,
 ) -> None:
-    """Write the CSV, a row per contrast, and beside it the same in words in Markdown and LaTeX."""
-    parts = [of_model(name, summaries) for name, summaries in compared_by_model(model, experiment).items()]
-    table = pd.concat(parts, ignore_index=True)
+    """Write the CSV with a row per contrast, and the same table in Markdown and LaTeX beside it."""
+    tables = [of_model(name, summaries) for name, summaries in compared_by_model(model, experiment).items()]
+    table = pd.concat(tables, ignore_index=True)
     caption = (
         f"All contrasts: mean differences over n facts, {100 * confidence:g} % bootstrap over subjects, p of sign "
         "flips (fact-checking: swaps) over subjects; p_holm is adjusted over the setting's contrasts in the model."
@@ -29,10 +29,10 @@ def main(
 
 
 def wide_contrasts(table: pd.DataFrame) -> pd.DataFrame:
-    """All contrasts of a study in words, a row each.
+    """Return the contrasts of a study in words, one per row.
 
     Args:
-        table: of ``contrasts.of_model``, of one or more models.
+        table: the contrasts of one or more models, as ``of_model`` returns them.
     """
     words = table[["model", "setting", "experiment", "first", "second", "of"]].copy()
     words["first minus second"] = [

@@ -1,4 +1,4 @@
-"""Table ``degeneracy``: drops in Prob by grouping, and what they exceed the control by."""
+"""Table ``degeneracy``: drops in Prob by grouping, and their excess over those of the control."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ TITLE = (
 
 
 def lines(summaries: Summaries) -> Iterator[Line]:
-    """Where the numbers of the table are: a row per selection and grouping."""
+    """Yield the lines of the table for one model: a row per selection and grouping."""
     groupings = [summary["grouping"] for name, summary in summaries.items() if name.startswith("degeneracy-")]
     for selection, title in SELECTIONS.items():
         for grouping in groupings:
@@ -28,5 +28,5 @@ def lines(summaries: Summaries) -> Iterator[Line]:
 
 
 def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
-    """Write the CSV, a row per number, and beside it Markdown and LaTeX with a row per model and condition."""
+    """Write the CSV with a row per number; beside it, Markdown and LaTeX have a row per model and condition."""
     write(TITLE, lines, compared_by_model(model, experiment), confidence, output)

@@ -1,4 +1,4 @@
-"""Table ``enhancement``: neuron sets on original and perturbed queries."""
+"""Table ``enhancement``: what enhancing each neuron set regains on original and perturbed queries."""
 
 from dkn import flags
 from dkn.summaries.stored import stored_by_model
@@ -13,5 +13,5 @@ LINES = perturbed_lines("enhancement", "regained", "accuracy", ("regained", "D m
 
 
 def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
-    """Write the CSV, a row per number, and beside it Markdown and LaTeX with a row per model and condition."""
+    """Write the CSV with a row per number; beside it, Markdown and LaTeX have a row per model and condition."""
     write(TITLE, LINES, stored_by_model(model, experiment), confidence, output)

@@ -1,4 +1,4 @@
-"""Table ``fact_checking``: true statements told from false ones, by wording, neurons and detector."""
+"""Table ``fact_checking``: how well true statements are told from false ones, by wording, neurons and detector."""
 
 from collections.abc import Iterator
 
@@ -14,22 +14,21 @@ MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "
 
 
 def lines(_summaries: Summaries) -> Iterator[Line]:
-    """Where the numbers of the table are: a row per wording, origin of the neurons, and detector."""
-    whose = {"own": "found with the true answer", "relation": "of the relation", "none": "none"}
-    homes = {detector: home for home, detectors in DETECTORS.items() for detector in detectors}
+    """Yield the lines of the table for one model: a row per wording, origin of the neurons and detector."""
+    origins = {"own": "found with the true answer", "relation": "of the relation", "none": "none"}
+    experiments = {detector: name for name, detectors in DETECTORS.items() for detector in detectors}
     for wording in ("triple", "complex"):
-        for neurons, title in whose.items():
-            for detector in filter(homes.get, WORDS):
+        for neurons, title in origins.items():
+            for detector in filter(experiments.get, WORDS):
                 labels = {"wording": wording, "neurons": title, "detector": WORDS[detector]}
                 about = {"detector": detector, "neurons": neurons, "wording": wording}
                 for metric, measure in MEASURES.items():
-                    yield Line(
-                        labels, measure, f"fact-checking-{homes[detector]}", "estimates", {**about, "metric": metric}
-                    )
+                    experiment = f"fact-checking-{experiments[detector]}"
+                    yield Line(labels, measure, experiment, "estimates", {**about, "metric": metric})
                 where = {"first": DKN, "second": detector, "neurons": neurons, "wording": wording, "metric": "f1"}
                 yield difference(labels, "D minus it, F1", "fact-checking-dkn", where)
 
 
 def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
-    """Write the CSV, a row per number, and beside it Markdown and LaTeX with a row per model and condition."""
+    """Write the CSV with a row per number; beside it, Markdown and LaTeX have a row per model and condition."""
     write(TITLE, lines, stored_by_model(model, experiment), confidence, output)

@@ -1,4 +1,4 @@
-"""Table ``fine_tuning``: accuracies at the chosen epoch, by questions and by what was trained."""
+"""Table ``fine_tuning``: accuracies at the chosen epoch, by kind of question and by what was trained."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ TITLE = "Fine-tuning: greedy accuracy and Prob of the answer at the chosen epoch
 
 
 def lines(_summaries: Summaries) -> Iterator[Line]:
-    """Where the numbers of the table are: a row per kind of question and trained neuron set."""
+    """Yield the lines of the table for one model: a row per kind of question and trained neuron set."""
     sets = [(tuned, name) for tuned, names in TUNED_SETS.items() for name in names]
     for split, title in SPLITS.items():
         for tuned, name in sets:
@@ -27,5 +27,5 @@ def lines(_summaries: Summaries) -> Iterator[Line]:
 
 
 def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
-    """Write the CSV, a row per number, and beside it Markdown and LaTeX with a row per model and condition."""
+    """Write the CSV with a row per number; beside it, Markdown and LaTeX have a row per model and condition."""
     write(TITLE, lines, stored_by_model(model, experiment), confidence, output)

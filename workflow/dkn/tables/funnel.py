@@ -1,4 +1,4 @@
-"""Table funnel: how many facts are left at each step, by model and grouping."""
+"""Table ``funnel``: how many facts are left at each step of the method, by model and grouping."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(
     grouping: Annotated[list[str], Option(help="Name of a grouping; repeatable.")],
     output: flags.Output,
 ) -> None:
-    """Write the CSV, a row per model, grouping and step, and beside it in Markdown and LaTeX a row per grouping."""
+    """Write the CSV with a row per model, grouping and step; Markdown and LaTeX have a row per model and grouping."""
     rows = []
     for folder in model:
         known = read_table(folder / "known.parquet", KNOWN)
@@ -35,6 +35,10 @@ def main(
 
 
 def wide_table(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per model and grouping, a column of text per step, from columns model, grouping, step, facts."""
+    """Return the table for readers: a row per model and grouping, and a column of text per step.
+
+    Args:
+        table: the columns model, grouping, step and facts.
+    """
     wide = table.pivot_table(index=["model", "grouping"], columns="step", values="facts", sort=False)[list(STEPS)]
     return wide.astype(int).astype(str).rename(columns=lambda step: step.replace("_", " ")).rename_axis(columns=None)

@@ -1,8 +1,8 @@
-"""The tables of the paper's settings: a row per model and condition, estimates with intervals.
+"""The tables of the paper's settings, which state estimates with intervals.
 
-Every such table is a module that lists where its numbers are (``Line``). A table is made twice. Long: one row per
-number, for programs. Wide: a row per model and condition and a column per measure, in words, for people. All three
-formats of a table come from these two.
+The module of such a table lists the places of its numbers in the summaries (``Line``). From this list a table is made
+in two shapes. The long table is for programs: it has one row per number, and is written as CSV. The wide table is for
+readers: it has a row per model and condition and a column of text per measure, and is written as Markdown and LaTeX.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from dkn.summaries.stored import only_match
 from dkn.summaries.wording import bracketed
 from dkn.tables.saving import save
 
-Summaries = Mapping[str, Mapping[str, Any]]  # one model's, by experiment
+Summaries = Mapping[str, Mapping[str, Any]]  # one model's summaries, by experiment
 NUMBERS = ["value", "low", "high", "p", "facts", "subjects"]
 MISSING = "not run"
 
 
 @dataclass(frozen=True)
 class Line:
-    """Where one number of a table is.
+    """The place of one number, in the summaries and in the wide table.
 
     Attributes:
-        labels: what its row is about, in words, in the order of the table's columns.
-        measure: its column.
-        experiment: whose summary has it.
-        part: of the summary: estimates, contrasts (a difference with a p), or sets (a count, under ``value``).
-        where: the values that pick the row there.
-        value: the key of the number there.
+        labels: the labels of the number's row in the table, by column, in the order of the columns.
+        measure: the number's column in the table.
+        experiment: the experiment whose summary holds the number.
+        part: the list of the summary that holds it: estimates, contrasts (differences with p) or sets (counts).
+        where: the values that pick its row in that list.
+        value: its key in that row.
     """
 
     labels: dict[str, str]
@@ -49,12 +49,18 @@ Lines = Callable[[Summaries], Iterator[Line]]
 
 
 def difference(labels: dict[str, str], measure: str, experiment: str, where: Mapping[str, Any]) -> Line:
-    """The line of a contrast, first minus second."""
+    """Return the line of a contrast, first minus second.
+
+    Args:
+        labels, measure: the number's row and column in the table.
+        experiment: the experiment whose summary holds the contrast.
+        where: the values that pick its row among the contrasts.
+    """
     return Line(labels, measure, experiment, "contrasts", where, "difference")
 
 
 def _numbers(line: Line, summaries: Summaries) -> dict[str, Any] | None:
-    """A line's numbers; None where the summary has no such row.
+    """Return the numbers of a line, or None where the summary has no such row.
 
     Raises:
         ValueError: several rows match.
@@ -67,32 +73,36 @@ def _numbers(line: Line, summaries: Summaries) -> dict[str, Any] | None:
 
 
 def long_table(lines: Lines, models: Mapping[str, Summaries]) -> pd.DataFrame:
-    """One row per number: model, the labels of its row, measure, experiment, part of its summary, and ``NUMBERS``.
+    """Return the long table: one row per number.
+
+    p is adjusted by Holm's method over the contrasts of the whole setting, not over those of one summary.
 
     Args:
-        lines: of the table.
-        models: summaries by model and experiment. A model without any number has one row that says why.
-
-    p is adjusted by Holm over the setting's contrasts, not over one summary's.
+        lines: a function from a model's summaries to the lines of the table.
+        models: the summaries by model and experiment. A model without any number has one row, which says why.
+    Returns:
+        The columns model, the labels, measure, experiment, part, and ``NUMBERS``.
+    Raises:
+        ValueError: several rows of a summary match one line.
     """
     rows: list[dict[str, Any]] = []
     labels: list[str] = []
     for model, stored in models.items():
-        summaries, found = adjusted(stored), []
+        summaries, numbers_of_model = adjusted(stored), []
         for line in lines(summaries):
             labels = list(line.labels)
             numbers = _numbers(line, summaries)
             if numbers is not None:
                 about = {"measure": line.measure, "experiment": line.experiment, "part": line.part}
-                found.append({"model": model, **line.labels, **about, **numbers})
+                numbers_of_model.append({"model": model, **line.labels, **about, **numbers})
         reasons = [summary["not_run"] for summary in summaries.values() if summary.get("not_run")]
-        rows += found or [{"model": model, "measure": ": ".join([MISSING, *reasons[:1]])}]
+        rows += numbers_of_model or [{"model": model, "measure": ": ".join([MISSING, *reasons[:1]])}]
     frame = pd.DataFrame(rows, columns=["model", *labels, "measure", "experiment", "part", *NUMBERS])
     return frame.astype(dict.fromkeys(NUMBERS[:4], float))
 
 
 def _cell(row: Any, facts: str) -> str:
-    """One number in words; a contrast over other facts than its row's estimates says over how many."""
+    """Return one number in words; a contrast states its n where that differs from the n of its row (``facts``)."""
     if row.part == "sets":
         return f"{int(row.value):,}"
     text = bracketed(row.value, row.low, row.high)
@@ -103,37 +113,41 @@ def _cell(row: Any, facts: str) -> str:
 
 
 def wide_table(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per model and condition, a column of text per measure, and n: over how many facts the estimates are.
+    """Return the wide table: a row per model and condition, a column of text per measure, and n.
+
+    The column n states over how many facts the estimates of the row are.
 
     Args:
         table: as ``long_table`` returns it.
+    Returns:
+        A table that is indexed by its labels.
     """
     labels = list(table.columns[: table.columns.get_loc("measure")])
     run = table[table["part"].notna()]
     measures = list(dict.fromkeys(run["measure"]))
     rows = []
-    for names, part in table.groupby(labels, sort=False, dropna=False):
-        estimates = part[part["part"] == "estimates"]
+    for names, condition in table.groupby(labels, sort=False, dropna=False):
+        estimates = condition[condition["part"] == "estimates"]
         counts = sorted(set(estimates["facts"].dropna().astype(int)))
         facts = " to ".join(str(count) for count in dict.fromkeys(counts[:1] + counts[-1:]))
-        cells = {row.measure: _cell(row, facts) for row in part.itertuples(index=False) if row.measure in measures}
+        cells = {row.measure: _cell(row, facts) for row in condition.itertuples(index=False) if row.measure in measures}
         about = dict(zip(labels, names, strict=True))
         if not cells:
-            about[labels[1]] = part["measure"].iloc[0]
+            about[labels[1]] = condition["measure"].iloc[0]
         rows.append({**about, **cells, "n": facts})
     frame = pd.DataFrame(rows, columns=[*labels, *measures, "n"], dtype=object)
     return frame.fillna(dict.fromkeys(labels, "")).set_index(labels)
 
 
 def write(title: str, lines: Lines, models: Mapping[str, Summaries], confidence: float, csv: Path) -> None:
-    """Write a table in all formats.
+    """Write a table as CSV, Markdown and LaTeX.
 
     Args:
         title: what the table shows, in words.
-        lines: of the table.
-        models: summaries by model and experiment.
-        confidence: of the intervals, for the caption.
-        csv: the file; the others have its name.
+        lines: a function from a model's summaries to the lines of the table.
+        models: the summaries by model and experiment.
+        confidence: the confidence of the intervals, between 0 and 1, which the caption states.
+        csv: the CSV to write; the other files have the same name with another suffix.
     """
     table = long_table(lines, models)
     caption = (

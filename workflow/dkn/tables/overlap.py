@@ -1,4 +1,4 @@
-"""Table ``overlap``: what full fine-tuning changes most, against every neuron set."""
+"""Table ``overlap``: how much of each neuron set is among the neurons that full fine-tuning changes most."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ TITLE = (
 
 
 def lines(_summaries: Summaries) -> Iterator[Line]:
-    """Where the numbers of the table are: a row per kind of change and neuron set."""
+    """Yield the lines of the table for one model: a row per kind of change and neuron set."""
     measures = {"share": "share among the most changed", "auroc": "AUROC of the change"}
     changes = {
         "both": "relative",
@@ -34,5 +34,5 @@ def lines(_summaries: Summaries) -> Iterator[Line]:
 
 
 def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
-    """Write the CSV, a row per number, and beside it Markdown and LaTeX with a row per model and condition."""
+    """Write the CSV with a row per number; beside it, Markdown and LaTeX have a row per model and condition."""
     write(TITLE, lines, stored_by_model(model, experiment), confidence, output)

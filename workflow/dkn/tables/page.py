@@ -1,4 +1,4 @@
-"""Tables in Markdown as pages: one file, nothing fetched."""
+"""A Markdown table as an HTML page, which is one file that fetches nothing."""
 
 from __future__ import annotations
 
@@ -23,43 +23,51 @@ tr:hover td { background: #f8fafc; }
 
 
 def _cells(line: str) -> list[str]:
-    """The cells of one line; a bar that is escaped is part of its cell."""
+    """Return the cells of one line of a table; an escaped bar belongs to its cell."""
     return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])]
 
 
 def _table(lines: list[str]) -> str:
-    """One table: a header, a line that says which columns stand to the right, and rows."""
+    """Return one table in HTML, from a header, a line that says which columns are aligned to the right, and rows."""
     header, rule, *rows = map(_cells, lines)
-    looks = [' class="right"' if cell.endswith(":") and not cell.startswith(":") else "" for cell in rule]
+    classes = [' class="right"' if cell.endswith(":") and not cell.startswith(":") else "" for cell in rule]
 
     def row(cells: list[str], tag: str) -> str:
-        return "".join(f"<{tag}{look}>{escape(cell)}</{tag}>" for cell, look in zip(cells, looks, strict=True))
+        return "".join(
+            f"<{tag}{attribute}>{escape(cell)}</{tag}>" for cell, attribute in zip(cells, classes, strict=True)
+        )
 
     body = "".join(f"<tr>{row(cells, 'td')}</tr>\n" for cells in rows)
     return f"<table>\n<thead><tr>{row(header, 'th')}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
 
 
 def page(markdown: str, title: str, note: str) -> str:
-    """A page with a title, a note, and the tables and paragraphs of a text in Markdown, in their order."""
+    """Return a text as an HTML page.
+
+    Args:
+        markdown: the text, which consists of tables and paragraphs in Markdown.
+        title: the title of the page, whose first letter becomes a capital.
+        note: a paragraph that stands below the title.
+    """
     title = title[:1].upper() + title[1:]
-    parts = []
+    elements = []
     for block in re.split(r"\n\s*\n", markdown.strip()):
         lines = block.strip().splitlines()
         is_table = len(lines) > 1 and all(line.lstrip().startswith("|") for line in lines)
-        parts.append(_table(lines) if is_table else f"<p>{escape(' '.join(lines))}</p>\n")
+        elements.append(_table(lines) if is_table else f"<p>{escape(' '.join(lines))}</p>\n")
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
     return (
         f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n<h1>{escape(title)}</h1>\n'
-        f"<p>{escape(note)}</p>\n{''.join(parts)}</body></html>\n"
+        f"<p>{escape(note)}</p>\n{''.join(elements)}</body></html>\n"
     )
 
 
 def main(
     table: Annotated[Path, Option(help="A table in Markdown.")],
     title: Annotated[str, Option(help="What the table shows.")],
-    note: Annotated[str, Option(help="What must be known to read it.")],
+    note: Annotated[str, Option(help="What a reader must know to understand the table.")],
     output: flags.Output,
 ) -> None:
-    """Write the page."""
+    """Write a Markdown table as an HTML page."""
     with atomic_file(output) as path:
         path.write_text(page(table.read_text(), title, note))

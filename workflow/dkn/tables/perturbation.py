@@ -1,4 +1,4 @@
-"""What the tables ``suppression`` and ``enhancement`` have in common: a row per query and neuron set."""
+"""The lines that the tables ``suppression`` and ``enhancement`` have in common: a row per query and neuron set."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,12 +9,13 @@ from dkn.tables.lines import Line, Summaries, difference
 def perturbed_lines(
     setting: str, estimate: str, contrast: str, words: tuple[str, str]
 ) -> Callable[[Summaries], Iterator[Line]]:
-    """The lines of a setting's table.
+    """Return the function that yields the lines of a setting's table.
 
     Args:
-        setting: suppression or enhancement.
-        estimate, contrast: the metric of the estimates, and that of D minus another set.
-        words: what the columns of the two are called.
+        setting: ``suppression`` or ``enhancement``.
+        estimate: the metric of the estimates.
+        contrast: the metric of the differences between D and the other sets.
+        words: the names of the columns of the estimates and of the differences.
     """
 
     def lines(_summaries: Summaries) -> Iterator[Line]:

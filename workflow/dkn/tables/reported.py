@@ -1,7 +1,7 @@
-"""The paper's numbers beside a study's own (docs/method.md).
+"""Table ``reported``: the paper's numbers beside this study's own.
 
-Rows are long: one quantity of one model each, either ``reported`` (the paper's GPT-2 or LLaMA2-7b) or ``this study``.
-Models are always named as what they are; nothing is matched up that was not computed on the same model.
+Every row of the CSV is one quantity of one model. Its kind is either ``reported``, for the paper's GPT-2 and LLaMA2-7b,
+or ``this study``. Every number stands under the name of the model that it was computed for (docs/method.md).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Quantity:
     """One number that the paper reports.
 
     Attributes:
-        experiment: whose summary holds this study's estimate.
-        label: what it is, in words.
-        where: the values that pick the estimate's row.
-        path: keys below a model's entry of the setting in resources/reported_results.yaml.
+        experiment: the experiment whose summary holds this study's estimate of it.
+        label: what the number is, in words.
+        where: the values that pick the estimate's row in the summary.
+        path: the keys of the number below a model's entry of the setting in resources/reported_results.yaml.
         setting: that setting, as the file calls it.
     """
 
@@ -44,38 +44,42 @@ class Quantity:
 
 
 def quantities(columns: Mapping[str, list[str]]) -> Iterator[Quantity]:
-    """All quantities; ``columns`` says per setting what the file's lists hold."""
+    """Yield all quantities.
+
+    Args:
+        columns: for each setting the names of the numbers that the file's lists hold, in their order.
+    """
     for grouping in GROUPINGS:
         for kind in ("partial", "full"):
             where = {"selection": "bdc", "grouping": grouping, "metric": "drop", "kind": kind}
             label = f"{kind} drop in Prob, {grouping}"
             yield Quantity(f"degeneracy-{grouping}", label, where, (grouping, kind), "degeneracy")
-    for setting, metric, what in (
+    for setting, metric, measure in (
         ("suppression", "drop", "drop in Prob"),
         ("enhancement", "regained", "accuracy regained"),
     ):
         for kind in SITES:
             for query in PERTURBATIONS:
-                for place, name in enumerate(columns[setting]):
+                for index, name in enumerate(columns[setting]):
                     where = {"neuron_set": name, "query": query, "metric": metric}
-                    label = f"{what}, {kind} of {name}, word: {query}"
-                    yield Quantity(f"{setting}-{kind}", label, where, (kind, query, place), setting)
+                    label = f"{measure}, {kind} of {name}, word: {query}"
+                    yield Quantity(f"{setting}-{kind}", label, where, (kind, query, index), setting)
     for detector in DETECTORS:
         where = {"detector": detector, "wording": "triple", "metric": "f1"}
         where["neurons"] = "none" if detector == "plm" else "own"
         yield Quantity(f"fact-checking-{detector}", f"F1, {detector}", where, (detector,), "fact_checking")
     tuned = list(TUNED_SETS)
     for split in ("new", "old", "augmented"):
-        for place, name in enumerate(columns["fine_tuning"]):
+        for index, name in enumerate(columns["fine_tuning"]):
             where = {"neuron_set": name, "split": split, "metric": "accuracy"}
             label = f"accuracy on {split} facts, {name} trained"
-            yield Quantity(f"fine-tuning-{tuned[place]}", label, where, (split, place), "fine_tuning")
+            yield Quantity(f"fine-tuning-{tuned[index]}", label, where, (split, index), "fine_tuning")
     where = {"neuron_set": "dkn", "part": "both", "metric": "share"}
     yield Quantity("overlap-fine-tuning", "share of DKNs among the most changed", where, ("dkn",), "overlap")
 
 
 def _lookup(tree: Any, path: tuple[Any, ...]) -> float | None:
-    """A number deep in the file; None where the paper has none."""
+    """Return the number at a path of keys, or None where the paper has none."""
     for key in path:
         try:
             tree = tree[key]
@@ -85,35 +89,45 @@ def _lookup(tree: Any, path: tuple[Any, ...]) -> float | None:
 
 
 def side_by_side(path: Path, summaries: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> pd.DataFrame:
-    """The table, columns as in ``COLUMNS``.
+    """Return the paper's numbers and this study's: one row per quantity and model.
 
     Args:
         path: resources/reported_results.yaml.
-        summaries: by model and experiment; what a study has not run has no row.
+        summaries: the study's summaries by model and experiment; what it has not run has no row.
+    Returns:
+        The columns ``COLUMNS``.
+    Raises:
+        ValueError: several estimates of a summary match one quantity.
     """
     reported = yaml.safe_load(path.read_text())
-    columns = {setting: part["columns"] for setting, part in reported.items() if "columns" in part}
+    columns = {
+        setting: reported_setting["columns"]
+        for setting, reported_setting in reported.items()
+        if "columns" in reported_setting
+    }
     rows = []
     for quantity in quantities(columns):
-        part = reported[quantity.setting]
-        scale = 100 if part["unit"] == "percent" else 1
+        reported_setting = reported[quantity.setting]
+        scale = 100 if reported_setting["unit"] == "percent" else 1
         about = {"setting": quantity.setting.replace("_", "-"), "experiment": quantity.experiment}
         about["quantity"] = quantity.label + (" (%)" if scale == 100 else "")
         for key, name in reported["models"].items():
-            value = _lookup(part.get(key, {}), quantity.path)
+            value = _lookup(reported_setting.get(key, {}), quantity.path)
             if value is not None:
-                rows.append({**about, "kind": "reported", "model": name, "value": value, "source": part["source"]})
+                rows.append(
+                    {**about, "kind": "reported", "model": name, "value": value, "source": reported_setting["source"]}
+                )
         for model, by_experiment in summaries.items():
-            found = only_match(by_experiment.get(quantity.experiment, {}).get("estimates", []), quantity.where)
-            if found is not None:
-                numbers = {to: found[of] for of, to in (("mean", "value"), ("low", "low"), ("high", "high"))}
-                numbers = {to: None if value is None else scale * value for to, value in numbers.items()}
-                rows.append({**about, "kind": "this study", "model": model, **numbers, "facts": found["facts"]})
+            estimate = only_match(by_experiment.get(quantity.experiment, {}).get("estimates", []), quantity.where)
+            if estimate is not None:
+                numbers = {"value": estimate["mean"], "low": estimate["low"], "high": estimate["high"]}
+                numbers = {name: None if value is None else scale * value for name, value in numbers.items()}
+                rows.append({**about, "kind": "this study", "model": model, **numbers, "facts": estimate["facts"]})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _cell(row: Any) -> str:
-    """A value with its interval and number of facts, where there are any."""
+    """Return a value in words, with its interval if there is one, and with n if it is this study's."""
     text = f"{row.value:.3g}"
     if row.low == row.low and row.high == row.high:
         text += f" [{row.low:.3g}, {row.high:.3g}]"
@@ -121,10 +135,16 @@ def _cell(row: Any) -> str:
 
 
 def wide_table(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per quantity, a column of text per model; the paper's columns come first and say so."""
+    """Return the table for readers: a row per quantity, and a column of text per model, the paper's models first.
+
+    Args:
+        table: as ``side_by_side`` returns it.
+    """
     names = {"reported": "paper", "this study": "this study"}
     columns = [
-        f"{name}: {m}" for kind, name in names.items() for m in table.loc[table["kind"] == kind, "model"].unique()
+        f"{name}: {model}"
+        for kind, name in names.items()
+        for model in table.loc[table["kind"] == kind, "model"].unique()
     ]
     cells: dict[str, dict[str, str]] = {}
     for row in table.itertuples(index=False):
@@ -139,7 +159,7 @@ def main(
     experiment: flags.Experiments,
     output: flags.Output,
 ) -> None:
-    """Write the CSV, a row per quantity and model, and beside it in Markdown and LaTeX a row per quantity."""
+    """Write the CSV with a row per quantity and model; Markdown and LaTeX have a row per quantity."""
     table = side_by_side(reported, compared_by_model(model, experiment))
     caption = "The paper's numbers beside this study's own, which have bootstrap intervals over subjects."
     save(table, wide_table(table), caption, output)

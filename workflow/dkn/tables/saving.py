@@ -1,4 +1,4 @@
-"""Saving a table as CSV, Markdown and LaTeX."""
+"""Save a table as CSV, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import pandas as pd
 
 from dkn.storage.files import atomic_file
 
-NOTHING = "–"
+NOTHING = "–"  # in the Markdown table, for a missing value
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    """A longtable with booktabs' rules from a table of text; a label of the index stands where it changes.
+    """Return a table of text as a LaTeX ``longtable`` with the rules of ``booktabs``.
 
     Args:
-        table: rows named by its index, cells of text or missing.
-        caption, label: of the table; the caption is text, as the cells are.
+        table: cells of text or missing values; the index holds the labels of the rows. A label that repeats that of the
+            row above is left out.
+        caption: the caption, as plain text.
+        label: the name by which LaTeX refers to the table.
     """
     names = table.index.to_frame(index=False)
     repeated = names.eq(names.shift()).cumprod(axis=1).astype(bool)
@@ -34,19 +36,19 @@ def latex(table: pd.DataFrame, caption: str, label: str) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The same table in Markdown, every row with all its labels."""
+    """Return a table of text in Markdown, with all labels of the index in every row."""
     names = ["left"] * table.index.nlevels + ["right"] * table.shape[1]
     return table.reset_index().fillna(NOTHING).to_markdown(index=False, disable_numparse=True, colalign=names) + "\n"
 
 
 def save(table: pd.DataFrame, wide: pd.DataFrame, caption: str, csv: Path) -> None:
-    """Write the CSV, a row per number, and beside it what people read, in Markdown and LaTeX.
+    """Write a table for programs as CSV, and the one for readers beside it in Markdown and LaTeX.
 
     Args:
-        table: the CSV's columns.
-        wide: the same as text, as ``latex`` takes it.
-        caption: of the LaTeX table.
-        csv: the file; the others have its name.
+        table: the table for programs.
+        wide: the table for readers: cells of text or missing values, and labels in the index.
+        caption: the caption of the LaTeX table.
+        csv: the CSV to write; the other files have the same name with another suffix.
     """
     with atomic_file(csv) as path:
         table.to_csv(path, index=False, float_format="%.6g")

@@ -1,4 +1,4 @@
-"""Table sensitivity: coverage and the degeneracy gap beyond the control at every grid point of every model."""
+"""Table ``sensitivity``: coverage and the degeneracy gap beyond the control, at every grid point of every model."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def main(
     statistics: flags.Statistics,
     tau1: Annotated[float, Option(help="The study's own tau1, unless that is a quantile of lifetimes.")] = float("nan"),
 ) -> None:
-    """Summarise all records in one table."""
-    found = pd.concat([read_table(path, SENSITIVITY) for path in records], ignore_index=True)
-    own = {"fraction": fraction, "quantile": quantile, "tau1": tau1, "tau2": tau2}
-    table = grid_table(found, own, StatisticsSettings(**vars(statistics)))
+    """Write the CSV with a row per model and grid point, and the same table in Markdown and LaTeX beside it."""
+    joined = pd.concat([read_table(path, SENSITIVITY) for path in records], ignore_index=True)
+    own_settings = {"fraction": fraction, "quantile": quantile, "tau1": tau1, "tau2": tau2}
+    table = grid_table(joined, own_settings, StatisticsSettings(**vars(statistics)))
     caption = (
         f"Coverage, and the gap of a fact's components beyond random groups of the same sizes, at every grid point; "
         f"{100 * statistics.confidence:g} % bootstrap intervals over subjects, not adjusted for the number of points."
@@ -39,7 +39,11 @@ def main(
 
 
 def wide_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The same as text: a row per model and grid point, a column per measure; the study's own point is named."""
+    """Return the table for readers: a row per model and grid point, and a column of text per measure.
+
+    Args:
+        table: as ``grid_table`` returns it.
+    """
     values = {"coverage": "coverage", "drop_gap": "gap beyond the control", "nats_gap": "gap in nats"}
     texts = {
         title: [
@@ -53,7 +57,7 @@ def wide_table(table: pd.DataFrame) -> pd.DataFrame:
         {
             "degenerate of facts": [f"{row.degenerate} of {row.facts}" for row in table.itertuples(index=False)],
             **texts,
-            "own settings": ["yes" if own else "" for own in table["own_settings"]],
+            "own settings": ["yes" if is_own else "" for is_own in table["own_settings"]],
         },
         index=pd.MultiIndex.from_frame(points),
     )

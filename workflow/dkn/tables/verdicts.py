@@ -1,4 +1,4 @@
-"""Table verdicts: every contrast that a claim rests on."""
+"""Table ``verdicts``: every contrast that a claim of the paper needs, with what it says."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,15 +15,15 @@ HEADER = ("claim", "model", "verdict of the claim", "contrast", "p (Holm)", "say
 
 
 def main(verdicts: Annotated[Path, Option(help="verdicts.json")], output: flags.Output) -> None:
-    """Write the CSV, a row per claim, model and contrast, and beside it the same in words in Markdown and LaTeX."""
+    """Write the CSV with a row per claim, model and contrast, and the same table in Markdown and LaTeX beside it."""
     rows, lines = [], []
     for row in read_json(verdicts)["verdicts"]:
         about = {"claim": row["claim"], "model": row["model"] or "all models", "claim_verdict": row["verdict"]}
-        for part in row["evidence"] if row["model"] else ():
-            rows.append({**about, **part})
-            run = part.get("difference") is not None
-            p = None if part.get("p_holm") is None else f"{part['p_holm']:.2g}"
-            lines.append([*about.values(), contrast(part) if run else part["experiment"], p, part["verdict"]])
+        for piece in row["evidence"] if row["model"] else ():
+            rows.append({**about, **piece})
+            run = piece.get("difference") is not None
+            p = None if piece.get("p_holm") is None else f"{piece['p_holm']:.2g}"
+            lines.append([*about.values(), contrast(piece) if run else piece["experiment"], p, piece["verdict"]])
     words = pd.DataFrame(lines, columns=HEADER, dtype=object).set_index(list(HEADER[:4]))
     caption = "The contrasts behind every verdict; p is adjusted over all evidence of a model (Holm)."
     save(pd.DataFrame(rows), words, caption, output)
