@@ -5,7 +5,6 @@ The workflow is the real one; what it would compute is replaced by small files, 
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -21,8 +20,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from dkn.tables.page import page
 from tests.browser.conftest import console_errors
+from tests.workflow_rules import ROOT, figure_names, table_names
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 60
 
 
@@ -34,14 +33,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy2(ROOT / name, folder / name)
     for name in ("workflow", "resources", "envs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     figures, tables = folder / "results" / "figures", folder / "results" / "tables"
     for place in (figures, tables):
         place.mkdir(parents=True)
-    for name in re.findall(r'\*\*figure\(\s*"(\w+)"', rules):
+    for name in figure_names():
         matplotlib.image.imsave(figures / f"{name}.png", np.random.default_rng(0).random((400, 300)))
         (figures / f"{name}.rst").write_text(f"- {name}: 42 % (40 … 44), n = 1,234 facts of 56 subjects\n")
-    for name in re.findall(r'^    "(\w+)": \(', (ROOT / "workflow" / "rules" / "report.smk").read_text(), re.MULTILINE):
+    for name in table_names():
         (tables / f"{name}.html").write_text(page("| a | b |\n|---|---|\n| 1 | 2 |\n", f"{name} as a page", "A note."))
     path = folder / "results" / "report.html"
     style = folder / "workflow" / "report" / "style.css"

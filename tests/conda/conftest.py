@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.unit.test_environments import requirements
+from tests.environments import requirements
 from tests.workflow.conftest import Checkout, new_checkout, short_config
 
 from .local_conda import PYTHON, install

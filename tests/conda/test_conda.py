@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_container import place
-from tests.unit.test_environments import JOBS, ROOT, STAGES, packages
+from dkn.stages import stage_module
+from tests.environments import JOBS, STAGES, packages, place
 from tests.workflow.conftest import Checkout, jobs_in, short_config
+from tests.workflow_rules import ROOT
 
 from .conftest import CondaCheckout
 
@@ -43,7 +44,7 @@ def isolated(prefix: Path, *arguments: str) -> str:
 
 @pytest.mark.parametrize("path", STAGES, ids=lambda path: path.stem)
 def test_an_environment_alone_imports_its_stages(with_conda: CondaCheckout, path: Path) -> None:
-    stages = [f"dkn.commands.{stage.replace('-', '_')}" for stage in sorted(STAGES[path])]
+    stages = [stage_module(stage) for stage in sorted(STAGES[path])]
     isolated(environment(with_conda, path.stem), "-c", MODULES, str(ROOT / "workflow"), "dkn.__main__", *stages)
 
 

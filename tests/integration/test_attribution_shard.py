@@ -14,77 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file, save_file
 
-from dkn.__main__ import main as run_stage
 from dkn.commands import attribution as stage
 from dkn.errors import UserError
-from dkn.facts.sources import FactsSource, read_facts, read_templates
-from dkn.models.nano import TrainingSettings, train
 from dkn.storage.files import read_table, write_table
 from dkn.storage.schemas import COMPLETENESS, FACTS, KNOWN, SCORES
-
-BUNDLE = Path(__file__).parents[2] / "resources" / "facts"
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with facts, a barely trained model and known facts."""
-    folder = tmp_path_factory.mktemp("shard")
-    lines = (BUNDLE / "static.jsonl").read_text().splitlines()[::20]
-    (folder / "facts.jsonl").write_text("\n".join(lines) + "\n")
-    templates = BUNDLE / "templates.yaml"
-    facts, _ = read_facts([FactsSource(str(folder / "facts.jsonl"))], read_templates([templates]), 0)
-    model, tokenizer, _ = train(facts, TrainingSettings("llama", 3, 32, 4, 2, 64, 500, 0.0, 2, 8, 0.01, 0.0), 0)
-    model.save_pretrained(folder / "model")
-    tokenizer.save_pretrained(folder / "model")
-    (folder / "model" / "provenance.json").write_text("{}")
-    call(
-        folder,
-        "facts",
-        source=folder / "facts.jsonl",
-        templates=templates,
-        seed=0,
-        output=folder / "facts.parquet",
-        downloads=folder / "d.json",
-    )
-    call(
-        folder,
-        "known",
-        model=folder / "model",
-        facts=folder / "facts.parquet",
-        minimum=0,
-        output=folder / "known.parquet",
-    )
-    return folder
-
-
-def call(folder: Path, name: str, **flags: object) -> int:
-    """Run a stage in this process; its exit status."""
-    arguments = [part for flag, value in flags.items() for part in (f"--{flag.replace('_', '-')}", str(value))]
-    try:
-        return run_stage([name, *arguments])
-    except SystemExit as stop:
-        return int(stop.code or 0)
-
-
-def attribute(folder: Path, output: str, **changes: object) -> int:
-    flags: dict[str, object] = {
-        "model": folder / "model",
-        "facts": folder / "facts.parquet",
-        "known": folder / "known.parquet",
-        "shard": "1-of-1",
-        "which": "all",
-        "baseline": "amig",
-        "quadrature": "adaptive",
-        "nodes": 3,
-        "tolerance": 1e-3,
-        "max_nodes": 96,
-        "floor": 0.05,
-        "batch": 4,
-        "device": "cpu",
-        "output": folder / output,
-        "completeness": folder / f"{output}.completeness",
-    }
-    return call(folder, "attribution", **{**flags, **changes})
+from tests.integration.stage_runs import attribute
 
 
 def test_only_scores_above_the_floor_are_stored_a_row_group_per_fact(study: Path) -> None:
@@ -236,8 +170,8 @@ def test_scores_that_are_not_finite_name_the_fact(
 ) -> None:
     original = stage.open_model
 
-    def broken(*arguments: object) -> object:
-        model = original(*arguments)
+    def broken(*arguments: object, **settings: object) -> object:
+        model = original(*arguments, **settings)
         model.adapter.writing(1)[3] = float("nan")
         return model
 

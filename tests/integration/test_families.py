@@ -18,8 +18,7 @@ from dkn.decoder.loading import adapt
 from dkn.decoder.prefix import read_prompts
 from dkn.errors import UserError
 from dkn.models.families import OBSTACLES, SUPPORTED
-
-from ..unit import plain
+from tests.unit import plain
 
 GATED: dict[str, Any] = {
     "vocab_size": 97,
@@ -200,7 +199,7 @@ def test_a_family_without_an_adapter_is_one_clear_error() -> None:
     )
     with pytest.raises(
         UserError,
-        match=r"'gpt_neox' has no adapter \(its attention and MLP .*; supported families: gpt2, llama, .*gemma",
+        match=r"'gpt_neox' has no adapter \(its attention and its MLP .*; supported families: gpt2, llama, .*gemma",
     ):
         adapt(AutoModelForCausalLM.from_config(config))
 

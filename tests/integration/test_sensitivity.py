@@ -7,25 +7,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dkn.__main__ import main as run_stage
 from dkn.storage.files import read_json
-
-from .test_attribution_shard import attribute, study
-
-__all__ = ["study"]  # a fixture
+from tests.integration.stage_runs import attribute, run_stage
 
 SELECTIONS = {"bdc": "degenerate", "candidate": "with_two_candidates"}
 FRACTION, QUANTILE, TAU1, TAU2 = 0.1, 0.3, 0.03, 0.02
+STATISTICS = {"resamples": 200, "confidence": 0.95, "seed": 0}
 
 
 def stage(name: str, *repeated: str, **flags: object) -> None:
-    """Run a stage in this process; it must end well."""
-    arguments = [part for flag, value in flags.items() for part in (f"--{flag.replace('_', '-')}", str(value))]
-    try:
-        status = run_stage([name, *arguments, *repeated])
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    assert status == 0
+    """Run a stage, which must end well."""
+    assert run_stage(name, *repeated, **flags) == 0
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +34,7 @@ def summary(study: Path) -> dict:
     stage("distances", **on_model, **neurons, output=files["distances"])
     clustering = {"persistence": "difference", "tau1": TAU1, "quantile": QUANTILE, "min_size": 2, "dimension": 0}
     stage(
-        "candidates",
+        "candidates-ntc",
         **neurons,
         distances=files["distances"],
         **clustering,
@@ -68,8 +60,7 @@ def summary(study: Path) -> dict:
         grouping="ntc",
         comparison=study / "comparison.json",
         model_name="m",
-        seed=0,
-        resamples=200,
+        **STATISTICS,
         output=study / "summary.json",
     )
     return read_json(study / "summary.json")
@@ -79,7 +70,7 @@ def summary(study: Path) -> dict:
 def table(study: Path, summary: dict) -> pd.DataFrame:
     """The same point, and another tau1 and tau2, through the grid."""
     stage(
-        "sensitivity",
+        "experiment-sensitivity",
         *("--tau1", "0.2", "--tau2", "0.9"),
         model=study / "model",
         model_name="m",
@@ -102,8 +93,7 @@ def table(study: Path, summary: dict) -> pd.DataFrame:
         output=study / "point.parquet",
     )
     own = {"fraction": FRACTION, "quantile": QUANTILE, "tau1": TAU1, "tau2": TAU2}
-    statistics = {"resamples": 200, "confidence": 0.95, "seed": 0}
-    stage("table-sensitivity", records=study / "point.parquet", **own, **statistics, output=study / "sensitivity.csv")
+    stage("table-sensitivity", records=study / "point.parquet", **own, **STATISTICS, output=study / "sensitivity.csv")
     return pd.read_csv(study / "sensitivity.csv")
 
 

@@ -1,19 +1,31 @@
-"""What tests of models' sources share: a tokenizer, made-up wheels and pip, and looks at files and errors."""
+"""Folders, wheels and hub repositories of tiny models, a stand-in for pip, and errors of the hub library."""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+)
 from tokenizers import ByteLevelBPETokenizer
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from dkn.errors import UserError
+from dkn.decoder.loading import load
+from dkn.models import sources as model_sources
+from dkn.storage.files import read_json
 
 END = "<|endoftext|>"
 TEXT = "the capital of France is Paris"
+REPO, COMMIT = "org/tiny-gpt2", "0123456789abcdef" * 2 + "01234567"
+NOWHERE = "org/elsewhere"
 
 
 def bpe() -> ByteLevelBPETokenizer:
@@ -26,12 +38,6 @@ def bpe() -> ByteLevelBPETokenizer:
 def digest(path: Path) -> str:
     """A file's SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def line_of(caught: pytest.ExceptionInfo[UserError]) -> str:
-    """The error's text, which must be one line."""
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def make_wheel(folder: Path, members: dict[str, bytes], name: str = "tiny-1.0-py3-none-any.whl") -> Path:
@@ -56,3 +62,66 @@ def pip(
 
     monkeypatch.setattr(subprocess, "run", run)
     return commands
+
+
+def save_tiny_gpt2(folder: Path) -> None:
+    """Save a tiny GPT-2 as ``save_pretrained`` does, among files that must not be taken along."""
+    torch.manual_seed(0)
+    tokenizer = bpe()
+    size = tokenizer.get_vocab_size()
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=size, n_positions=32, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
+    ).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer._tokenizer, eos_token=END, pad_token=END).save_pretrained(folder)
+    for name in ("pytorch_model.bin", "modeling_own.py", "README.md", "provenance.json"):
+        (folder / name).write_text("not to be taken along")
+
+
+def logits(folder: Path) -> torch.Tensor:
+    """What a model folder makes of the text, read by the study's own loader."""
+    model = load(folder, device="cpu")
+    return model.adapter.model(model.tokenizer(TEXT, return_tensors="pt")["input_ids"]).logits
+
+
+def check_prepared(output: Path, source: Path, stage: str, settings: dict[str, Any]) -> None:
+    """The output links the source's files, and its provenance holds their checksums."""
+    taken = {path.name for path in source.iterdir() if path.suffix in (".json", ".safetensors")} - {"provenance.json"}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= taken
+    assert {path.name for path in output.iterdir()} == {*taken, "provenance.json"}
+    for name in taken:
+        assert (output / name).is_symlink(), f"{name} was copied"
+        assert (output / name).samefile(source / name)
+    assert not (output / "provenance.json").is_symlink()
+    record = read_json(output / "provenance.json")
+    assert (record["stage"], record["settings"]) == (stage, settings)
+    assert record["files"] == {name: digest(source / name) for name in taken}
+
+
+def http_error(kind: type[HfHubHTTPError]) -> HfHubHTTPError:
+    """An error as the hub library raises it, of several lines."""
+    response: Any = SimpleNamespace(headers={}, request=None, status_code=401)
+    return kind("401 Client Error.\n\nSomething at length.\n", response=response)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the hub library raise this whatever it is asked; nothing is cached."""
+
+    def raise_it(*_arguments: object, **_settings: object) -> None:
+        raise error
+
+    monkeypatch.setattr(model_sources, "snapshot_download", raise_it)
+    monkeypatch.setattr(model_sources, "hf_hub_download", raise_it)
+    monkeypatch.setattr(model_sources, "try_to_load_from_cache", lambda *_arguments, **_settings: None)
+
+
+def lay_out_cache(folder: Path, saved: Path) -> None:
+    """Lay out a saved model as the hub library does in its cache ``folder``: blobs, refs, snapshots."""
+    cache = folder / f"models--{REPO.replace('/', '--')}"
+    snapshot = cache / "snapshots" / COMMIT
+    for made in (cache / "blobs", cache / "refs", snapshot):
+        made.mkdir(parents=True)
+    (cache / "refs" / "main").write_text(COMMIT)
+    for file in saved.iterdir():
+        if file.name != "provenance.json":
+            shutil.copy(file, cache / "blobs" / digest(file))
+            (snapshot / file.name).symlink_to(Path("..", "..", "blobs", digest(file)))

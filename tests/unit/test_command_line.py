@@ -7,14 +7,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+import yaml
 
-from dkn.__main__ import main, stages
+from dkn.__main__ import main
+from dkn.flags import command
+from dkn.stages import stage_module, stages
+from dkn.storage.provenance import code_files
+from tests.workflow_rules import commands_of_a_run, workflow_rules
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / "workflow"
@@ -25,19 +29,8 @@ RESOURCES = ROOT / "resources" / "facts"
 def parameters(stage: str) -> dict[str, Any]:
     """A stage's flags with what the command line knows of them."""
     app = typer.Typer(add_completion=False)
-    app.command()(importlib.import_module(f"dkn.commands.{stage.replace('-', '_')}").main)
+    app.command()(command(importlib.import_module(stage_module(stage)).main))
     return {flag: part for part in typer.main.get_command(app).params for flag in part.opts + part.secondary_opts}
-
-
-def rules() -> Iterator[tuple[str, str, str]]:
-    """(rule, stage, text) of every rule that runs a stage."""
-    for path in sorted((WORKFLOW / "rules").glob("*.smk")):
-        for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
-            for stage in re.findall(r"python -m dkn ([\w-]+)", block):
-                yield block.partition(":")[0], stage, block
-
-
-RULES = list(rules())
 
 
 @pytest.fixture(autouse=True)
@@ -59,11 +52,6 @@ def test_every_stage_is_listed(arguments: list[str], capsys: pytest.CaptureFixtu
     assert listed == stages()
     assert all(summary.endswith(".") for summary in listed.values())
     assert not printed.err
-
-
-def test_stages_are_the_modules_of_commands() -> None:
-    files = {path.stem for path in (WORKFLOW / "dkn" / "commands").glob("[a-z]*.py")}
-    assert {stage.replace("-", "_") for stage in STAGES} == files
 
 
 @pytest.mark.parametrize("stage", ["fact", "", "model_wheel", "--version", "_shared"])
@@ -154,15 +142,42 @@ def test_a_mistyped_flag_ends_without_a_traceback(arguments: list[str], capsys: 
 
 
 def test_every_stage_has_its_rule() -> None:
-    assert {stage for _, stage, _ in RULES} == set(STAGES)
+    assert {rule.stage for rule in workflow_rules()} - {""} == set(STAGES)
 
 
-@pytest.mark.parametrize(("rule", "stage", "text"), RULES, ids=[rule for rule, _, _ in RULES])
-def test_a_rule_passes_the_flags_that_its_stage_has(rule: str, stage: str, text: str) -> None:
-    passed = set(re.findall(r"--[a-z][\w-]*", text))
-    if "{params.compute}" in text:
-        passed |= {"--device", "--dtype", "--threads"}
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_rules_inputs_are_the_code_of_its_stage(stage: str) -> None:
+    """An edit of the stage's code would not rerun the rule otherwise."""
+    for rule in workflow_rules():
+        if rule.stage == stage:
+            code = {Path(file) for file in rule.inputs if file.endswith(".py")}
+            assert code == set(code_files(stage)), rule.name
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[str]]]:
+    """Every command of a study with a model of each source, by stage."""
+    folder = tmp_path_factory.mktemp("study")
+    study = yaml.safe_load((ROOT / "config.yaml").read_text())
+    (folder / "local").mkdir()
+    (folder / "local" / "config.json").write_text("{}")
+    sources = [
+        {"name": "local", "source": "folder", "path": "local"},
+        {"name": "fetched", "source": "hub", "repo": "owner/name", "revision": "main"},
+        {"name": "packed", "source": "wheel", "package": "name", "version": "1", "sha256": "0" * 64},
+    ]
+    (folder / "all.yaml").write_text(yaml.safe_dump({"models": [*study["models"], *sources]}))
+    by_stage: dict[str, list[list[str]]] = {}
+    targets = ("all", "sensitivity", "estimate", "--configfile", "all.yaml")
+    for stage, arguments in commands_of_a_run(*targets, folder=folder):
+        by_stage.setdefault(stage, []).append(arguments)
+    return by_stage
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_rules_pass_the_flags_that_their_stage_has(stage: str, commands: dict[str, list[list[str]]]) -> None:
     known = parameters(stage)
-    assert passed <= known.keys()
-    assert {flag for flag, part in known.items() if part.required} <= passed
-    assert f'code("{stage}")' in text, "an edit of the stage's code would not rerun the rule"
+    for arguments in commands[stage]:
+        passed = {part for part in arguments if re.fullmatch(r"--[a-z][\w-]*", part)}
+        assert passed <= known.keys()
+        assert {flag for flag, part in known.items() if part.required} <= passed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import subprocess
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .test_environments import ENVIRONMENTS, ROOT
+from tests.environments import ENVIRONMENTS, place
+from tests.workflow_rules import ROOT
 
 DOCKERFILE = ROOT / "container" / "Dockerfile"
 CONDA = '#!/bin/sh\necho "$@" >> "$CALLS"\ncase "$*" in *"$FAILS"*) exit 1;; esac\n'
@@ -33,11 +33,6 @@ def build(root: Path, **environment: str) -> int:
         if result.returncode:
             return result.returncode
     return 0
-
-
-def place(path: Path) -> str:
-    """The name of an environment file's environment below /conda-envs."""
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 @pytest.fixture

@@ -6,20 +6,17 @@ import ast
 import importlib.util
 import re
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
-import yaml
 
-from dkn.storage.provenance import PACKAGE, code_files
+from dkn.stages import PACKAGE
+from dkn.storage.provenance import code_files
+from tests.environments import ENVIRONMENTS, JOBS, STAGES, packages, requirements, tree
+from tests.workflow_rules import ROOT
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
-RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 # Import name -> package name, where they differ. urllib3 is no pin of its own: requests is built on it and brings it.
 PACKAGES = {"yaml": "pyyaml", "sklearn": "scikit-learn", "urllib3": "requests"}
 
@@ -47,52 +44,6 @@ def load_pin() -> ModuleType:
 PIN = load_pin()
 
 
-def requirements() -> dict[str, str]:
-    """Package -> version, read off requirements.txt without ``pin.py``."""
-    lines = [line.partition("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
-    return dict(re.fullmatch(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines if line)  # type: ignore[union-attr]
-
-
-def tree(path: Path) -> dict[str, Any]:
-    """An environment file."""
-    return yaml.safe_load(path.read_text())
-
-
-def packages(path: Path) -> dict[str, str]:
-    """Package -> version of an environment's pip section."""
-    (section,) = [part["pip"] for part in tree(path)["dependencies"] if isinstance(part, dict)]
-    return dict(line.split("==") for line in section)
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one rule runs, and in which environment file."""
-
-    stage: str
-    environment: Path
-
-
-def jobs_by_rule() -> dict[str, Job]:
-    """Rule -> its job, for every rule with a command: each has one environment, and the others have none."""
-    found = {}
-    for path in RULES:
-        for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
-            rule = block.partition(":")[0]
-            if rule == "make_report":  # calls Snakemake, which only the main environment has
-                continue
-            commands = re.findall(r"^    (?:shell|script|run|notebook|wrapper):", block, flags=re.MULTILINE)
-            stages = re.findall(r"python -m dkn ([\w-]+)", block)
-            files = re.findall(r'^    conda:\s*"([^"]+)"', block, flags=re.MULTILINE)
-            assert len(commands) == len(stages) == len(files) <= 1, f"{path.name}: rule {rule}"
-            if stages:
-                found[rule] = Job(stages[0], (path.parent / files[0]).resolve())
-    return found
-
-
-JOBS = jobs_by_rule()
-STAGES = {path: {job.stage for job in JOBS.values() if job.environment == path} for path in ENVIRONMENTS}
-
-
 def imported(path: Path) -> set[str]:
     """Top-level names of other people's modules that a file imports, inside functions too."""
     names: set[str] = set()
@@ -106,7 +57,7 @@ def imported(path: Path) -> set[str]:
 
 def packages_of(stage: str) -> set[str]:
     """The packages that a stage imports, its command line included."""
-    files = [*code_files(stage), PACKAGE / "__main__.py", PACKAGE / "devices.py", *PACKAGE.rglob("__init__.py")]
+    files = [*code_files(stage), PACKAGE / "__main__.py", PACKAGE / "run" / "gpus.py", *PACKAGE.rglob("__init__.py")]
     return {PACKAGES.get(name, name) for file in files for name in imported(file)}
 
 

@@ -76,7 +76,7 @@ def test_studies_share_what_is_equal_and_nothing_else(first: Checkout) -> None:
     first.configure({**second, "cache": None})
     assert "attribution" not in first.planned(*targets(second)), "turning the cache off reruns nothing"
 
-    module = first.path / "workflow" / "dkn" / "quadrature.py"
+    module = first.path / "workflow" / "dkn" / "attribution" / "quadrature.py"
     module.write_text(module.read_text() + "\n# an edit\n")
     third = another(first, "third") | {"cache": second["cache"]}
     assert not any("facts taken from the cache" in log for log in attribute(first, third))

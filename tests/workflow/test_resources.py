@@ -61,7 +61,7 @@ def asked(checkout: Checkout, gigabytes: float, *arguments: str) -> dict[str, di
     return json.loads(found[1])
 
 
-def test_every_job_asks_for_more_with_every_attempt_and_with_larger_weights(checkout: Checkout) -> None:
+def test_jobs_ask_for_more_with_every_attempt_and_with_larger_weights(checkout: Checkout) -> None:
     small, large = asked(checkout, 0), asked(checkout, 13.5)
     assert small.keys() == large.keys() > {"known", "attribution", "experiment_fine_tuning", "figure_groupings"}
     for rule, before in small.items():

@@ -232,22 +232,36 @@ def test_another_run_gives_identical_records(study: Checkout, new_checkout: Call
         assert table.read_bytes() == other.read_bytes(), table.name
 
 
+def planned_after_an_edit(study: Checkout, module: Path) -> set[str]:
+    """The rules that a run would run if a module were another; the module is as before afterwards."""
+    original = module.read_text()
+    append(module, "\n# an edit\n")
+    planned = study.planned()
+    module.write_text(original)
+    return planned
+
+
 def test_an_edit_reruns_what_it_touches_and_nothing_else(study: Checkout) -> None:
     library = study.path / "workflow" / "dkn"
-    (library / "attribution.py").touch()
+    attribution = library / "attribution" / "integrated_gradients.py"
+    attribution.touch()
     assert study.planned() == set()
     append(library / "figures" / "persistence.py", "\n# an edit\n")
     assert study.planned() == {"figure_persistence", "make_report"}
     result = study.run("report")
     assert result.returncode == 0, result.stdout
     assert study.planned() == set()
-    original = (library / "attribution.py").read_text()
-    append(library / "attribution.py", "\n# an edit\n")
-    planned = study.planned()
-    (library / "attribution.py").write_text(original)
+    planned = planned_after_an_edit(study, attribution)
     assert "attribution" in planned
     assert not planned & {"make_facts", "model_trained", "known"}
     assert study.planned() == set(), "an edit taken back is no edit"
+
+
+def test_an_edit_of_interventions_keeps_what_comes_before_them(study: Checkout) -> None:
+    planned = planned_after_an_edit(study, study.path / "workflow" / "dkn" / "neurons" / "interventions.py")
+    assert planned >= {"components", "experiment_degeneracy", "experiment_perturbation"}
+    before = {"model_trained", "known", "attribution", "knowledge_neurons", "distances", "candidates_ntc"}
+    assert not planned & before
 
 
 def test_a_changed_threshold_keeps_the_attributions(study: Checkout) -> None:

@@ -8,26 +8,19 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import IntegratedGradients, LayerIntegratedGradients
-from captum.attr._utils.approximation_methods import approximation_parameters
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from dkn.attribution.integrated_gradients import Attribution, AttributionSettings, attribute
-from dkn.attribution.quadrature import nodes_and_weights
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.row_budget import RowBudget
 from dkn.errors import UserError
 from tests.unit import plain
+from tests.unit.quadrature_rules import CAPTUM_METHODS, FIXED_RULES
 
 MASK = 1
 BASELINES = ("amig", "zero")
-FIXED_RULES = {"left-riemann": 4, "midpoint": 3, "gauss-legendre": 3, "gauss-lobatto": 3}
-CAPTUM_METHODS = {
-    "left-riemann": "riemann_left",
-    "midpoint": "riemann_middle",
-    "gauss-legendre": "gausslegendre",
-}
 MakeFact = Callable[..., EncodedFact]
 
 
@@ -54,20 +47,6 @@ def assert_same(found: Attribution, expected: Attribution) -> None:
     assert found.fact_id == expected.fact_id
     assert plain.relative_difference(found.scores, expected.scores) < limit
     assert np.abs(found.change - expected.change).max() < 1e-5 * largest_prob(expected)
-
-
-@pytest.mark.parametrize("rule", FIXED_RULES)
-@pytest.mark.parametrize("count", [2, 3, 7])
-def test_fixed_rules_have_the_textbook_nodes(rule: str, count: int) -> None:
-    """Nodes and weights equal an independent source's, and Captum's where it has the rule."""
-    nodes, weights = nodes_and_weights(rule, count)
-    assert np.allclose(nodes, plain.rule(rule, count)[0], atol=1e-14)
-    assert np.allclose(weights, plain.rule(rule, count)[1], atol=1e-14)
-    if rule not in CAPTUM_METHODS:
-        return
-    captum_weights, captum_nodes = approximation_parameters(CAPTUM_METHODS[rule])
-    assert np.allclose(nodes, captum_nodes(count), atol=1e-7)  # Captum's Riemann nodes are float32
-    assert np.allclose(weights, captum_weights(count), atol=1e-14)
 
 
 @pytest.mark.parametrize("answer", [1, 3])

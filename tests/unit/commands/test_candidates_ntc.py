@@ -1,4 +1,4 @@
-"""Stage ``candidates`` on facts at the edges of the method: no neuron, one, none at a finite distance."""
+"""Stage ``candidates-ntc`` on facts at the edges of the method: no neuron, one, none at a finite distance."""
 
 from pathlib import Path
 
@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 
 from dkn.commands.candidates_ntc import main
+from dkn.flags import Clustering
 from dkn.storage.files import read_table, write_table
 from dkn.storage.schemas import CANDIDATES, DIAGRAMS, DISTANCES, KNOWLEDGE_NEURONS
+
+CLUSTERING = Clustering("difference", tau1=0.05, quantile=1.0, min_size=2)
 
 
 def run(folder: Path, neurons: dict[str, int], pairs: list[tuple[str, int, int, float]]) -> tuple[pd.DataFrame, ...]:
@@ -15,7 +18,7 @@ def run(folder: Path, neurons: dict[str, int], pairs: list[tuple[str, int, int, 
     rows = [(fact, place, place, 0, 1.0) for fact, count in neurons.items() for place in range(count)]
     write_table(folder / "n", pd.DataFrame(rows, columns=KNOWLEDGE_NEURONS.names), KNOWLEDGE_NEURONS, {})
     write_table(folder / "d", pd.DataFrame(pairs, columns=DISTANCES.names), DISTANCES, {})
-    main(folder / "n", folder / "d", folder / "c", folder / "p", "difference", 0.05, 1.0, 2, 1)
+    main(folder / "n", folder / "d", folder / "c", folder / "p", CLUSTERING, 1)
     return read_table(folder / "c", CANDIDATES), read_table(folder / "p", DIAGRAMS)
 
 

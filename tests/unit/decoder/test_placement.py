@@ -10,9 +10,8 @@ import torch
 from dkn.attribution.integrated_gradients import AttributionSettings, attribute
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
-from dkn.decoder.loading import LanguageModel, adapt, devices_of
+from dkn.decoder.loading import LanguageModel, adapt
 from dkn.decoder.placement import runs
-from dkn.errors import UserError
 from dkn.models.answer_loss import Sentence
 from dkn.neurons.interventions import ENHANCE, answer_scores, edited_weights
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
@@ -38,32 +37,6 @@ def test_layers_are_cut_into_runs_of_equal_size(
     rest: int, layers: list[int], devices: int, expected: list[int]
 ) -> None:
     assert runs(rest, layers, devices) == expected
-
-
-@pytest.mark.parametrize(
-    ("device", "gpus", "visible", "expected"),
-    [
-        ("auto", 1, 0, ["cpu"]),
-        ("auto", 2, 0, ["cpu"]),
-        ("cpu", 2, 4, ["cpu"]),
-        ("auto", 1, 4, ["cuda:0"]),
-        ("auto", 0, 4, ["cuda:0"]),
-        ("cuda", 3, 4, ["cuda:0", "cuda:1", "cuda:2"]),
-        ("cuda", 3, 2, ["cuda:0", "cuda:1"]),
-    ],
-)
-def test_a_model_goes_onto_the_gpus_there_are(
-    device: str, gpus: int, visible: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: visible)
-    assert list(map(str, devices_of(device, gpus))) == expected
-
-
-@pytest.mark.parametrize(("device", "said"), [("cuda", "PyTorch sees no GPU"), ("gpu", "allowed: auto, cpu, cuda")])
-def test_a_device_that_is_not_there_is_one_line(device: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(UserError, match=said):
-        devices_of(device, 1)
 
 
 def everything(model: LanguageModel, facts: list[EncodedFact]) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Recall against greedy decoding and by hand; knowledge neurons on tables small enough to check by eye."""
+"""What a model knows: recall against greedy decoding and by hand, and the answer that stands for a fact."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import torch
 
-from dkn.attribution.selection import knowledge_neurons
-from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.encoded_facts import EncodedFact, encode
 from dkn.decoder.loading import LanguageModel
-from dkn.decoder.recall import recall
+from dkn.decoder.recall import known_facts, recall
 from dkn.errors import UserError
+from dkn.storage.schemas import KNOWN
 from tests.conftest import END
 from tests.unit import plain
 
@@ -106,73 +106,40 @@ def test_logits_that_are_no_numbers_are_an_error_that_names_the_fact(
         recall(language_model, [fact])
 
 
-def table(*rows: tuple[str, int, int, float]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["fact_id", "layer", "neuron", "score"])
+WORDS = [f"w{number}" for number in range(40)]
 
 
-SCORES = table(
-    ("b", 2, 0, 1.0),
-    ("b", 0, 9, 0.30),  # exactly at the threshold of 0.3: out
-    ("b", 0, 4, 0.31),
-    ("a", 1, 7, 0.5),
-    ("a", 1, 2, 2.0),
-    ("a", 0, 8, 0.7),
-    ("a", 0, 3, 0.61),
-    ("a", 2, 1, 0.59),  # under 0.3 of 2.0
-    ("c", 0, 0, 1e-9),
-)
+def asked(facts: int) -> pd.DataFrame:
+    """Facts that accept every word there is, each in another order."""
+    rows = [(f"f{number}", f"a{number % 9} w{number}", WORDS[number:] + WORDS[:number]) for number in range(facts)]
+    return pd.DataFrame(rows, columns=["fact_id", "prompt", "answers"])
 
 
-def test_threshold_is_a_fraction_of_each_facts_largest() -> None:
-    """Strictly above the fraction; sorted by layer and neuron; places count from zero within a fact."""
-    found, capped = knowledge_neurons(SCORES, 0.3, None)
-    assert list(found.columns) == ["fact_id", "place", "layer", "neuron", "score"]
-    assert found.to_numpy().tolist() == [
-        ["a", 0, 0, 3, 0.61],
-        ["a", 1, 0, 8, 0.7],
-        ["a", 2, 1, 2, 2.0],
-        ["b", 0, 0, 4, 0.31],
-        ["b", 1, 2, 0, 1.0],
-        ["c", 0, 0, 0, 1e-9],
-    ]
-    assert capped == []
+def test_known_facts_are_about_the_first_accepted_answer_that_is_given(language_model: LanguageModel) -> None:
+    """And about the first of all where none is given; every answer asked alone decides it."""
+    facts = asked(20)
+    found = known_facts(language_model, facts, batch=64).set_index("fact_id")
+    chosen = []
+    for row in facts.itertuples(index=False):
+        tokens = [encode(language_model, row.fact_id, row.prompt, answer) for answer in row.answers]
+        alone = [recall(language_model, [answer])[0] for answer in tokens]
+        place = next((place for place, one in enumerate(alone) if one.known), 0)
+        chosen.append(place)
+        own = found.loc[row.fact_id]
+        assert (own["answer"], own["known"]) == (row.answers[place], alone[place].known)
+        assert own["log_prob"] == pytest.approx(alone[place].log_probs.sum(), abs=1e-4)
+        assert own["first_token_rank"] == alone[place].ranks[0]
+        assert (own["prompt_tokens"], own["answer_tokens"]) == (len(tokens[place].prompt), 1)
+    assert 0 < found["known"].sum() < len(found), "the facts do not cover both cases"
+    assert any(chosen), "no fact is known by another answer than its first"
 
 
-@pytest.mark.parametrize(
-    ("cap", "kept", "cut"),
-    [
-        (1, {"a": [(1, 2)], "b": [(2, 0)], "c": [(0, 0)]}, ["a", "b"]),
-        (2, {"a": [(0, 8), (1, 2)], "b": [(0, 4), (2, 0)], "c": [(0, 0)]}, ["a"]),
-        (3, {"a": [(0, 3), (0, 8), (1, 2)], "b": [(0, 4), (2, 0)], "c": [(0, 0)]}, []),
-    ],
-)
-def test_cap_keeps_the_largest(cap: int, kept: dict[str, list[tuple[int, int]]], cut: list[str]) -> None:
-    """The largest scores survive the cap; cut facts are named; a fact with exactly the cap is not cut."""
-    found, capped = knowledge_neurons(SCORES, 0.3, cap)
-    for fact_id, pairs in kept.items():
-        chosen = found[found["fact_id"] == fact_id]
-        assert list(zip(chosen["layer"], chosen["neuron"], strict=True)) == pairs
-        assert chosen["place"].tolist() == list(range(len(pairs)))
-    assert len(found) == sum(map(len, kept.values()))
-    assert capped == cut
-
-
-def test_cap_holds_among_equal_scores() -> None:
-    """Ties do not let more neurons through."""
-    found, capped = knowledge_neurons(table(*(("a", 0, place, 1.0) for place in range(5))), 0.3, 3)
-    assert (len(found), capped) == (3, ["a"])
-
-
-def test_input_is_left_alone_and_may_be_empty() -> None:
-    """The caller's table is not changed; no scores give no neurons, with the same columns."""
-    before = SCORES.copy(deep=True)
-    knowledge_neurons(SCORES, 0.3, 1)
-    pd.testing.assert_frame_equal(SCORES, before)
-    found, capped = knowledge_neurons(SCORES.iloc[:0], 0.3, 2)
-    assert list(found.columns) == ["fact_id", "place", "layer", "neuron", "score"]
-    assert (len(found), capped) == (0, [])
-
-
-def test_a_neuron_with_two_scores_is_one_line() -> None:
-    with pytest.raises(UserError, match="fact a: neuron 3 of layer 1 has two scores"):
-        knowledge_neurons(table(("a", 1, 3, 0.5), ("b", 1, 3, 0.5), ("a", 1, 3, 0.5)), 0.3, None)
+def test_known_facts_are_a_table_with_a_row_per_fact_whatever_the_batch(language_model: LanguageModel) -> None:
+    facts = asked(6).assign(answers=[["w1 w2", "w3"], ["w4"], ["w5", "w6 w7 w8"], ["w9"], ["w1"], ["w2"]])
+    found = known_facts(language_model, facts, batch=16)
+    assert list(found) == KNOWN.names
+    assert found["fact_id"].tolist() == facts["fact_id"].tolist()
+    pd.testing.assert_frame_equal(found, known_facts(language_model, facts, batch=1), rtol=1e-4)
+    prob = np.exp(found["log_prob"])
+    assert found["prob"].to_numpy() == pytest.approx(prob.to_numpy())
+    assert found["geometric_mean_prob"].to_numpy() == pytest.approx((prob ** (1 / found["answer_tokens"])).to_numpy())

@@ -12,14 +12,24 @@ import torch
 
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.loading import LanguageModel, adapt
-from dkn.experiments.fine_tuning import Answers, Exam, mean_activation, neuron_set, records, report, tune_at_all_rates
+from dkn.experiments.fine_tuning import (
+    Answers,
+    Exam,
+    mean_activation,
+    neuron_set,
+    records,
+    report,
+    tune_at_all_rates,
+    tune_sets,
+)
 from dkn.experiments.tuning_questions import Question
 from dkn.neurons.sets import NeuronSet
 from dkn.neurons.tuning import TuningSettings
 from dkn.statistics.inference import StatisticsSettings
+from dkn.storage.schemas import CHANGES, FINE_TUNING
 from dkn.study.names import ALL, AUGMENTED, DEVELOPMENT, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, TEST
 from dkn.summaries.fine_tuning import METRICS, summarise
-from tests.unit.neurons.test_interventions import assert_same_bits, pairs_of, random_set, weights_of
+from tests.unit.neuron_sets import assert_same_bits, pairs_of, random_set, weights_of
 
 SETTINGS = TuningSettings(epochs=20, ask_every=1, batch=4, seed=0)
 LONG = TuningSettings(epochs=60, ask_every=2, batch=4, seed=0)
@@ -216,41 +226,26 @@ def test_mean_activation_by_hooks(exam: Exam) -> None:
     assert not found[DEAD].any()
 
 
-def made_records(name: str, right: dict[int, float], role: str = TEST) -> pd.DataFrame:
-    """Twenty facts; at epoch e the first ``right[e] * 20`` of them are answered. Epoch 1 is the chosen one."""
-    return pd.DataFrame(
-        [
-            {
-                "fact_id": f"f{fact}",
-                "subject": f"s{fact}",
-                "role": role,
-                "split": NEW,
-                "wording": 0,
-                "neuron_set": name,
-                "draw": 0,
-                "epoch": epoch,
-                "chosen": epoch == 1,
-                "correct": fact < share * 20,
-                "log_prob": np.log(share) if fact % 2 else 0.0,
-            }
-            for epoch, share in right.items()
-            for fact in range(20)
-        ]
-    )
+def test_draws_of_a_random_set_share_the_rate_that_the_first_one_chose(exam: Exam) -> None:
+    """Every set has its answers, changes and report; sets that are not random have one draw."""
+    dkn, kn = live_set(exam.model, 0, 20), live_set(exam.model, 1, 30)
+    short = TuningSettings(epochs=2, ask_every=1, batch=8, seed=0)
+    answers, changes, reports = tune_sets(exam, (DKN, RANDOM), 2, dkn, kn, [1e-3, 0.03], short)
+    draws = [(DKN, 0), (RANDOM, 0), (RANDOM, 1)]
+    assert [(part["neuron_set"], part["draw"]) for part in reports] == draws
+    assert [len(part["development_scores"]) for part in reports] == [2, 2, 1]
+    assert reports[2]["learning_rate"] == reports[1]["learning_rate"]
+    assert set(FINE_TUNING.names) <= set(answers)
+    assert answers.groupby(["neuron_set", "draw"]).size().to_dict() == dict.fromkeys(draws, 3 * len(exam.questions))
+    assert set(CHANGES.names) <= set(changes)
+    assert changes.groupby(["neuron_set", "draw"]).size().to_dict() == dict.fromkeys(draws, len(dkn))
+    own = changes[changes["neuron_set"] == DKN]
+    assert own["activation"].to_numpy() == pytest.approx(mean_activation(exam)[own["layer"], own["neuron"]])
 
 
-def test_the_summary_by_hand() -> None:
-    own = pd.concat([made_records(DKN, {0: 0.05, 1: 0.9, 2: 0.5}), made_records(DKN, {1: 0.1}, DEVELOPMENT)])
-    found = summarise(own, made_records(RANDOM, {0: 0.05, 1: 0.4}), STATISTICS)
-    estimates = {row["metric"]: row["mean"] for row in found["estimates"]}
-    assert estimates == pytest.approx({"accuracy": 0.9, "prob": 0.95, "log_prob": np.log(0.9) / 2})
-    curve = {row["epoch"]: row["mean"] for row in found["curves"] if row["metric"] == "accuracy"}
-    assert curve == pytest.approx({0: 0.05, 1: 0.9, 2: 0.5})
-    contrast = next(row for row in found["contrasts"] if row["metric"] == "accuracy")
-    assert (contrast["first"], contrast["second"], contrast["facts"]) == (DKN, RANDOM, 20)
-    assert contrast["difference"] == pytest.approx(0.5)
-
-
-def test_no_records_give_an_empty_summary() -> None:
-    empty = made_records(DKN, {0: 1.0}).iloc[:0]
-    assert summarise(empty, empty, STATISTICS) == {"estimates": [], "draws": [], "curves": [], "contrasts": []}
+def test_one_draw_of_a_set_is_what_tuning_it_alone_gives(exam: Exam) -> None:
+    dkn = live_set(exam.model, 0, 20)
+    short = TuningSettings(epochs=2, ask_every=1, batch=8, seed=0)
+    answers, _, (stated,) = tune_sets(exam, (DKN,), 5, dkn, dkn, [0.03], short)
+    pd.testing.assert_frame_equal(answers, trained(exam, DKN, dkn, settings=short))
+    assert (stated["neurons"], stated["learning_rate_at_edge"]) == (20, False)

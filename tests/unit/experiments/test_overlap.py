@@ -10,40 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkn.experiments.overlap import PARTS, Changes, OverlapSettings, overlap_curves, overlap_records
+from dkn.experiments.overlap import PARTS, Changes, overlap_curves, overlap_members, overlap_records
 from dkn.neurons.sets import NeuronSet, union
-from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import DKN, KN, MATCHED, RANDOM
-from dkn.summaries.overlap import summarise, unions
-from tests.unit.neurons.test_interventions import pairs_of
-
-LAYERS, NEURONS, FACTS = 4, 60, 24
-SETTINGS = OverlapSettings(draws=10, seed=0)
-STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)
-
-
-def random_sets(size: int, seed: int) -> dict[str, NeuronSet]:
-    """Per fact a random set."""
-    draw = np.random.default_rng(seed)
-    flat = [draw.choice(LAYERS * NEURONS, size, replace=False) for _ in range(FACTS)]
-    return {f"f{number}": NeuronSet(part // NEURONS, part % NEURONS) for number, part in enumerate(flat)}
-
-
-def changes_table(changed: NeuronSet | None, seed: int = 0) -> pd.DataFrame:
-    """Random changes of every neuron, and far larger ones of some; rows in any order."""
-    draw = np.random.default_rng(seed)
-    rows = pd.DataFrame(
-        [(layer, neuron) for layer in range(LAYERS) for neuron in range(NEURONS)], columns=["layer", "neuron"]
-    )
-    for part in (*PARTS, "activation"):
-        rows[part] = draw.random(len(rows))
-    if changed is not None:
-        rows.loc[changed.layers * NEURONS + changed.neurons, list(PARTS)] += 1.0
-    return rows.sample(frac=1, random_state=seed)
-
-
-FACTS_TABLE = pd.DataFrame({"fact_id": [f"f{n}" for n in range(FACTS)], "subject": [f"s{n}" for n in range(FACTS)]})
-FACTS_TABLE = FACTS_TABLE.assign(relation="P1")
+from dkn.summaries.overlap import summarise
+from tests.unit.neuron_sets import pairs_of
+from tests.unit.overlap_changes import (
+    FACTS,
+    FACTS_TABLE,
+    LAYERS,
+    NEURONS,
+    SETTINGS,
+    STATISTICS,
+    changes_table,
+    random_sets,
+)
 
 
 def summary(dkn: dict[str, NeuronSet], table: pd.DataFrame) -> dict:
@@ -124,21 +105,6 @@ def test_the_top_holds_the_most_changed() -> None:
     assert found[most["layer"], most["neuron"]].all()
 
 
-def test_the_hypergeometric_p_by_hand() -> None:
-    """Four neurons of ten in the set, three in the top, two of them shared."""
-    curves = pd.DataFrame(
-        [
-            (name, draw, "both", 4, 10, 0.5, 3, overlap)
-            for name, draw, overlap in ((DKN, 0, 2), (RANDOM, 0, 2), (RANDOM, 1, 1))
-        ],
-        columns=["neuron_set", "draw", "part", "neurons", "total", "auroc", "top", "overlap"],
-    )
-    row = next(row for row in unions(curves) if row["neuron_set"] == DKN)
-    assert row["p_hypergeometric"] == pytest.approx((comb(4, 2) * 6 + comb(4, 3)) / comb(10, 3))
-    assert row[f"p_{RANDOM}"] == pytest.approx(2 / 3)
-    assert row["expected"] == pytest.approx(1.2)
-
-
 def test_the_order_of_facts_does_not_matter() -> None:
     dkn, table = random_sets(5, 1), Changes.of_table(changes_table(None))
     kn = random_sets(8, 2)
@@ -150,6 +116,9 @@ def test_the_order_of_facts_does_not_matter() -> None:
     assert set(first["neuron_set"]) == {DKN, KN, RANDOM, MATCHED}
 
 
-def test_nothing_trained_gives_an_empty_summary() -> None:
-    empty = pd.DataFrame(columns=["part"])
-    assert summarise(empty, empty, STATISTICS) == {"estimates": [], "contrasts": [], "unions": []}
+def test_members_count_facts() -> None:
+    sets = {"a": NeuronSet(np.array([0, 1, 1]), np.array([5, 2, 2])), "b": NeuronSet(np.array([1]), np.array([2]))}
+    known = {"a": NeuronSet(np.array([0, 3]), np.array([5, 0])), "b": NeuronSet(np.array([0]), np.array([5]))}
+    found = overlap_members(sets, known, ["a", "b"])
+    assert found.columns.tolist() == ["layer", "neuron", "dkn", "kn"]
+    assert found.values.tolist() == [[0, 5, 1, 2], [1, 2, 2, 0], [3, 0, 0, 1]]  # a neuron counts once per fact

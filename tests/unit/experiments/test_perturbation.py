@@ -11,12 +11,20 @@ import pytest
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
-from dkn.experiments.perturbation import NamedSet, PerturbationSettings, named_sets, perturbation_records, query_id
+from dkn.experiments.perturbation import (
+    NamedSet,
+    PerturbationSettings,
+    all_queries,
+    named_sets,
+    perturbation_records,
+    query_id,
+)
+from dkn.facts.perturbed_prompts import perturbed_prompts, vocabulary
 from dkn.neurons.interventions import SITES
 from dkn.neurons.sets import NeuronSet
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import QUERIES
-from dkn.summaries.perturbation import per_fact, summarise, with_metrics
+from dkn.summaries.perturbation import summarise
 from tests.unit import planted
 
 STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)
@@ -70,7 +78,7 @@ def mean(summary: dict, neuron_set: str, query: str, metric: str) -> float:
 
 
 @pytest.mark.parametrize("site", SITES)
-def test_suppressing_the_planted_neurons_costs_the_fact_and_random_ones_cost_nothing(site: str) -> None:
+def test_suppressing_planted_neurons_costs_a_fact_and_random_ones_nothing(site: str) -> None:
     summary = summarise(planted_study(6.0, "suppression", site), "suppression", STATISTICS)
     for query in QUERIES:
         assert mean(summary, "none", query, "accuracy") == 1
@@ -171,41 +179,29 @@ def test_sets_are_the_same_in_all_experiments_and_drawn_as_stated() -> None:
     assert len({frozenset(pairs(one)) for one in first[6:]}) > 1
 
 
-def test_metrics_by_hand() -> None:
-    """Draws are averaged first; ``perturbed`` is the mean over perturbed queries, ``interaction`` its excess."""
-    rows = [
-        ("original", "dkn", 0, 0.8, 0.4, True, False),
-        ("replace", "dkn", 0, 0.5, 0.1, True, False),
-        ("delete", "dkn", 0, 0.2, 0.4, False, True),
-        ("original", "random", 0, 0.8, 0.8, True, True),
-        ("original", "random", 1, 0.8, 0.4, True, False),
-        ("replace", "random", 0, 0.5, 0.5, True, True),
-    ]
-    columns = ["query", "neuron_set", "repeat", "before", "after", "greedy_before", "greedy_after"]
-    records = pd.DataFrame(rows, columns=columns).assign(fact_id="f", subject="s", neurons=2)
-    records["log_prob_before"], records["log_prob_after"] = np.log(records["before"]), np.log(records["after"])
-    metrics = ("drop", "nats", "drop_per_neuron", "prob_gain", "accuracy", "regained", "lost")
-    facts = per_fact(with_metrics(records), metrics).set_index(["neuron_set", "query"])
-    dkn, random = facts.loc["dkn"], facts.loc["random"]
-    assert dkn.loc["original", "drop"] == pytest.approx(0.5)
-    assert dkn.loc["perturbed", "drop"] == pytest.approx((0.8 - 1) / 2)
-    assert dkn.loc["interaction", "drop"] == pytest.approx(-0.1 - 0.5)
-    assert dkn.loc["delete", "nats"] == pytest.approx(-np.log(2))
-    assert dkn.loc["original", "drop_per_neuron"] == pytest.approx(0.25)
-    assert dkn.loc["replace", "prob_gain"] == pytest.approx(-0.4)
-    assert dkn.loc["perturbed", ["regained", "lost", "accuracy"]].tolist() == [0.5, 0.5, 0.5]
-    assert random.loc["original", "drop"] == pytest.approx(0.25)
-    assert random.loc["original", "lost"] == pytest.approx(0.5)
-    assert "delete" not in random.index
-
-
-def test_no_records_give_an_empty_summary() -> None:
-    empty = planted_study(6.0, "suppression", "values").iloc[:0]
-    summary = summarise(empty, "suppression", STATISTICS)
-    assert summary["estimates"] == summary["contrasts"] == []
-    assert summary["counts"]["with_dkn"] == 0
-
-
 def test_an_unknown_setting_is_named() -> None:
     with pytest.raises(UserError, match="suppression, enhancement"):
         PerturbationSettings("removal", "values", 1, 0)
+
+
+def test_queries_are_perturbed_with_the_words_of_all_wordings() -> None:
+    frame = pd.DataFrame(
+        {
+            "fact_id": ["a", "b"],
+            "subject": ["Rome", "Oslo"],
+            "prompt": ["In 2012, the mayor of Rome was", "Oslo"],
+            "complex": ["whoever leads Rome is", "people say of Oslo"],
+            "paraphrases": [["heads the town of Rome"], ["they live near"]],
+        }
+    )
+    found = all_queries(frame, frame, 3).set_index(["fact_id", "query"])["prompt"]
+    assert list(found.index) == [*(("a", query) for query in QUERIES), ("b", "original")], "one word has no inside"
+    assert found["a", "original"] == frame["prompt"][0]
+    words = vocabulary(
+        [*frame["prompt"], *frame["complex"], *(text for texts in frame["paraphrases"] for text in texts)]
+    )
+    expected = perturbed_prompts("a", frame["prompt"][0], "Rome", words, 3)
+    assert {query: found["a", query] for query in expected} == expected
+    alone = all_queries(frame, frame.iloc[:1], 3)
+    assert alone.values.tolist() == found.loc[["a"]].reset_index().values.tolist()
+    assert list(all_queries(frame, frame.iloc[:0], 3)) == ["fact_id", "query", "prompt"]

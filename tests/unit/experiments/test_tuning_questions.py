@@ -45,7 +45,7 @@ def of_split(split: str) -> list[Question]:
     return [question for question in questions() if question.split == split]
 
 
-def test_new_answers_are_false_for_the_subject_at_all_times_and_of_the_same_relation() -> None:
+def test_new_answers_are_false_at_all_times_and_of_the_same_relation() -> None:
     by_relation = {name: {row[0] for row in rows["answers"]} for name, rows in FACTS.groupby("relation")}
     true = {name: {a for row in rows["answers"] for a in row} for name, rows in FACTS.groupby("subject")}
     for _, fact in FACTS.iterrows():

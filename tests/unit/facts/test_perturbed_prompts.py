@@ -1,15 +1,10 @@
-"""Perturbed queries and random neurons to compare with."""
-
-from collections import Counter
+"""Perturbed queries: which words they replace, add and delete."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dkn.errors import UserError
 from dkn.facts.perturbed_prompts import perturb, perturbed_prompts, vocabulary
-from dkn.neurons.sets import NO_NEURONS, NeuronSet, random_like
 from dkn.study.names import PERTURBATIONS
 
 WORDS = ["and", "head", "of", "the"]
@@ -82,21 +77,3 @@ def test_draws_depend_on_seed_and_fact_alone() -> None:
     others = [perturbed_prompts(f"{n}", PROMPT, SUBJECT, WORDS, 0) for n in range(20)]
     assert len({other["add"] for other in others}) > 5
     assert len({perturbed_prompts("f", PROMPT, SUBJECT, WORDS, seed)["add"] for seed in range(20)}) > 5
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), unique=True, max_size=30), st.integers(0, 99))
-def test_random_neurons_have_the_layer_counts_and_none_of_the_members(pairs: list[tuple[int, int]], seed: int) -> None:
-    members = NeuronSet(np.array([a for a, _ in pairs], dtype=int), np.array([b for _, b in pairs], dtype=int))
-    found = random_like(members, 10, np.random.default_rng(seed))
-    drawn = list(zip(found.layers.tolist(), found.neurons.tolist(), strict=True))
-    assert len(set(drawn)) == len(drawn)
-    assert not set(drawn) & set(pairs)
-    wanted = Counter(layer for layer, _ in pairs)
-    assert Counter(layer for layer, _ in drawn) == {
-        layer: min(count, 10 - count) for layer, count in wanted.items() if count < 10
-    }
-    assert all(0 <= neuron < 10 for _, neuron in drawn)
-
-
-def test_random_neurons_of_nothing_are_nothing() -> None:
-    assert len(random_like(NO_NEURONS, 10, np.random.default_rng(0))) == 0

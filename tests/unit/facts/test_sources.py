@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import threading
-from collections import Counter
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
 
-import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from dkn.commands.facts import main as facts_command
 from dkn.errors import UserError
 from dkn.facts import sources
 from dkn.facts.sources import FactsSource, read_facts, read_source, read_templates
-from dkn.run.checks import check_facts, facts_locations, template_files
-from dkn.storage.files import read_json, read_table
-from dkn.storage.schemas import FACTS
-from dkn.study.config import Study, parse_config
-from dkn.study.inputs import BundledFacts, PathFacts, UrlFacts
+from tests.unit.facts_server import CONTENT, PACKED, RESOURCES, Answers, sha256
+from tests.unit.one_line import line_of
 
-ROOT = Path(__file__).parents[3]
-RESOURCES = ROOT / "resources" / "facts"
-CONTENT = "\n".join((RESOURCES / "static.jsonl").read_text().splitlines()[:5]).encode()
-PACKED = gzip.compress(CONTENT)
 WORDING = {
     "name": "lives in",
     "original": "{subject} lives in _X_.",
@@ -38,63 +23,11 @@ WORDING = {
 }
 
 
-def sha256(content: bytes) -> str:
-    """A checksum as the configuration states it."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def line_of(caught: pytest.ExceptionInfo[UserError]) -> str:
-    """The error's text, which must be one line."""
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def broken(at: int) -> bytes:
     """A gzip file with one byte flipped."""
     content = bytearray(gzip.compress(CONTENT))
     content[at] ^= 0xFF
     return bytes(content)
-
-
-class Answers(BaseHTTPRequestHandler):
-    """Serves the content plain and packed, and with ``/busy`` in front at the third time it is asked for; any other
-    address answers with the status it names.
-    """
-
-    asked: ClassVar[Counter[str]] = Counter()
-
-    def do_GET(self) -> None:
-        known = {"/facts.jsonl": CONTENT, "/facts.jsonl.gz": PACKED}
-        if self.path.startswith("/busy"):
-            self.asked[self.path] += 1
-            self.path = self.path.removeprefix("/busy") if self.asked[self.path] == 3 else "/503"
-        body = known.get(self.path, b"no such file")
-        self.send_response(200 if self.path in known else int(self.path.strip("/")))
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Address of a local web server."""
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{listener.server_port}"
-    listener.shutdown()
-    listener.server_close()
-    thread.join()
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy of the machine must not stand between the tests and their server."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
 @pytest.fixture(autouse=True)
@@ -196,38 +129,7 @@ def test_a_busy_server_is_asked_again(server: str) -> None:
     assert Answers.asked["/busy/facts.jsonl"] == 3
 
 
-def download(url: str, folder: Path) -> None:
-    """The facts stage on one URL."""
-    facts_command([url], [RESOURCES / "templates.yaml"], 0, folder / "facts.parquet", folder / "downloads.json")
-
-
-def test_a_first_download_is_held_to(server: str, tmp_path: Path) -> None:
-    """The same content passes again; other content is an error, and changes neither facts nor record."""
-    url = f"{server}/facts.jsonl"
-    download(url, tmp_path)
-    record = tmp_path / "downloads.json"
-    assert read_json(record) == {url: sha256(CONTENT)}
-    download(url, tmp_path)
-    record.write_text(f'{{"{url}": "{"0" * 64}", "https://a.org/b": "{"1" * 64}"}}')
-    before = (tmp_path / "facts.parquet").read_bytes()
-    with pytest.raises(UserError) as caught:
-        download(url, tmp_path)
-    message = line_of(caught)
-    assert message.startswith(f"{url}: sha256 is {sha256(CONTENT)}, expected {'0' * 64}, as first downloaded")
-    assert str(record) in message
-    assert read_json(record)[url] == "0" * 64
-    assert (tmp_path / "facts.parquet").read_bytes() == before
-    download(f"{url}.gz", tmp_path)
-    assert read_json(record).keys() == {url, f"{url}.gz", "https://a.org/b"}
-
-
-def test_a_stated_checksum_goes_before_the_record(server: str, tmp_path: Path) -> None:
-    url = f"{server}/facts.jsonl"
-    (tmp_path / "downloads.json").write_text(f'{{"{url}": "{"0" * 64}"}}')
-    download(f"{url}#sha256={sha256(CONTENT)}", tmp_path)
-    assert read_json(tmp_path / "downloads.json") == {url: sha256(CONTENT)}
-
-
+@pytest.mark.usefixtures("no_proxy")
 def test_a_server_that_is_not_there_is_one_line() -> None:
     with pytest.raises(UserError) as caught:
         read_source(FactsSource("http://127.0.0.1:9/facts.jsonl"))
@@ -281,51 +183,3 @@ def test_a_missing_templates_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_templates([tmp_path / "own.yaml"])
     assert line_of(caught) == f"{tmp_path / 'own.yaml'}: no such templates file"
-
-
-# --- the study's sources, before the first job and in it ---------------------------------------------------
-
-
-@pytest.fixture
-def study() -> Study:
-    """The default study."""
-    return parse_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
-
-
-def test_locations_and_template_files_of_a_study(study: Study) -> None:
-    study.facts.sources[:] = [
-        BundledFacts(bundled="static"),
-        PathFacts(path="own.jsonl"),
-        PathFacts(path="own.jsonl", sha256="a" * 64),
-        UrlFacts(url="https://a.org/b.gz", sha256="b" * 64),
-    ]
-    study.facts.templates[:] = ["own.yaml"]
-    assert facts_locations(study, RESOURCES) == [
-        str(RESOURCES / "static.jsonl"),
-        "own.jsonl",
-        f"own.jsonl#sha256={'a' * 64}",
-        f"https://a.org/b.gz#sha256={'b' * 64}",
-    ]
-    assert template_files(study, RESOURCES) == [str(RESOURCES / "templates.yaml"), "own.yaml"]
-
-
-def test_the_default_studys_facts_pass(study: Study) -> None:
-    check_facts(facts_locations(study, RESOURCES), template_files(study, RESOURCES))
-
-
-def test_urls_wait_for_their_job() -> None:
-    check_facts(["http://127.0.0.1:9/facts.jsonl"], [str(RESOURCES / "templates.yaml")])
-
-
-def test_the_facts_command_stores_what_it_reads(tmp_path: Path) -> None:
-    source, output = tmp_path / "some.jsonl", tmp_path / "facts.parquet"
-    source.write_bytes(CONTENT)
-    facts_command([str(source)], [RESOURCES / "templates.yaml"], 0, output, tmp_path / "downloads.json")
-    table = read_table(output, FACTS)
-    assert table["fact_id"].tolist() == [
-        fact.fact_id
-        for fact in read_facts([FactsSource(str(source))], read_templates([RESOURCES / "templates.yaml"]), 0)[0]
-    ]
-    assert table["date"].isna().all()
-    assert sha256(CONTENT).encode() in pq.read_metadata(output).metadata[b"provenance"]
-    assert [path.name for path in tmp_path.iterdir() if path != source] == ["facts.parquet"]

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn import metrics
 
-from dkn.figures.fact_checking import DETECTORS, HATCH, draw, table
+from dkn.figures.fact_checking import HATCH, SCORES, draw, table
 from dkn.statistics.inference import StatisticsSettings
 from dkn.summaries.fact_checking import summarise
 
@@ -21,7 +21,7 @@ def made_records(subjects: int, seed: int = 0, split: tuple[str, str] = ("train"
     rows = []
     for (detector, neurons), subject, fact, wording, truth in (
         (key, s, f, w, t)
-        for key in DETECTORS
+        for key in SCORES
         for s in range(subjects)
         for f in range(2)
         for w in ("triple", "complex")
@@ -53,7 +53,7 @@ def drawn(frame: pd.DataFrame, models: list[str]) -> Figure:
 def test_the_table_equals_scikit_learns_numbers() -> None:
     records = made_records(24)
     frame = made_table({"m": records})
-    for detector, neurons in DETECTORS:
+    for detector, neurons in SCORES:
         own = frame[(frame["detector"] == detector) & (frame["neurons"] == neurons) & (frame["wording"] == "triple")]
         test = records[(records["detector"] == detector) & (records["neurons"] == neurons)]
         test = test[(test["wording"] == "triple") & (test["split"] == "test")]
@@ -79,11 +79,11 @@ def test_bars_are_f1_and_neurons_that_see_the_label_are_flagged() -> None:
     bars, curves = figure.get_axes()[:2]
     values = frame[(frame["wording"] == "triple") & (frame["metric"] == "f1")].set_index(["detector", "neurons"])
     patches = [patch for container in bars.containers if hasattr(container, "patches") for patch in container.patches]
-    assert [patch.get_width() for patch in patches] == pytest.approx([values.loc[key, "mean"] for key in DETECTORS])
-    flagged = [neurons == "own" for _, neurons in DETECTORS]
+    assert [patch.get_width() for patch in patches] == pytest.approx([values.loc[key, "mean"] for key in SCORES])
+    flagged = [neurons == "own" for _, neurons in SCORES]
     assert [patch.get_hatch() == HATCH for patch in patches] == flagged
     assert [tick.get_text().endswith("†") for tick in bars.get_yticklabels()] == flagged
-    assert [text.get_text() for text in bars.texts] == ["n = 24"] * len(DETECTORS)
+    assert [text.get_text() for text in bars.texts] == ["n = 24"] * len(SCORES)
     assert (bars.get_xlabel(), curves.get_xlabel()) == (
         "F1 (bars) and other metrics (signs)",
         "false statements accepted",
@@ -91,7 +91,7 @@ def test_bars_are_f1_and_neurons_that_see_the_label_are_flagged() -> None:
     points = [container.lines[0] for container in curves.containers]
     expected = frame[(frame["wording"] == "triple") & (frame["what"] == "point")].set_index(["detector", "neurons"])
     assert [line.get_ydata()[0] for line in points] == pytest.approx(
-        [expected.loc[key, "true_positive_rate"] for key in DETECTORS]
+        [expected.loc[key, "true_positive_rate"] for key in SCORES]
     )
     assert [line.get_markerfacecolor() == "white" for line in points] == flagged
     assert any("sees the label" in text.get_text() for text in figure.legends[0].get_texts())

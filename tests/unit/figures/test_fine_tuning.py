@@ -2,72 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from dkn.figures.fine_tuning import ASKED, COSTS, LOOKS, draw, table
-from dkn.statistics.inference import StatisticsSettings
-from dkn.study.names import DEVELOPMENT, DRAWN, NEURON_SETS, NEW, SPLITS, TEST, TUNED_SETS
-from dkn.summaries.fine_tuning import summarise
-
-EPOCHS, CHOSEN, FACTS = (0, 4, 8), 4, 12
-FEW = StatisticsSettings(resamples=50, confidence=0.95, seed=0)
-MADE = {"settings": vars(FEW)}
-CORRECT = {0: 0, 4: 9, 8: 6}  # of twelve facts, whatever is trained or asked
-
-
-def made_records(names: tuple[str, ...]) -> pd.DataFrame:
-    """Twelve facts, one of development that is always wrong; random sets have two draws."""
-    rows = [
-        {"neuron_set": name, "draw": draw, "split": split, "epoch": epoch, "chosen": epoch == CHOSEN}
-        | {"fact_id": f"f{n}", "subject": f"s{n}", "role": TEST if n < FACTS else DEVELOPMENT}
-        | {"correct": n < CORRECT[epoch], "log_prob": -1.0}
-        for name in names
-        for draw in range(2 if name in DRAWN else 1)
-        for split in SPLITS
-        for epoch in EPOCHS
-        for n in range(FACTS + 1)
-    ]
-    return pd.DataFrame(rows)
-
-
-def made(model: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Summaries and costs of all four experiments of a model."""
-    summaries, trainings = [], []
-    for names in TUNED_SETS.values():
-        records = made_records(names)
-        others = made_records(tuple(name for name in NEURON_SETS if name not in names))
-        summaries.append({"model": model, "new_facts": 13, "provenance": MADE, **summarise(records, others, FEW)})
-        sets = [
-            {"neuron_set": name, "draw": number, "epoch": CHOSEN, "trained_parameters": 1000 + number}
-            | {
-                "learning_rate": 0.1,
-                "optimiser_state_bytes": 2**20,
-                "peak_memory_bytes": 2**30,
-                "training_seconds": 2.5,
-            }
-            for name in names
-            for number in range(2 if name in DRAWN else 1)
-        ]
-        trainings.append({"new_facts": 13, "sets": sets})
-    return summaries, trainings
-
-
-def not_run(model: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What the stages write where there are too few facts."""
-    empty: dict[str, Any] = {"estimates": [], "draws": [], "curves": [], "contrasts": []}
-    return [{"model": model, "not_run": "2 degenerate facts", "sets": [], "provenance": MADE, **empty}] * 4, [
-        {"not_run": "2"}
-    ] * 4
+from dkn.study.names import NEW, SPLITS
+from tests.unit.fine_tuning_study import CHOSEN, CORRECT, FACTS, TUNED, made, not_run
 
 
 def test_every_set_has_a_look_and_every_split_a_sign() -> None:
-    assert set(LOOKS) == set(NEURON_SETS)
+    assert set(LOOKS) == set(TUNED)
     assert set(ASKED) == set(SPLITS)
-    assert len({colour for _, colour, _ in LOOKS.values()}) == len(LOOKS)
+    assert len({colour for colour, _ in LOOKS.values()}) == len(LOOKS)
 
 
 def test_the_table_holds_curves_choices_draws_and_costs() -> None:

@@ -3,11 +3,12 @@
 import pandas as pd
 import pytest
 
-from dkn.figures.groupings import draw, table
+from dkn.figures.groupings import caption, draw, table
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import CONTROL, TESTED_CONTROL
 from dkn.summaries.degeneracy import summarise
-from tests.unit.experiments.test_degeneracy import made_records
+from tests.unit.captions import NUMBERS
+from tests.unit.degeneracy_records import made_records
 
 SETTINGS = StatisticsSettings(resamples=100, confidence=0.95, seed=0)
 MADE = {"settings": vars(SETTINGS)}
@@ -53,6 +54,15 @@ def test_it_draws_every_grouping_and_says_where_there_is_nothing() -> None:
     labels = [tick.get_text() for tick in axes[0].get_yticklabels()]
     assert labels == ["ntc", "same sizes", "tested random", "kmeans", "same sizes"]
     assert [text.get_text() for text in axes[0].texts] == ["n = 12"] * 5
-    assert [text.get_text() for text in axes[1].texts] == ["no fact with two or more"]
+    assert [text.get_text() for text in axes[1].texts] == ["no fact with two or more components"]
     figure.draw_without_rendering()
     assert isinstance(table([nothing]), pd.DataFrame)
+
+
+def test_the_caption_states_the_gap_of_the_experiments_own_grouping() -> None:
+    gap = {"selection": "bdc", "metric": "drop", "kind": "gap", "mean": 0.2, **NUMBERS}
+    own, control = ({**gap, "grouping": name} for name in ("ntc", "random"))
+    said = caption([{"model": "m", "grouping": "ntc", "estimates": [own, control, {**own, "kind": "full"}]}])
+    assert said == "- m, ntc: full minus partial drop 20 % (10 … 30), n = 1,234 facts of 56 subjects\n"
+    said = caption([{"model": "m", "grouping": "ntc", "estimates": [control]}])
+    assert said == "- m, ntc: full minus partial drop without a degenerate fact, n = 0 facts\n"

@@ -8,9 +8,9 @@ import pytest
 
 from dkn.experiments.overlap import Changes, overlap_curves, overlap_members, overlap_records
 from dkn.figures.overlap import BINS, COUNTS, Overlap, cells, draw, neurons, table
-from dkn.neurons.sets import NeuronSet, union
+from dkn.neurons.sets import union
 from dkn.summaries.overlap import summarise
-from tests.unit.experiments.test_overlap import (
+from tests.unit.overlap_changes import (
     FACTS_TABLE,
     LAYERS,
     NEURONS,
@@ -52,14 +52,6 @@ NOTHING = Overlap(
         "unions": [],
     },
 )
-
-
-def test_members_count_facts() -> None:
-    sets = {"a": NeuronSet(np.array([0, 1, 1]), np.array([5, 2, 2])), "b": NeuronSet(np.array([1]), np.array([2]))}
-    known = {"a": NeuronSet(np.array([0, 3]), np.array([5, 0])), "b": NeuronSet(np.array([0]), np.array([5]))}
-    found = overlap_members(sets, known, ["a", "b"])
-    assert found.columns.tolist() == ["layer", "neuron", "dkn", "kn"]
-    assert found.values.tolist() == [[0, 5, 1, 2], [1, 2, 2, 0], [3, 0, 0, 1]]  # a neuron counts once per fact
 
 
 @pytest.mark.parametrize("seed", range(4))

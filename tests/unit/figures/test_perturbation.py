@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
+from dkn.figures import enhancement, suppression
 from dkn.figures.perturbation import LOOKS, QUERIES, draw, table
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import INTERACTION, ORIGINAL, PERTURBED
@@ -57,7 +58,7 @@ def value(frame: pd.DataFrame, **where: str) -> pd.Series:
 
 def test_the_suppression_table_is_what_the_records_say() -> None:
     records = made_records(6)
-    frame = table(both("m", "suppression", records))
+    frame = table(both("m", "suppression", records), suppression.SETTING)
     ratio = 1 - np.exp(records["log_prob_after"] - records["log_prob_before"])
     means = ratio.groupby([records["neuron_set"], records["query"]]).mean()
     for name in LOOKS:
@@ -76,7 +77,7 @@ def test_the_suppression_table_is_what_the_records_say() -> None:
 
 def test_the_enhancement_table_counts_answers_regained_and_lost() -> None:
     records = made_records(7)
-    frame = table(both("m", "enhancement", records))
+    frame = table(both("m", "enhancement", records), enhancement.SETTING)
     own = records[(records["neuron_set"] == "dkn") & (records["query"] == "add")]
     before, after = own["greedy_before"], own["greedy_after"]
     where = {"site": "weights", "query": "add"}
@@ -88,7 +89,7 @@ def test_the_enhancement_table_counts_answers_regained_and_lost() -> None:
 def test_panels_show_the_table() -> None:
     """Measures from top to bottom, interventions within; the points of a set are its means in the queries' order."""
     summaries = both("first", "suppression", made_records(6)) + both("second", "suppression", made_records(8))
-    figure, frame = draw(summaries), table(summaries)
+    figure, frame = draw(summaries, suppression.SETTING), table(summaries, suppression.SETTING)
     axes = np.array(figure.get_axes()).reshape(4, 2)
     labels = [place.get_ylabel() for place in axes[:, 0]]
     assert labels == ["mean drop in Prob (%)"] * 2 + ["loss of log Prob (nats)"] * 2
@@ -124,7 +125,7 @@ def test_few_subjects_missing_queries_and_models_without_a_dkn() -> None:
         *both("short", "enhancement", made_records(6, queries)),
         *both("none", "enhancement", made_records(6).iloc[:0]),
     ]
-    figure = draw(summaries)
+    figure = draw(summaries, enhancement.SETTING)
     axes = np.array(figure.get_axes()).reshape(4, 3)
     assert open_signs(axes[0, 0]) == len(LOOKS) * len(QUERIES)
     assert open_signs(axes[0, 1]) == 0
@@ -133,14 +134,14 @@ def test_few_subjects_missing_queries_and_models_without_a_dkn() -> None:
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "open sign: too few subjects for an interval" in legend
     figure.draw_without_rendering()
-    assert table(summaries[4:]).empty
-    draw(summaries[4:]).draw_without_rendering()
+    assert table(summaries[4:], enhancement.SETTING).empty
+    draw(summaries[4:], enhancement.SETTING).draw_without_rendering()
 
 
 @pytest.mark.parametrize("models", [1, 4])
 def test_any_number_of_models(models: int) -> None:
     summaries = [one for number in range(models) for one in both(f"m{number}", "enhancement", made_records(6))]
-    figure = draw(summaries)
+    figure = draw(summaries, enhancement.SETTING)
     figure.draw_without_rendering()
     assert len(figure.get_axes()) == 4 * models
     assert not any("open sign" in text.get_text() for text in figure.legends[0].get_texts())

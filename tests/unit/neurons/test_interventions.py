@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel
 
 from dkn.decoder.adapters import Adapter
@@ -18,38 +17,10 @@ from dkn.neurons import interventions
 from dkn.neurons.interventions import ENHANCE, SITES, SUPPRESS, answer_log_probs, answer_scores, edited_weights
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
 from tests.unit import plain
+from tests.unit.neuron_sets import assert_same_bits, neuron_set, pairs_of, random_set, weights_of, whole_layer
 
 MakeFact = Callable[..., EncodedFact]
 FACTORS = (SUPPRESS, ENHANCE)
-
-
-def neuron_set(*pairs: tuple[int, int]) -> NeuronSet:
-    return NeuronSet(np.array([layer for layer, _ in pairs]), np.array([neuron for _, neuron in pairs]))
-
-
-def pairs_of(edit: NeuronSet) -> list[tuple[int, int]]:
-    return list(zip(edit.layers.tolist(), edit.neurons.tolist(), strict=True))
-
-
-def whole_layer(adapter: Adapter, layer: int) -> NeuronSet:
-    return NeuronSet(np.full(adapter.n_neurons, layer), np.arange(adapter.n_neurons))
-
-
-def random_set(adapter: Adapter, size: int, seed: int) -> NeuronSet:
-    """Distinct neurons, in no order."""
-    flat = np.random.default_rng(seed).choice(adapter.n_layers * adapter.n_neurons, size, replace=False)
-    return NeuronSet(flat // adapter.n_neurons, flat % adapter.n_neurons)
-
-
-def weights_of(model: PreTrainedModel) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in model.state_dict().items()}
-
-
-def assert_same_bits(model: PreTrainedModel, before: dict[str, Tensor]) -> None:
-    after = model.state_dict()
-    assert after.keys() == before.keys()
-    for name, value in before.items():
-        assert torch.equal(after[name].view(torch.int32), value.view(torch.int32)), name
 
 
 def by_hand(adapter: Adapter, edit: NeuronSet, factor: float) -> PreTrainedModel:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkn.neurons.sets import NO_NEURONS, NeuronSet, activation_strata, layer_strata, matching_draw, union
-from tests.unit.neurons.test_interventions import neuron_set, pairs_of
+from dkn.neurons.sets import NO_NEURONS, NeuronSet, activation_strata, layer_strata, matching_draw, random_like, union
+from tests.unit.neuron_sets import neuron_set, pairs_of
 
 
 def test_a_union_holds_every_neuron_once_in_order() -> None:
@@ -36,7 +38,7 @@ def test_a_draw_overlaps_its_set_as_often_as_chance() -> None:
     assert abs(np.mean(overlaps) - 21.25) < 0.15
 
 
-def test_activation_strata_are_equal_groups_of_rising_activation_within_a_layer() -> None:
+def test_activation_strata_are_equal_groups_by_activation_within_a_layer() -> None:
     activation = np.random.default_rng(0).random((3, 40))
     strata = activation_strata(activation, groups=4)
     assert np.array_equal(np.bincount(strata.ravel()), np.full(12, 10))
@@ -53,3 +55,21 @@ def test_a_draw_matched_by_activation_is_as_active() -> None:
     anyhow = matching_draw(members, layer_strata(2, 200), np.random.default_rng(1))
     assert pairs_of(matched) == sorted(pairs_of(members)), "the top tenth is a group of its own"
     assert activation[anyhow.layers, anyhow.neurons].mean() < 0.5 * activation[matched.layers, matched.neurons].mean()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), unique=True, max_size=30), st.integers(0, 99))
+def test_random_neurons_have_the_layer_counts_and_none_of_the_members(pairs: list[tuple[int, int]], seed: int) -> None:
+    members = NeuronSet(np.array([a for a, _ in pairs], dtype=int), np.array([b for _, b in pairs], dtype=int))
+    found = random_like(members, 10, np.random.default_rng(seed))
+    drawn = list(zip(found.layers.tolist(), found.neurons.tolist(), strict=True))
+    assert len(set(drawn)) == len(drawn)
+    assert not set(drawn) & set(pairs)
+    wanted = Counter(layer for layer, _ in pairs)
+    assert Counter(layer for layer, _ in drawn) == {
+        layer: min(count, 10 - count) for layer, count in wanted.items() if count < 10
+    }
+    assert all(0 <= neuron < 10 for _, neuron in drawn)
+
+
+def test_random_neurons_of_nothing_are_nothing() -> None:
+    assert len(random_like(NO_NEURONS, 10, np.random.default_rng(0))) == 0

@@ -21,7 +21,7 @@ from dkn.models.answer_loss import Sentence
 from dkn.neurons.sets import NeuronSet
 from dkn.neurons.tuning import FullTuning, NeuronTuning, Tuning, TuningSettings, train
 from dkn.randomness import generator
-from tests.unit.neurons.test_interventions import assert_same_bits, random_set, weights_of, whole_layer
+from tests.unit.neuron_sets import assert_same_bits, random_set, weights_of, whole_layer
 
 SETTINGS = TuningSettings(epochs=3, ask_every=1, batch=3, seed=0)
 RATE = 0.01
@@ -113,7 +113,7 @@ def test_it_equals_ordinary_training_of_the_rows(adapter64: Adapter, everything:
     assert moved == 2 * len(np.unique(edit.layers))
 
 
-def test_the_merged_model_equals_the_one_with_hooks_and_the_own_one_is_untouched(adapter: Adapter) -> None:
+def test_merging_equals_hooks_and_leaves_the_own_model_untouched(adapter: Adapter) -> None:
     before, intact = weights_of(adapter.model), adapter.model(TOKENS).logits
     tuning = NeuronTuning(adapter, random_set(adapter, 40, 3))
     with tuning:
@@ -181,7 +181,7 @@ def test_no_tensor_of_a_frozen_weights_size_is_made(own_adapter: Adapter, full: 
         assert state == 2 * 4 * 2 * size * own_adapter.width + steps
 
 
-def test_a_quarter_of_the_neurons_of_llama2_7b_fits_on_one_card_of_80_gb_and_all_of_it_does_not() -> None:
+def test_a_quarter_of_llama2_7bs_neurons_fits_a_card_and_all_do_not() -> None:
     """Counted on a model of its shape without storage: weights, corrections, their gradients and two moments."""
     with torch.device("meta"):
         model = LlamaForCausalLM(LlamaConfig(intermediate_size=11008)).to(torch.bfloat16)

@@ -1,9 +1,7 @@
-"""The explorer's data: every part against a small study made by hand, the merges against an independent clustering."""
+"""The explorer's data: every part against a small study made by hand, and how large its page becomes."""
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
-from scipy.sparse.csgraph import connected_components
 
 from dkn.pages.explorer import Tables, choose_facts, explorer_data, fact_data, model_description, neuron_columns
-from dkn.pages.filtration import bars, colour_slots, merging
-from dkn.pages.template import look, page, script_data
+from dkn.pages.template import page, script_data
 from dkn.storage.provenance import PACKAGE
-from dkn.structure.dendrogram import dendrogram
-from dkn.structure.ntc import NTCSettings, ntc
-from tests.unit.explorer_study import BEFORE, HOSTILE, RANDOM, SETTINGS, WITHOUT, study
+from tests.unit.explorer_study import BEFORE, RANDOM, SETTINGS, WITHOUT, study
+from tests.unit.merges import replayed
 
 PAGES = PACKAGE / "pages"
 LARGEST_PAGE, SHOWN = 10e6, 200  # bytes, facts
@@ -27,102 +22,6 @@ LARGEST_PAGE, SHOWN = 10e6, 200  # bytes, facts
 
 def facts_of(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {fact["id"]: fact for fact in data["facts"]}
-
-
-def random_distances(seed: int, points: int = 14, ties: bool = False) -> np.ndarray:
-    """Symmetric distances of which half are infinite; with ties there are three values only."""
-    draw = np.random.default_rng(seed)
-    upper = np.triu(draw.integers(1, 4, (points, points)) if ties else draw.random((points, points)) + 0.1, 1)
-    upper[draw.random((points, points)) < 0.5] = 0
-    full = upper + upper.T
-    return np.where(full > 0, full, np.inf).astype(np.float32)
-
-
-def replayed(points: int, merges: list[list[int]], step: int) -> set[frozenset[int]]:
-    """The components after a step, as the page finds them."""
-    members = [frozenset([place]) for place in range(points)]
-    top = set(range(points))
-    for left, right, when in merges:
-        if when > step:
-            break
-        top = (top - {left, right}) | {len(members)}
-        members.append(members[left] | members[right])
-    return {members[node] for node in top}
-
-
-def connected(distances: np.ndarray, radius: float) -> set[frozenset[int]]:
-    """The same from the distances."""
-    _, labels = connected_components(distances <= radius)
-    return {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}
-
-
-# --- from radius to components ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("seed", range(8))
-def test_the_merges_up_to_a_step_are_what_is_connected_at_its_radius(seed: int, ties: bool) -> None:
-    distances = random_distances(seed, ties=ties)
-    found = merging(distances, 0.2)
-    merges = np.column_stack([found.tree.children, found.step]).tolist()
-    assert np.all(np.diff(found.radii) > 0)
-    for step, radius in enumerate([0.0, *found.radii]):
-        assert replayed(len(distances), merges, step) == connected(distances, radius)
-    assert replayed(len(distances), merges, found.limit_step) == connected(distances, found.limit)
-
-
-@pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("seed", range(8))
-def test_a_candidate_of_ntc_is_a_component_of_the_page_from_its_birth_to_its_death(seed: int, ties: bool) -> None:
-    distances = random_distances(seed, ties=ties)
-    settings = NTCSettings("difference", 0.05, 0.8, 2)
-    found = merging(distances, settings.quantile)
-    merges = np.column_stack([found.tree.children, found.step]).tolist()
-    candidates = ntc(distances, settings)
-    assert candidates
-    for candidate in candidates:
-        members = frozenset(candidate.members.tolist())
-        for step, radius in enumerate(found.radii, start=1):
-            if radius < found.limit:
-                alive = candidate.birth <= radius < candidate.death
-                assert (members in replayed(len(distances), merges, step)) == alive
-        assert found.tree.members(found.merge_of(candidate.members)).tolist() == sorted(members)
-    with pytest.raises(ValueError, match="no component"):
-        found.merge_of(np.array([0]))
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_component_keeps_its_colour_while_it_grows_and_chosen_ones_have_the_first(seed: int) -> None:
-    distances = random_distances(seed)
-    tree, found = dendrogram(distances), merging(distances, 0.8)
-    first = [found.merge_of(part.members) for part in ntc(distances, NTCSettings("difference", 0.05, 0.8, 2))]
-    slots = colour_slots(tree, first)
-    assert [slots[merge] for merge in first] == list(range(len(first)))
-    for merge, children in enumerate(tree.children):
-        parts = sorted((tree.sizes[child - tree.points], child) for child in children if child >= tree.points)
-        if parts and parts[-1][0] > parts[0][0]:
-            assert slots[merge] == slots[parts[-1][1] - tree.points]
-    for step in range(len(found.radii) + 1):
-        alive = set(range(step)) - {c - tree.points for pair in tree.children[:step] for c in pair}
-        assert len({slots[merge] for merge in alive}) == len(alive), "two components of a step share a slot"
-
-
-def test_bars_say_what_became_of_a_component() -> None:
-    """Pairs merge at 1, 2 and 9, two of them at 4, all at 12; a loose pair at 11.8 is too short-lived."""
-    distances = np.full((8, 8), np.inf, dtype=np.float32)
-    np.fill_diagonal(distances, 0)
-    for first, second, distance in [(0, 1, 1), (2, 3, 2), (1, 2, 4), (4, 5, 9), (3, 4, 12), (6, 7, 11.8)]:
-        distances[first, second] = distances[second, first] = distance
-    settings = NTCSettings("difference", 0.05, 1.0, 2)
-    chosen = {tuple(part.members.tolist()): n for n, part in enumerate(ntc(distances, settings))}
-    assert chosen == {(0, 1, 2, 3): 0, (4, 5): 1}
-    frame, threshold = bars(distances, settings, chosen)
-    assert threshold == 0.05
-    assert frame["birth"].tolist() == pytest.approx([1, 2, 4, 9, 11.8])
-    assert frame["death"].tolist() == pytest.approx([4, 4, 12, 12, 12])
-    assert frame["neurons"].tolist() == [2, 2, 4, 2, 2]
-    assert frame["reason"].tolist() == ["nested", "nested", "", "", "short"]
-    assert frame["component"].tolist() == [-1, -1, 0, 1, -1]
 
 
 # --- one fact -----------------------------------------------------------------------------------------------------
@@ -152,14 +51,14 @@ def test_components_come_with_their_verdicts_base_degenerate_ones_first() -> Non
     first, second = facts["clear"]["components"]
     assert (first["name"], first["places"], first["kept"]) == ("BDC 1", [0, 2], True)
     assert (first["birth"], first["death"], first["persistence"], first["alone"]) == (1, 3, 0.666667, 0.4)
-    assert first["verdict"] == "alone it brings back 33.33 % of the loss; more than 10 % is asked"
+    assert first["verdict"] == "alone it brings back 33.33 % of the loss; more than 10 % is required"
     assert second["name"] == "BDC 2"
     assert [part["name"] for part in facts["plain"]["components"]] == ["BDC 1", "failed 1"]
     assert [part["places"] for part in facts["plain"]["components"]] == [[1, 3], [0, 2]]
     assert facts["plain"]["filtration"]["components"] == [1, 0]
     compensation = replace(SETTINGS, test="compensation", tau2=0.07)
     (verdict, _) = (part["verdict"] for part in facts_of(explorer_data(study(), compensation))["clear"]["components"])
-    assert verdict == "suppressed alone, it lowers Prob by 10 %; under 7 % is asked"
+    assert verdict == "suppressed alone, it lowers Prob by 10 %; less than 7 % is required"
 
 
 def test_an_undefined_recovery_says_why() -> None:
@@ -169,7 +68,7 @@ def test_an_undefined_recovery_says_why() -> None:
     assert part["verdict"].startswith("suppressing all knowledge neurons does not lower Prob")
 
 
-def test_suppressions_are_those_of_the_records_beside_random_sets_of_the_same_size() -> None:
+def test_suppressions_are_the_records_beside_random_sets_of_the_same_size() -> None:
     found = facts_of(explorer_data(study(), SETTINGS))["clear"]["suppression"]
     assert found["before"] == BEFORE
     rows = {row["name"]: row for row in found["rows"]}
@@ -267,28 +166,6 @@ def test_a_nano_model_is_called_one() -> None:
 # --- the page -----------------------------------------------------------------------------------------------------
 
 
-def test_text_cannot_end_the_datas_element_and_comes_back_unchanged() -> None:
-    data = {"text": f"{HOSTILE} <!-- {{{{title}}}}"}
-    filled = page("<p>{{title}}</p><script>{{data}}</script>", "a<b", "", "", "", data)
-    assert filled.startswith("<p>a&lt;b</p>")
-    inner = re.fullmatch(r".*<script>(.*?)</script>", filled, flags=re.DOTALL)
-    assert inner
-    assert "<" not in inner[1]
-    assert json.loads(inner[1]) == data
-
-
-@pytest.mark.parametrize("text", ["</script>", "</STYLE>", "<!--"])
-def test_a_script_that_would_end_its_element_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="script"):
-        page("{{script}}", "t", "", "", f"x = '{text}'", {})
-
-
-def test_the_look_is_the_figures() -> None:
-    found = look()
-    assert len(found["colours"]) == len(found["symbols"]) == len(set(found["symbols"]))
-    assert all(re.fullmatch(r"#[0-9a-fA-F]{6}", colour) for colour in [*found["colours"], found["grey"]])
-
-
 def large_fact(neurons: int = 140) -> Tables:
     """A fact larger than any of the default study: all neurons of adjacent layers at a finite distance."""
     tables, draw = study(), np.random.default_rng(0)
@@ -323,5 +200,7 @@ def test_a_page_of_large_facts_stays_small() -> None:
 
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:
     """What its own files hold; the browser's tests see to the rest."""
-    for path in PAGES.iterdir():
+    files = [path for path in PAGES.iterdir() if path.is_file()]
+    assert {path.suffix for path in files} >= {".html", ".css", ".js"}
+    for path in files:
         assert "://" not in path.read_text()

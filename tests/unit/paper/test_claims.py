@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from dkn.paper.claims import CLAIMS, INCONCLUSIVE, NOT_RUN, NOT_SUPPORTED, SUPPORTED, Thresholds, verdicts
-from dkn.paper.model_size import grows_with_size
 from dkn.statistics.inference import paired_contrast
-from dkn.study.registry import EXPERIMENTS, SETTINGS, of_setting
+from dkn.study.registry import EXPERIMENTS
 
 THRESHOLDS = Thresholds(alpha=0.05, margin=0.05, minimum_subjects=10)
 Row = dict[str, Any]
@@ -97,15 +96,8 @@ def test_noise_supports_nothing() -> None:
 def test_two_contrasts_for_one_piece_of_evidence_are_an_error() -> None:
     given = summaries(lambda claim, equal: contrast(0.3, 0.1))
     given["degeneracy-ntc"]["contrasts"] *= 2
-    with pytest.raises(ValueError, match="2 contrasts match"):
+    with pytest.raises(ValueError, match="2 rows match"):
         verdicts(given, THRESHOLDS)
-
-
-def test_the_registry_holds_seventeen_experiments_in_six_settings() -> None:
-    names = [experiment.name for experiment in EXPERIMENTS]
-    assert len(names) == len(set(names)) == 17
-    assert SETTINGS == ("degeneracy", "suppression", "enhancement", "fact-checking", "overlap", "fine-tuning")
-    assert sum(len(of_setting(setting)) for setting in SETTINGS) == 17
 
 
 def test_claims_and_experiments_name_each_other() -> None:
@@ -113,22 +105,3 @@ def test_claims_and_experiments_name_each_other() -> None:
     feeds = {(claim, experiment.name) for experiment in EXPERIMENTS for claim in experiment.claims}
     assert {claim for claim, _ in needed} == {claim for claim, _ in feeds}
     assert all((claim, name) in feeds for claim, name in needed if name != "degeneracy")
-
-
-def sized(*means: float) -> list[Row]:
-    return [{"parameters": 10**size, "mean": m, "low": m - 0.1, "high": m + 0.1} for size, m in enumerate(means)]
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        (sized(0.1, 0.3, 0.5), SUPPORTED),
-        (sized(0.1, 0.6, 0.5), INCONCLUSIVE),
-        (sized(0.1, 0.15, 0.2), INCONCLUSIVE),
-        (sized(0.5, 0.3, 0.1), NOT_SUPPORTED),
-        (sized(0.1, 0.5), NOT_RUN),
-        ([*sized(0.1, 0.5), {**sized(0.9)[0], "low": None}], NOT_RUN),
-    ],
-)
-def test_growth_needs_three_sizes(rows: list[Row], expected: str) -> None:
-    assert grows_with_size(rows) == expected

@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dkn.paper.contrasts import adjusted, of_model
-from dkn.tables.contrasts import wide_contrasts
-
-
-def row(first: str, second: str, p: float | None, **where: str) -> dict[str, object]:
-    numbers = {"difference": 0.1, "low": 0.0, "high": 0.2, "p": p, "facts": 9, "subjects": 8, "p_holm": 0.5}
-    return {"first": first, "second": second, **where, **numbers}
+from tests.unit.contrast_rows import row
 
 
 def test_holm_runs_over_a_setting() -> None:
@@ -67,11 +62,3 @@ def test_summaries_take_the_settings_adjustment() -> None:
     assert found["suppression-values"]["counts"] == 1
     assert [found[name]["contrasts"][0]["p_holm"] for name in summaries] == pytest.approx([0.02, 0.02])
     assert summaries["suppression-values"]["contrasts"][0]["p_holm"] == 0.5  # what is stored stays
-
-
-def test_words_of_a_contrast() -> None:
-    summaries = {"suppression-values": {"contrasts": [row("dkn", "kn", 0.01, query="add")]}}
-    words = wide_contrasts(of_model("a", summaries)).reset_index().iloc[0]
-    assert list(words) == [
-        "a", "suppression", "suppression-values", "dkn", "kn", "query=add", "0.100 [0.000, 0.200]", "0.01", "0.01", "9",
-    ]  # fmt: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dkn.run.ending import duration, failed, failed_jobs, finished, slowest_rules
+from dkn.run.ending import failed, failed_jobs, finished, slowest_rules
 
 START = 1_000_000.0
 RULES: Mapping[str, Callable[[str], object]] = {
@@ -54,14 +54,6 @@ def benchmark(results: Path, name: str, seconds: str, age: float = -1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t1.0\n")
     os.utime(path, (START - age, START - age))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3600, "1 h 0 min"), (7501, "2 h 5 min")],
-)
-def test_durations(seconds: float, expected: str) -> None:
-    assert duration(seconds) == expected
 
 
 def test_the_slowest_rules_are_of_this_run_and_sum_their_jobs(tmp_path: Path) -> None:
@@ -130,9 +122,9 @@ def test_a_failed_run_says_where_to_look_and_what_to_do(tmp_path: Path) -> None:
     assert failed([], 1).startswith("Stopped after 1 s.")
 
 
-def test_the_summary_imports_lightly() -> None:
+def test_the_module_imports_lightly() -> None:
     """The Snakefile reads it for every job."""
-    code = "import sys, dkn.summary; print(sorted({'torch', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)))"
+    code = "import sys, dkn.run.ending; print(sorted({'torch', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "workflow")}
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -8,50 +8,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import IO, Any
+from typing import IO
 
 import pytest
-import yaml
 
-from dkn import __main__
-from dkn.__main__ import gpus_wanted, main
 from dkn.errors import UserError
 from dkn.run import gpus as devices
-from dkn.run.jobs import pass_to_jobs
-from dkn.study.config import parse_config
+from tests.unit.made_up_gpus import GPUS, Machine
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
-GPUS = ["GPU-aaaa-0", "GPU-bbbb-1", "GPU-cccc-2"]
 HOLD = """
 import os, sys
-from dkn import devices
+from dkn.run import gpus as devices
 devices.SECONDS = 0.01
 with devices.claimed_gpus(int(sys.argv[1])):
     print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
     sys.stdin.readline()
 """
-Machine = Callable[..., None]
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Make this a machine with some GPUs and no claims; ``visible`` is CUDA_VISIBLE_DEVICES."""
-
-    def make(count: int, visible: str | None = None, jobs_per_gpu: int | str | None = None) -> None:
-        script = tmp_path / "nvidia-smi"
-        listed = "".join(f"echo {gpu}\n" for gpu in GPUS[:count])
-        script.write_text(f"#!/bin/sh\n[ \"$*\" = '--query-gpu=uuid --format=csv,noheader' ] || exit 2\n{listed}")
-        script.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-        monkeypatch.setenv("TMPDIR", str(tmp_path))
-        monkeypatch.setattr("tempfile.tempdir", None)
-        for name, value in (("CUDA_VISIBLE_DEVICES", visible), ("DKN_JOBS_PER_GPU", jobs_per_gpu)):
-            monkeypatch.delenv(name, raising=False)
-            if value is not None:
-                monkeypatch.setenv(name, str(value))
-
-    return make
 
 
 @pytest.fixture
@@ -212,64 +185,3 @@ def test_a_number_of_jobs_that_makes_no_sense_is_one_line(machine: Machine, stat
     machine(1, jobs_per_gpu=stated)
     with pytest.raises(UserError, match="DKN_JOBS_PER_GPU must be an integer of 1 or more"), devices.claimed_gpus():
         pass
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["known", "--device", "auto"], 1),
-        (["known", "--device", "cuda", "--dtype", "float32"], 1),
-        (["known", "--device", "cpu"], 0),
-        (["known", "--device", "cpu", "--gpus", "2"], 0),
-        (["known", "--output", "cuda"], 0),
-        (["known", "--device", "auto", "--gpus", "2"], 2),
-        (["known", "--device", "auto", "--gpus", "0"], 1),
-        (["known", "--device", "auto", "--gpus", "two"], 1),
-        (["known", "--gpus", "2"], 0),
-    ],
-)
-def test_stages_on_gpus_are_told_by_their_flags(arguments: list[str], expected: int) -> None:
-    assert gpus_wanted(arguments) == expected
-
-
-@pytest.mark.parametrize(("device", "expected"), [("cuda", GPUS[0]), ("cpu", None)])
-def test_a_stage_sees_its_gpu_when_it_is_imported(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, device: str, expected: str | None
-) -> None:
-    machine(2)
-    seen: list[str | None] = []
-
-    def stage(device: str = "") -> None:
-        seen.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
-
-    def load(name: str, *package: str, **settings: str) -> Any:
-        if name != "dkn.commands.known":
-            return original(name, *package, **settings)
-        seen.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
-        return SimpleNamespace(main=stage)
-
-    original = __main__.importlib.import_module
-    monkeypatch.setattr(__main__.importlib, "import_module", load)
-    with pytest.raises(SystemExit) as ended:
-        main(["known", "--device", device])
-    assert ended.value.code == 0
-    assert seen == [expected, expected]
-    assert "CUDA_VISIBLE_DEVICES" not in os.environ
-
-
-def test_claims_come_before_torch() -> None:
-    code = "import sys, dkn.__main__; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(WORKFLOW)}, check=True)
-
-
-@pytest.mark.parametrize(("cache", "expected"), [(None, ""), ("shared/cache", "shared/cache")])
-def test_a_study_passes_by_environment_what_must_rerun_nothing(
-    cache: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Set or emptied for every job, whatever the shell that started Snakemake had."""
-    tree = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text())
-    tree |= {"cache": cache, "compute": {**tree["compute"], "jobs_per_gpu": 3}}
-    for name in ("DKN_CACHE", "DKN_JOBS_PER_GPU"):
-        monkeypatch.setenv(name, "of the shell")
-    pass_to_jobs(parse_config(tree))
-    assert (os.environ["DKN_CACHE"], os.environ["DKN_JOBS_PER_GPU"]) == (expected, "3")

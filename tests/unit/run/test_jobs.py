@@ -1,4 +1,4 @@
-"""What stands before every job's command where it has a conda environment."""
+"""What stands before every job's command where it has a conda environment, and what jobs are passed by theirs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dkn.run.jobs import require_environment
+from dkn.run.jobs import pass_to_jobs, require_environment
+from dkn.study.config import parse_config
+from tests.unit.default_study import DEFAULT
 
 NOT_ACTIVE = f"error: the conda environment of this job is not active; python is {Path(sys.executable).parent}"
 HERE = sys.prefix
@@ -48,3 +50,15 @@ def test_snakemake_finds_nothing_to_fill_in(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("CONDA_PREFIX", "/some where/it's")
     assert not set("{}") & set(require_environment())
     assert subprocess.run(["/bin/bash", "-n", "-c", require_environment()], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("cache", "expected"), [(None, ""), ("shared/cache", "shared/cache")])
+def test_a_study_passes_by_environment_what_must_rerun_nothing(
+    cache: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set or emptied for every job, whatever the shell that started Snakemake had."""
+    tree = {**DEFAULT, "cache": cache, "compute": {**DEFAULT["compute"], "jobs_per_gpu": 3}}
+    for name in ("DKN_CACHE", "DKN_JOBS_PER_GPU"):
+        monkeypatch.setenv(name, "of the shell")
+    pass_to_jobs(parse_config(tree))
+    assert (os.environ["DKN_CACHE"], os.environ["DKN_JOBS_PER_GPU"]) == (expected, "3")

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dkn.statistics.inference import MIN_SUBJECTS, beyond_draws, estimate, holm, paired_contrast, sign_flip_p
+from dkn.statistics.inference import (
+    MIN_SUBJECTS,
+    beyond_draws,
+    estimate,
+    holm,
+    paired_contrast,
+    sign_flip_p,
+    with_holm,
+)
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -74,7 +82,7 @@ def test_a_missing_value_is_refused() -> None:
         estimate(np.array([1.0, np.nan]), np.array(["a", "b"]), 100, 0.95, generator())
 
 
-def test_the_sign_flip_test_finds_an_effect_and_keeps_its_level_without_one() -> None:
+def test_the_sign_flip_test_finds_an_effect_and_keeps_its_level() -> None:
     draw = generator(2)
     subjects = np.arange(40)
     first = draw.normal(size=40)
@@ -146,3 +154,24 @@ def test_beyond_draws_by_hand_and_at_the_edges() -> None:
     assert beyond_draws(0.7, np.array([0.7, 0.7, 0.7])) == 1.0
     assert beyond_draws(0.8, np.array([0.7, 0.7, 0.7])) == 0.0
     assert np.isnan(beyond_draws(0.8, np.array([0.7])))
+
+
+def test_contrasts_are_adjusted_over_all_rows_or_over_those_of_a_family() -> None:
+    rows = [
+        {"name": "a", "metric": "drop", "p": 0.01},
+        {"name": "b", "metric": "nats", "p": 0.04},
+        {"name": "c", "metric": "drop", "p": 0.03},
+        {"name": "d", "metric": "nats", "p": float("nan")},
+    ]
+    before = [dict(row) for row in rows]
+    found = with_holm(rows)
+    assert [row["p_holm"] for row in found[:3]] == pytest.approx([0.03, 0.06, 0.06])
+    families = with_holm(rows, "metric")
+    assert [row["p_holm"] for row in families[:3]] == pytest.approx([0.02, 0.04, 0.03])
+    alone = with_holm(rows, "metric", "name")
+    assert [row["p_holm"] for row in alone[:3]] == [0.01, 0.04, 0.03]
+    for adjusted in (found, families, alone):
+        assert np.isnan(adjusted[3]["p_holm"])
+        assert [row["name"] for row in adjusted] == ["a", "b", "c", "d"]
+    assert str(rows) == str(before), "what was given stays as it is"
+    assert with_holm([]) == with_holm([], "metric") == []

@@ -161,7 +161,8 @@ def test_content_counts_and_names_do_not(tmp_path: Path, change: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    ("module", "same"), [("quadrature.py", False), ("commands/attribution.py", False), ("clustering.py", True)]
+    ("module", "same"),
+    [("attribution/quadrature.py", False), ("commands/attribution.py", False), ("structure/ntc.py", True)],
 )
 def test_code_counts_where_the_stage_runs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, same: bool

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from dkn.errors import UserError
-from dkn.storage import schemas as tables
 from dkn.storage.files import (
     METADATA_KEY,
     TableWriter,
@@ -224,21 +223,6 @@ def test_the_writer_refuses_what_does_not_fit(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="fact_id"):
             writer.append(frame(fact_id=["a", None, "c"]))
     assert len(read_table(tmp_path / "table.parquet", SCHEMA)) == 3
-
-
-@pytest.mark.parametrize("name", [name for name, value in vars(tables).items() if isinstance(value, pa.Schema)])
-def test_every_schema_can_be_stored(name: str, tmp_path: Path) -> None:
-    schema = getattr(tables, name)
-    write_table(tmp_path / "table.parquet", schema.empty_table().to_pandas(), schema, PROVENANCE)
-    assert read_table(tmp_path / "table.parquet", schema).columns.tolist() == schema.names
-    lifetimes = {"birth", "death", "persistence"}  # not every grouping gives its components any
-    optional = {
-        "FACTS": {"date"},
-        "CANDIDATES": lifetimes,
-        "COMPONENTS": {*lifetimes, "recovery"},
-        "SENSITIVITY": {"tau2", "drop_gap", "nats_gap", "control_drop_gap", "control_nats_gap"},
-    }
-    assert {field.name for field in schema if field.nullable} == optional.get(name, set())
 
 
 # --- JSON ---------------------------------------------------------------------------------------------------

@@ -13,81 +13,157 @@ from typing import Any
 
 import pytest
 
-from dkn.__main__ import stages
-from dkn.storage.provenance import PACKAGE, code_files, provenance, sha256
+from dkn.stages import PACKAGE, stage_file, stages
+from dkn.storage.provenance import code_files, provenance, sha256
 
 STAGES = sorted(stages())
 HEAVY = ("torch", "transformers", "pandas")
 
 
+GROUND = ("storage/files", "storage/provenance", "storage/schemas")  # of every stage, with the package root
+MODEL = ("decoder", "models/families")
+FACTS = ("facts/stored",)
+SUMMARIES = ("statistics/inference", "study/names", "summaries/stored")
+CLAIMS = ("paper/claims", "study/registry", *SUMMARIES)
+FIGURE = ("figures/saving", "figures/style", "study/names", "summaries/wording")
+HEADLINES = (*FIGURE, *CLAIMS, "paper/headlines", "paper/model_size")
+SETTING_TABLE = ("paper/contrasts", "study/registry", "summaries/wording", "tables/lines", "tables/saving", *SUMMARIES)
+# Beside its own module: the packages and modules that a stage may depend on. Everything else is a stranger to it.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "attribution": (*MODEL, *FACTS, "attribution", "storage/cache", "storage/shard_parts"),
+    "candidates-amig": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure", "study/names"),
+    "candidates-groupings": ("structure", "study/names"),
+    "candidates-ntc": ("structure",),
+    "candidates-random": ("structure", "study/names"),
+    "components": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/functional_test", "study/names"),
+    "distances": (*MODEL, "neurons/sets", "structure/distances"),
+    "estimate": ("facts/schema", "facts/sources", "study"),
+    "experiment-degeneracy": (
+        *(*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/controls", "study/names"),
+        "experiments/degeneracy",
+    ),
+    "experiment-fact-checking": (
+        *(*MODEL, *FACTS, "attribution", "facts/sampling", "neurons/sets"),
+        *("experiments/fact_checking", "experiments/statements"),
+    ),
+    "experiment-fact-checking-plm": (
+        *(*MODEL, *FACTS, "facts/sampling", "neurons/sets"),
+        *("experiments/fact_checking_plm", "experiments/statements"),
+    ),
+    "experiment-fine-tuning": (
+        *(*MODEL, *FACTS, "facts/schema", "models/answer_loss", "neurons/sets", "neurons/tuning", "study/names"),
+        *("experiments/fine_tuning", "experiments/tuning_questions"),
+    ),
+    "experiment-overlap": ("experiments/overlap", "neurons/sets", "study/names"),
+    "experiment-perturbation": (
+        *(*MODEL, *FACTS, "facts/perturbed_prompts", "neurons/interventions", "neurons/sets", "study/names"),
+        "experiments/perturbation",
+    ),
+    "experiment-sensitivity": (
+        *(*MODEL, *FACTS, "attribution/selection", "facts/sampling", "neurons/interventions", "neurons/sets"),
+        *(
+            "structure",
+            "experiments/degeneracy",
+            "experiments/degeneracy_measures",
+            "experiments/sensitivity",
+            "study/names",
+        ),
+    ),
+    "explorer": ("figures/style", "models/files", "pages", "structure/dendrogram", "structure/ntc", "study/names"),
+    "facts": ("facts/schema", "facts/sources"),
+    "figure-complexity": FIGURE,
+    "figure-component-sizes": (*FIGURE, "statistics/inference"),
+    "figure-degeneracy": HEADLINES,
+    "figure-enhancement": (*HEADLINES, "figures/perturbation"),
+    "figure-fact-checking": (*HEADLINES, "statistics/detection", "summaries/fact_checking"),
+    "figure-fine-tuning": HEADLINES,
+    "figure-funnel": (*FIGURE, "summaries/funnel"),
+    "figure-groupings": (*FIGURE, *SUMMARIES),
+    "figure-kn-graph": (*FIGURE, "figures/example", "structure/dendrogram"),
+    "figure-overlap": HEADLINES,
+    "figure-persistence": (*FIGURE, "figures/example", "structure/dendrogram"),
+    "figure-reported": FIGURE,
+    "figure-sensitivity": (*FIGURE, "statistics/inference"),
+    "figure-suppression": (*HEADLINES, "figures/perturbation"),
+    "figure-verdicts": FIGURE,
+    "knowledge-neurons": ("attribution/selection",),
+    "known": MODEL,
+    "model-folder": ("models/families", "models/files", "models/sources"),
+    "model-hub": ("models/families", "models/files", "models/sources"),
+    "model-size": (*CLAIMS, "models/files", "paper/model_size"),
+    "model-trained": ("facts/schema", "models"),
+    "model-wheel": ("models/families", "models/files", "models/sources"),
+    "summary-degeneracy": (
+        *(*SUMMARIES, "experiments/degeneracy_measures", "summaries/by_fact"),
+        *("summaries/degeneracy", "summaries/funnel", "summaries/grouping_comparison"),
+    ),
+    "summary-fact-checking": (*SUMMARIES, "statistics/detection", "summaries/fact_checking"),
+    "summary-fine-tuning": (*SUMMARIES, "summaries/by_fact", "summaries/fine_tuning"),
+    "summary-overlap": (*SUMMARIES, "summaries/by_fact", "summaries/fine_tuning", "summaries/overlap"),
+    "summary-perturbation": (*SUMMARIES, "summaries/by_fact", "summaries/perturbation"),
+    "table-contrasts": (*SUMMARIES, "paper/contrasts", "study/registry", "summaries/wording", "tables/saving"),
+    "table-degeneracy": SETTING_TABLE,
+    "table-enhancement": (*SETTING_TABLE, "tables/perturbation"),
+    "table-fact-checking": SETTING_TABLE,
+    "table-fine-tuning": SETTING_TABLE,
+    "table-funnel": ("summaries/funnel", "tables/saving"),
+    "table-overlap": SETTING_TABLE,
+    "table-page": (),
+    "table-reported": (*SUMMARIES, "study/registry", "tables/saving"),
+    "table-sensitivity": (
+        *("statistics/inference", "study/names", "summaries/by_fact", "summaries/sensitivity"),
+        *("summaries/wording", "tables/saving"),
+    ),
+    "table-suppression": (*SETTING_TABLE, "tables/perturbation"),
+    "table-verdicts": ("study/names", "summaries/wording", "tables/saving"),
+    "verdicts": (*CLAIMS, "paper/model_size"),
+}
+
+
 def closure(stage: str) -> set[str]:
-    """A stage's code files, relative to the package."""
-    return {path.relative_to(PACKAGE).as_posix() for path in code_files(stage)}
+    """A stage's code files, relative to the package, without their ending."""
+    return {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in code_files(stage)}
 
 
 # --- closures -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_closure_holds_existing_files_its_own_command_among_them(stage: str) -> None:
+def test_a_closure_holds_existing_files_its_own_among_them(stage: str) -> None:
     files = code_files(stage)
     assert files == sorted(set(files))
     assert all(path.is_file() for path in files)
-    assert PACKAGE / "commands" / f"{stage.replace('-', '_')}.py" in files
+    assert stage_file(stage) in files
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_closure_holds_no_other_stage(stage: str) -> None:
     """An edit of one stage must not rerun another."""
-    others = {path for path in closure(stage) if path.startswith("commands/") and not path.startswith("commands/_")}
-    assert others == {f"commands/{stage.replace('-', '_')}.py"}
+    others = {stage_file(other) for other in STAGES if other != stage}
+    assert not others & set(code_files(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_closure_holds_no_stranger(stage: str) -> None:
+    """The code that a stage depends on is what it uses."""
+    own = stage_file(stage).relative_to(PACKAGE).with_suffix("").as_posix()
+    known = {own, *GROUND, *ALLOWED[stage]}
+    strangers = {path for path in closure(stage) if "/" in path and path not in known}
+    assert not {path for path in strangers if path.split("/")[0] not in known}
 
 
 @pytest.mark.parametrize(
-    ("stage", "inside", "outside"),
+    ("module", "untouched"),
     [
-        (
-            "attribution",
-            ["attribution.py", "branches.py", "language_models.py", "quadrature.py"],
-            ["figures/", "sources"],
-        ),
-        ("figure-degeneracy", ["figures/degeneracy.py"], ["adapters.py", "attribution.py", "branches.py"]),
-        ("figure-persistence", ["figures/persistence.py"], ["adapters.py", "attribution.py", "clustering.py"]),
-        (
-            "figure-kn-graph",
-            ["figures/kn_graph.py", "figures/example.py"],
-            ["adapters.py", "figures/persistence"],
-        ),
-        ("figure-perturbation", ["figures/perturbation.py"], ["adapters.py", "figures/degeneracy"]),
-        ("figure-fact-checking", ["detection.py"], ["adapters.py", "attribution.py", "figures/perturbation"]),
-        (
-            "explorer",
-            ["explorer.py", "merging.py", "page.py", "clustering.py"],
-            ["adapters.py", "functional_test.py", "figures/persistence", "figures/kn_graph"],
-        ),
-        ("figure-component-sizes", ["statistics.py"], ["adapters.py", "dendrogram.py", "clustering.py"]),
-        ("summary-degeneracy", ["statistics.py"], ["adapters.py", "attribution.py", "figures/"]),
-        (
-            "experiment-fine-tuning",
-            ["experiments/fine_tuning.py", "experiments/tuning_facts.py", "neuron_tuning.py", "neuron_sets.py"],
-            ["attribution.py", "training.py", "statistics.py", "experiments/overlap.py"],
-        ),
-        ("summary-fine-tuning", ["statistics.py"], ["adapters.py", "neuron_tuning.py", "figures/"]),
-        ("experiment-overlap", ["experiments/overlap.py"], ["neuron_tuning.py", "attribution.py", "statistics.py"]),
-        ("summary-overlap", ["statistics.py"], ["adapters.py", "experiments/overlap.py", "figures/"]),
-        ("candidates", ["clustering.py", "dendrogram.py"], ["adapters.py", "attribution.py", "distances.py"]),
-        ("facts", ["facts.py", "sources.py"], ["adapters.py", "config.py", "model_sources.py"]),
-        ("components", ["functional_test.py", "language_models.py"], ["attribution.py", "clustering.py", "figures/"]),
-        ("sensitivity", ["experiments/sensitivity.py", "clustering.py"], ["attribution.py", "topology.py", "figures/"]),
-        ("table-sensitivity", ["statistics.py"], ["adapters.py", "clustering.py", "figures/"]),
-        ("figure-sensitivity", ["figures/sensitivity.py"], ["adapters.py", "experiments/sensitivity.py"]),
-        ("model-trained", ["training.py"], ["attribution.py", "figures/"]),
+        ("neurons/interventions", ["model-trained", "known", "attribution", "distances", "experiment-fine-tuning"]),
+        ("neurons/tuning", ["known", "attribution", "components", "experiment-perturbation", "experiment-overlap"]),
+        ("summaries/degeneracy", ["summary-overlap", "summary-perturbation", "figure-degeneracy", "table-degeneracy"]),
+        ("figures/style", ["table-degeneracy", "summary-degeneracy", "verdicts"]),
     ],
 )
-def test_a_closure_holds_what_the_stage_runs_and_no_more(stage: str, inside: list[str], outside: list[str]) -> None:
-    files = closure(stage)
-    assert files >= set(inside)
-    assert not [path for path in files for part in outside if path.startswith(part)]
+def test_an_edit_leaves_what_does_not_use_it(module: str, untouched: list[str]) -> None:
+    assert any(module in closure(stage) for stage in STAGES)
+    assert not [stage for stage in untouched if module in closure(stage)]
 
 
 def test_imports_name_the_package_so_that_closures_find_them() -> None:
@@ -121,8 +197,8 @@ def digest(text: str) -> str:
 
 
 def test_a_record_names_stage_settings_code_inputs_and_versions(inputs: list[Path]) -> None:
-    record = provenance("candidates", {"tau1": 0.1}, inputs)
-    assert record["stage"] == "candidates"
+    record = provenance("candidates-ntc", {"tau1": 0.1}, inputs)
+    assert record["stage"] == "candidates-ntc"
     assert record["settings"] == {"tau1": 0.1}
     assert record["inputs"] == {
         "in/known.parquet": digest("known"),
@@ -135,27 +211,27 @@ def test_a_record_names_stage_settings_code_inputs_and_versions(inputs: list[Pat
 
 
 def test_equal_runs_give_equal_records(inputs: list[Path]) -> None:
-    first = json.dumps(provenance("candidates", {"a": 1, "b": None}, inputs))
-    assert json.dumps(provenance("candidates", {"a": 1, "b": None}, inputs)) == first
+    first = json.dumps(provenance("candidates-ntc", {"a": 1, "b": None}, inputs))
+    assert json.dumps(provenance("candidates-ntc", {"a": 1, "b": None}, inputs)) == first
 
 
 def test_equal_runs_in_another_folder_give_equal_records(inputs: list[Path], tmp_path: Path) -> None:
-    record = provenance("candidates", {}, inputs)
+    record = provenance("candidates-ntc", {}, inputs)
     moved = tmp_path / "moved.yaml"
     inputs[1].rename(moved)
     (tmp_path / "elsewhere").mkdir()
     again = moved.rename(tmp_path / "elsewhere" / "templates.yaml")
-    assert provenance("candidates", {}, [inputs[0], again, inputs[2]]) == record
+    assert provenance("candidates-ntc", {}, [inputs[0], again, inputs[2]]) == record
 
 
 @pytest.mark.parametrize("what", ["stage", "settings", "input"])
 def test_another_run_gives_another_record(what: str, inputs: list[Path]) -> None:
     settings: dict[str, Any] = {"tau1": 0.1}
-    record = provenance("candidates", settings, inputs)
+    record = provenance("candidates-ntc", settings, inputs)
     if what == "input":
         inputs[0].write_text("other")
     changed = provenance(
-        "known" if what == "stage" else "candidates", {"tau1": 0.2} if what == "settings" else settings, inputs
+        "known" if what == "stage" else "candidates-ntc", {"tau1": 0.2} if what == "settings" else settings, inputs
     )
     part = {"stage": "code_sha256", "settings": "settings_sha256", "input": "inputs"}[what]
     assert changed[part] != record[part]
@@ -182,18 +258,22 @@ def test_sha256_of_file_and_folder(inputs: list[Path]) -> None:
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        (["dkn.config", "dkn.preflight", "dkn.provenance", "dkn.sources"], HEAVY),
+        (["dkn.run.checks", "dkn.run.jobs", "dkn.storage.provenance", "dkn.study.config", "dkn.study.registry"], HEAVY),
         (["dkn.__main__"], HEAVY),
         (
             [
-                "dkn.commands.figure_degeneracy",
-                "dkn.commands.figure_persistence",
-                "dkn.commands.figure_kn_graph",
-                "dkn.commands.figure_component_sizes",
+                "dkn.commands.candidates_ntc",
+                "dkn.commands.experiment_overlap",
+                "dkn.commands.knowledge_neurons",
                 "dkn.commands.summary_degeneracy",
                 "dkn.commands.summary_fine_tuning",
                 "dkn.commands.summary_overlap",
-                "dkn.commands.candidates",
+                "dkn.commands.verdicts",
+                "dkn.figures.component_sizes",
+                "dkn.figures.degeneracy",
+                "dkn.figures.kn_graph",
+                "dkn.figures.persistence",
+                "dkn.tables.degeneracy",
             ],
             HEAVY[:2],
         ),

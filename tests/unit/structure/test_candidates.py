@@ -1,83 +1,80 @@
-"""The stages that make candidates of other groupings and of the tested control: their tables."""
+"""From stored distances to matrices, and from groups of neurons to tables of candidates."""
 
-from pathlib import Path
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from dkn.commands.candidates_groupings import main as make_groupings
-from dkn.commands.candidates_random import main as make_random
-from dkn.errors import UserError
-from dkn.experiments.degeneracy import DegeneracySettings, all_groups
-from dkn.flags import one_output_each
-from dkn.neurons.sets import NeuronSet
-from dkn.storage.files import read_table, write_table
-from dkn.storage.schemas import CANDIDATES, DISTANCES, KNOWLEDGE_NEURONS
-from dkn.structure.candidates import candidates_table
-from dkn.study.names import CONTROL
+from dkn.storage.schemas import CANDIDATES, DIAGRAMS, DISTANCES, KNOWLEDGE_NEURONS
+from dkn.structure.candidates import candidates_table, components_table, diagrams_table, distance_matrices
+from dkn.structure.ntc import Component
+
+INFINITE = float("inf")
 
 
-@pytest.fixture
-def tables(tmp_path: Path) -> Path:
-    """Two facts: one with two linked pairs and a lone neuron, one with a single knowledge neuron."""
-    rows = [("x", place, place % 2, place, 1.0) for place in range(5)] + [("y", 0, 0, 0, 1.0)]
-    neurons = pd.DataFrame(rows, columns=KNOWLEDGE_NEURONS.names)
-    distances = pd.DataFrame([("x", 0, 1, 1.0), ("x", 2, 3, 2.0)], columns=DISTANCES.names)
-    write_table(tmp_path / "neurons.parquet", neurons, KNOWLEDGE_NEURONS, {})
-    write_table(tmp_path / "distances.parquet", distances, DISTANCES, {})
-    return tmp_path
+def stored(neurons: dict[str, int], pairs: list[tuple[str, int, int, float]]) -> Iterator[tuple[str, np.ndarray]]:
+    """The matrices of facts with so many neurons and these finite distances, as they are stored."""
+    rows = [(fact, place, 0, place, 1.0) for fact, count in neurons.items() for place in range(count)]
+    tables = pd.DataFrame(rows, columns=KNOWLEDGE_NEURONS.names), pd.DataFrame(pairs, columns=DISTANCES.names)
+    return distance_matrices(*tables)
 
 
-def test_groupings_are_stored_without_births(tables: Path) -> None:
-    methods = ["hierarchical", "kmeans", "hdbscan"]
-    outputs = [tables / f"{method}.parquet" for method in methods]
-    make_groupings(
-        tables / "neurons.parquet", tables / "distances.parquet", methods, outputs, 2, 2, 2, 8, 0.9, 2, seed=0
-    )
-    for path in outputs:
-        found = read_table(path, CANDIDATES)
-        assert [places.tolist() for places in found["places"]] == [[0, 1], [2, 3]]
-        assert list(found["component"]) == [0, 1]
-        assert set(found["repeat"]) == {0}
-        assert found[["birth", "death", "persistence"]].isna().all(axis=None)
+def test_every_fact_with_neurons_has_its_own_symmetric_matrix() -> None:
+    pairs = [("b", 0, 2, 4.0), ("a", 0, 1, 0.5), ("b", 1, 2, 3.0)]
+    found = dict(stored({"b": 3, "a": 2, "alone": 1, "apart": 2}, pairs))
+    assert list(found) == ["a", "alone", "apart", "b"]
+    assert found["a"].tolist() == [[0, 0.5], [0.5, 0]]
+    assert found["b"].tolist() == [[0, INFINITE, 4], [INFINITE, 0, 3], [4, 3, 0]]
+    assert found["alone"].tolist() == [[0]]
+    assert found["apart"].tolist() == [[0, INFINITE], [INFINITE, 0]]
+    assert all(matrix.dtype == np.float32 for matrix in found.values())
 
 
-def test_the_tested_controls_groups_have_ntcs_sizes(tables: Path) -> None:
-    ntc = candidates_table({"x": [[np.array([0, 1]), np.array([2, 3, 4])]]})
-    write_table(tables / "ntc.parquet", ntc, CANDIDATES, {})
-    for name in ("one", "again"):
-        make_random(tables / "neurons.parquet", tables / "ntc.parquet", 20, 0, tables / f"{name}.parquet")
-    found = read_table(tables / "one.parquet", CANDIDATES)
-    pd.testing.assert_frame_equal(found, read_table(tables / "again.parquet", CANDIDATES))
-    assert set(found["fact_id"]) == {"x"}
-    for repeat, frame in found.groupby("repeat"):
-        assert [len(places) for places in frame["places"]] == [2, 3], repeat
-        assert sorted(np.concatenate(list(frame["places"]))) == [0, 1, 2, 3, 4]
-    assert len({tuple(places) for places in found["places"]}) > 5
-
-
-def test_the_tested_control_is_judged_by_the_same_test_and_not_controlled_again() -> None:
-    components = candidates_table({"x": [[np.array([0, 1]), np.array([2, 3])]] * 3})
-    components["kept"] = [True, True, True, False, True, True]
-    members = {"x": NeuronSet(np.zeros(6, dtype=int), np.arange(6))}
-    settings = DegeneracySettings(max_subsets=14, partitions=2, seed=0)
-    groups = [group for _, found in all_groups(components, members, "random", settings) for group in found]
-    assert [(group.grouping, group.selection, group.repeat) for group in groups] == [
-        ("random", "bdc", 0),
-        ("random", "bdc", 2),
-    ]
-    once = components[components["repeat"] == 1]
-    groups = [group for _, found in all_groups(once, members, "ntc", settings) for group in found]
-    assert [(group.grouping, group.selection) for group in groups] == [("ntc", "candidate")] + [
-        (CONTROL, "candidate")
-    ] * 2
+def test_matrices_come_one_at_a_time() -> None:
+    """All of a study's together would not fit into memory."""
+    found = stored({"a": 2, "b": 3}, [("a", 0, 1, 0.5)])
+    assert iter(found) is found
+    assert next(found)[0] == "a"
+    assert next(found)[1].shape == (3, 3)
+    assert next(found, None) is None
+    assert list(stored({}, [])) == []
 
 
 def test_no_groups_are_an_empty_table() -> None:
     assert list(candidates_table({}).columns) == CANDIDATES.names
 
 
-def test_outputs_that_do_not_match_are_one_line() -> None:
-    with pytest.raises(UserError, match="--method is given 2 times, --output 1 times"):
-        one_output_each([Path("a")], method=["dbscan", "kmeans"])
+def test_groups_are_numbered_within_their_repeat() -> None:
+    first, second, other = np.array([0, 1]), np.array([2, 3]), np.array([1, 4])
+    table = candidates_table({"x": [[first, second], [other]], "none": [[]]})
+    assert list(table.columns) == CANDIDATES.names
+    assert table[["fact_id", "repeat", "component"]].values.tolist() == [["x", 0, 0], ["x", 0, 1], ["x", 1, 0]]
+    assert [places.tolist() for places in table["places"]] == [[0, 1], [2, 3], [1, 4]]
+    assert table[["birth", "death", "persistence"]].isna().all(axis=None)
+    assert table.dtypes[["birth", "death", "persistence"]].map(str).tolist() == ["float64"] * 3
+
+
+def test_components_of_ntc_keep_their_lifetimes() -> None:
+    one, other = Component(np.array([0, 2]), 1.0, 3.0, 0.5), Component(np.array([1, 3]), 2.0, 4.0, 0.25)
+    table = components_table({"x": [one, other], "none": [], "y": [other]})
+    assert list(table.columns) == CANDIDATES.names
+    assert table[["fact_id", "repeat", "component"]].values.tolist() == [["x", 0, 0], ["x", 0, 1], ["y", 0, 0]]
+    assert [places.tolist() for places in table["places"]] == [[0, 2], [1, 3], [1, 3]]
+    lifetimes = ["birth", "death", "persistence"]
+    assert table[lifetimes].values.tolist() == [[1.0, 3.0, 0.5], [2.0, 4.0, 0.25], [2.0, 4.0, 0.25]]
+    assert list(components_table({"none": []}).columns) == CANDIDATES.names
+
+
+def test_diagrams_are_a_row_per_point_with_its_dimension() -> None:
+    points, loops = np.array([[0.0, 1.0], [0.0, INFINITE]]), np.array([[1.0, 2.0]])
+    table = diagrams_table({"x": [points, loops], "y": [points[:1], np.zeros((0, 2))]})
+    assert sorted(table.columns) == sorted(DIAGRAMS.names)
+    assert table[["fact_id", "dimension", "birth", "death"]].values.tolist() == [
+        ["x", 0, 0.0, 1.0],
+        ["x", 0, 0.0, INFINITE],
+        ["x", 1, 1.0, 2.0],
+        ["y", 0, 0.0, 1.0],
+    ]
+    assert list(diagrams_table({}).columns) == DIAGRAMS.names

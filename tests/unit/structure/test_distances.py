@@ -127,7 +127,7 @@ def test_a_product_too_small_for_a_number_is_infinitely_far() -> None:
     assert np.isinf(distance_matrix(np.array([0, 1]), tiny, tiny)[0, 1])
 
 
-def test_a_neuron_twice_is_two_points_with_the_same_distances_and_none_between() -> None:
+def test_a_neuron_twice_is_two_points_with_the_same_distances() -> None:
     layers = np.array([0, 0, 1, 2])
     reading, writing = vectors(4, 0)
     writing[1], reading[1] = writing[0], reading[0]

@@ -1,4 +1,4 @@
-"""NTC's choice of components and the control (docs/method.md)."""
+"""NTC's choice of components (docs/method.md)."""
 
 from itertools import combinations
 
@@ -10,10 +10,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from dkn.errors import UserError
-from dkn.structure.controls import random_partition
-from dkn.structure.dendrogram import dendrogram, matrix_of_pairs
-from dkn.structure.functional_test import FunctionalTest, recovery, relative_drop
+from dkn.structure.dendrogram import dendrogram
 from dkn.structure.ntc import NTCSettings, best_antichain, ntc, persistence
+from tests.unit.distances import distances_of
 
 
 def matrix(points: int, seed: int) -> np.ndarray:
@@ -49,7 +48,7 @@ def test_the_antichain_has_the_largest_total_persistence(points: int, seed: int,
 def test_two_clusters_by_hand() -> None:
     """Two tight pairs far from each other: both are kept, the weak union is not."""
     pairs = [(0, 1, 1), (2, 3, 1.5), (1, 2, 8), (0, 3, 8.5)]
-    square = matrix_of_pairs(4, *(np.array(part) for part in zip(*pairs, strict=True)))
+    square = distances_of(4, pairs)
     found = ntc(square, NTCSettings("difference", 0.05, 1.0, 2))
     assert [component.members.tolist() for component in found] == [[0, 1], [2, 3]]
     assert [(component.birth, component.death) for component in found] == [(1, 8), (1.5, 8)]
@@ -60,7 +59,7 @@ def test_two_clusters_by_hand() -> None:
 
 def test_minimum_size_and_tau1_exclude() -> None:
     pairs = [(0, 1, 1), (2, 3, 1.5), (1, 2, 8), (0, 3, 8.5)]
-    square = matrix_of_pairs(4, *(np.array(part) for part in zip(*pairs, strict=True)))
+    square = distances_of(4, pairs)
     assert [c.members.tolist() for c in ntc(square, NTCSettings("difference", 0.05, 1.0, 3))] == [[0, 1, 2, 3]]
     assert ntc(square, NTCSettings("difference", 0.9, 1.0, 2)) == []
 
@@ -154,14 +153,14 @@ def test_ties_do_not_make_the_order_of_neurons_matter(points: int, seed: int, ru
 def test_a_tie_in_persistence_goes_to_the_larger_component() -> None:
     """Three pairs of persistence 0.1 inside one component of 0.3; in floating point their sum exceeds it."""
     pairs = [(0, 1, 5), (2, 3, 5), (4, 5, 5), (1, 2, 6), (3, 4, 6), (0, 6, 9), (5, 6, 10)]
-    square = matrix_of_pairs(7, *(np.array(part) for part in zip(*pairs, strict=True)))
+    square = distances_of(7, pairs)
     assert [c.members.tolist() for c in ntc(square, NTCSettings("difference", 0, 1.0, 2))] == [[0, 1, 2, 3, 4, 5]]
 
 
 def test_tau1_as_a_quantile_is_of_the_facts_own_components() -> None:
     """Persistences 7 and 6.5 of the pairs and 0.5 of their union, in units of 8.5: more than the median is one."""
     pairs = [(0, 1, 1), (2, 3, 1.5), (1, 2, 8), (0, 3, 8.5)]
-    square = matrix_of_pairs(4, *(np.array(part) for part in zip(*pairs, strict=True)))
+    square = distances_of(4, pairs)
 
     def chosen(quantile: float) -> list[list[int]]:
         return [c.members.tolist() for c in ntc(square, NTCSettings("difference", quantile, 1.0, 2, True))]
@@ -175,8 +174,8 @@ def test_tau1_as_a_quantile_is_of_the_facts_own_components() -> None:
 def test_thousands_of_neurons_that_all_join_one_by_one() -> None:
     """A chain of growing gaps: its whole is the only component that outlives the others together."""
     points = 4000
-    row = np.arange(points - 1)
-    square = matrix_of_pairs(points, row, row + 1, np.append(1 + row[:-1] / points, 9.0))
+    gaps = [*(1 + np.arange(points - 2) / points), 9.0]
+    square = distances_of(points, [(place, place + 1, gap) for place, gap in enumerate(gaps)])
     found = ntc(square, NTCSettings("difference", 0.05, 1.0, 2))
     assert [len(component.members) for component in found] == [points - 1]
 
@@ -184,36 +183,3 @@ def test_thousands_of_neurons_that_all_join_one_by_one() -> None:
 def test_unknown_persistence_names_the_allowed_ones() -> None:
     with pytest.raises(UserError, match="difference, ratio"):
         NTCSettings("longevity", 0.05, 1.0, 2)
-
-
-@settings(max_examples=100, deadline=None)
-@given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5), spare=st.integers(0, 5), seed=st.integers(0, 99))
-def test_the_control_matches_sizes_and_is_disjoint(sizes: list[int], spare: int, seed: int) -> None:
-    groups = random_partition(sizes, sum(sizes) + spare, np.random.default_rng(seed))
-    assert [len(group) for group in groups] == sizes
-    joined = np.concatenate(groups)
-    assert len(set(joined.tolist())) == len(joined)
-    assert joined.max() < sum(sizes) + spare
-
-
-def test_the_control_reaches_every_neuron() -> None:
-    """It draws from all of a fact's neurons, not from those in components."""
-    draw = np.random.default_rng(0)
-    seen = {int(place) for _ in range(200) for group in random_partition([2, 2], 8, draw) for place in group}
-    assert seen == set(range(8))
-
-
-def test_recovery_and_drop_by_hand() -> None:
-    np.testing.assert_allclose(recovery(np.array([0.2, 0.5, 0.8]), 0.2, 0.8), [0, 0.5, 1])
-    assert np.isnan(recovery(np.array([0.5]), 0.8, 0.8)).all()
-    assert relative_drop(0.8, 0.2) == pytest.approx(0.75)
-
-
-def test_the_functional_tests_disagree_where_they_should() -> None:
-    """A component that nobody misses passes compensation and fails sufficiency."""
-    useless = np.array([0.0]), np.array([0.01])
-    assert not FunctionalTest("sufficiency", 0.1).passes(*useless)[0]
-    assert FunctionalTest("compensation", 0.05).passes(*useless)[0]
-    assert not FunctionalTest("sufficiency", 0.1).passes(np.array([np.nan]), np.array([0.5]))[0]
-    with pytest.raises(UserError, match="sufficiency, compensation"):
-        FunctionalTest("necessity", 0.1)

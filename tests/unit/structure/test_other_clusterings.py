@@ -11,7 +11,6 @@ from sklearn.metrics import silhouette_score
 
 from dkn.errors import UserError
 from dkn.randomness import generator
-from dkn.structure.dendrogram import matrix_of_pairs
 from dkn.structure.other_clusterings import (
     NOISE,
     GroupingSettings,
@@ -24,6 +23,7 @@ from dkn.structure.other_clusterings import (
     silhouette,
 )
 from dkn.study.names import CLUSTERINGS
+from tests.unit.distances import distances_of
 
 SETTINGS = GroupingSettings(
     min_size=2, dbscan_min_samples=2, hdbscan_min_samples=2, max_groups=8, variance=0.9, restarts=4
@@ -36,7 +36,7 @@ def groups_of(method: str, distances: np.ndarray, seed: int = 0) -> list[list[in
 
 def unlinked(points: int) -> np.ndarray:
     """No finite distance at all."""
-    return matrix_of_pairs(points, *(np.zeros(0, dtype=int),) * 2, np.zeros(0))
+    return distances_of(points)
 
 
 def layered(sizes: list[list[int]], near: float, far: float, seed: int = 0) -> tuple[np.ndarray, list[list[int]]]:
@@ -60,11 +60,12 @@ def some_matrix(points: int, seed: int) -> np.ndarray:
     draw = np.random.default_rng(seed)
     first, second = np.triu_indices(points, 1)
     kept = draw.random(len(first)) < 0.66
-    return matrix_of_pairs(points, first[kept], second[kept], draw.uniform(0.5, 10, kept.sum()))
+    pairs = zip(first[kept], second[kept], draw.uniform(0.5, 10, kept.sum()), strict=True)
+    return distances_of(points, list(pairs))
 
 
 @pytest.mark.parametrize("method", CLUSTERINGS)
-def test_planted_clusters_are_found_though_neurons_of_a_layer_are_infinitely_far(method: str) -> None:
+def test_planted_clusters_are_found_though_a_layer_is_infinitely_far(method: str) -> None:
     distances, planted = layered([[4, 3], [3, 3], [2, 4]], near=1, far=50)
     found = groups_of(method, distances)
     if method == "dbscan":  # eps is the median nearest distance: half of the neurons are cores at most, none is wrong
@@ -163,7 +164,7 @@ def test_average_linkage_is_cut_where_the_silhouette_is_largest(points: int, see
 def test_path_distances_by_hand() -> None:
     """0 and 2 lie in one layer: their distance is the way through 1."""
     pairs = [(0, 1, 1), (1, 2, 2), (2, 3, 4), (0, 3, 9)]
-    distances = matrix_of_pairs(4, *(np.array(part) for part in zip(*pairs, strict=True)))
+    distances = distances_of(4, pairs)
     assert path_distances(distances).tolist() == [[0, 1, 3, 7], [1, 0, 2, 6], [3, 2, 0, 4], [7, 6, 4, 0]]
 
 

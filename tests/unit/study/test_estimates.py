@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pytest
-import yaml
 from snakemake.utils import update_config
 
-from dkn.__main__ import main
-from dkn.storage.files import write_table
-from dkn.storage.schemas import KNOWN
 from dkn.study.config import Study, parse_config
-from dkn.study.estimates import STAGES, Range, Seen, estimate_space, estimate_stages, total, workloads
+from dkn.study.estimates import STAGES, KnownFacts, Range, estimate_space, estimate_stages, total, workloads
 from dkn.study.inputs import Shape, Sizes, TrainedModel
 from dkn.study.operations import flops_of_stages
-
-ROOT = Path(__file__).parents[3]
-DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
-PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+from tests.unit.default_study import DEFAULT, PAPER
 
 # Seconds of one CPU thread on 2 cores of a server without a GPU, start of the jobs included: the default study's two
 # models (1,104 facts), and SmolLM2-135M on the same facts, its attribution in four shards.
@@ -38,9 +26,9 @@ SMOLLM2 = Shape(
     context=2048,
     tied=True,
 )
-MEASURED: dict[str, tuple[Seen, int, dict[str, float]]] = {
+MEASURED: dict[str, tuple[KnownFacts, int, dict[str, float]]] = {
     "gpt2-nano": (
-        Seen(1076, 8.38, 2.17),
+        KnownFacts(1076, 8.38, 2.17),
         2,
         {
             "known": 5.7,
@@ -56,7 +44,7 @@ MEASURED: dict[str, tuple[Seen, int, dict[str, float]]] = {
         },
     ),
     "llama-nano": (
-        Seen(1076, 8.36, 2.17),
+        KnownFacts(1076, 8.36, 2.17),
         2,
         {
             "known": 6.8,
@@ -72,7 +60,7 @@ MEASURED: dict[str, tuple[Seen, int, dict[str, float]]] = {
         },
     ),
     "smollm2-135m": (  # too few degenerate facts to be fine-tuned
-        Seen(174, 8.29, 1.32),
+        KnownFacts(174, 8.29, 1.32),
         4,
         {
             "known": 58.1,
@@ -136,7 +124,7 @@ def test_ranges_add_scale_and_divide_at_the_right_ends() -> None:
 def test_what_a_run_has_told_takes_the_place_of_assumptions(paper: Study) -> None:
     assumed = workloads(paper, 50_000, None, None)
     assert (assumed[0].known, assumed[1].known) == (500, 15_000)
-    told = workloads(paper, 50_000, 1.5, Seen(4000, 9.6, 2.4))
+    told = workloads(paper, 50_000, 1.5, KnownFacts(4000, 9.6, 2.4))
     for load in told:
         assert (load.known, load.prompt, load.answer, load.answers) == (4000, 10, 2, 1.5)
     assert told[0].subsets < told[1].subsets
@@ -172,103 +160,3 @@ def test_memory_and_disk_of_the_papers_models(paper: Study) -> None:
     assert spaces["gpt2"].device_in_full < 8e9
     assert 0.5e9 in spaces["gpt2"].download + Range(0, 1e7)
     assert 13.5e9 in spaces["llama2-7b"].download
-
-
-# --- the command --------------------------------------------------------------------------------------------
-
-
-def run(tree: dict[str, Any], *flags: str) -> int:
-    """``python -m dkn estimate`` on a configuration; its exit status."""
-    try:
-        return main(["estimate", "--study", json.dumps(tree), "--shards", "2", *flags])
-    except SystemExit as ended:
-        return int(ended.code or 0)
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """The paper's configuration with changes, its results in a folder of the test."""
-
-    def make(**changes: Any) -> dict[str, Any]:
-        found = copy.deepcopy(DEFAULT)
-        update_config(found, copy.deepcopy(PAPER))
-        update_config(found, {"results": str(tmp_path), **changes})
-        return found
-
-    return make
-
-
-def rows(printed: str) -> dict[tuple[str, str], list[str]]:
-    """(model, stage) -> its other cells."""
-    cells = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| ")]
-    return {(row[0], row[1]): row[2:] for row in cells if len(row) == 6 and row[1] in (*STAGES, "all")}
-
-
-def test_every_model_and_stage_is_printed_with_what_is_assumed(
-    tree: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(tree(), "--source", "https://a.org/facts.json") == 0
-    printed = capsys.readouterr().out
-    assert set(rows(printed)) == {(name, stage) for name in ("gpt2", "llama2-7b") for stage in (*STAGES, "all")}
-    assert all(cells[-1] == "-" for cells in rows(printed).values()), "nothing has been measured"
-    assert "503 – 15093 known (assumed) of 50310" in printed
-    assert "no GPU was measured" in printed
-
-
-def test_finished_stages_are_shown_beside_their_estimates(
-    tree: Callable[..., dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    known = pd.DataFrame(
-        {
-            "fact_id": [f"f{number}" for number in range(40)],
-            "answer": "Paris",
-            "known": [number < 30 for number in range(40)],
-            "log_prob": -1.0,
-            "prob": 0.4,
-            "geometric_mean_prob": 0.4,
-            "first_token_rank": 0,
-            "prompt_tokens": 8,
-            "answer_tokens": 2,
-        }
-    )
-    write_table(tmp_path / "gpt2" / "known.parquet", known, KNOWN, {})
-    benchmarks = tmp_path / "benchmarks" / "gpt2"
-    (benchmarks / "attribution").mkdir(parents=True)
-    for name, seconds in (("known", 12.5), ("attribution/1-of-2", 30.0), ("attribution/2-of-2", 31.0)):
-        (benchmarks / f"{name}.tsv").write_text(f"s\th:m:s\n{seconds}\t0:00:00\n")
-    (benchmarks / "suppression_values.tsv").write_text("s\th:m:s\n5.0\t0:00:05\n")
-    assert run(tree(), "--source", "https://a.org/facts.json") == 0
-    printed = capsys.readouterr().out
-    found = rows(printed)
-    assert found["gpt2", "known"][-1] == "12.5 s"
-    assert found["gpt2", "attribution"][-1] == "61 s"
-    assert found["gpt2", "suppression"][-1] == "-", "one of its two jobs is not done"
-    assert "| gpt2 | 30 known of 50310 |" in printed
-
-
-@pytest.mark.parametrize(
-    ("changes", "cause"),
-    [
-        ({"estimate": {"facts": None}}, "estimate.facts"),
-        ({"models": [{key: PAPER["models"][0][key] for key in ("name", "source", "repo", "revision")}]}, "`shape:`"),
-    ],
-    ids=["facts that have not been read", "a model of unknown size"],
-)
-def test_what_cannot_be_known_is_one_line(
-    changes: dict[str, Any],
-    cause: str,
-    tree: Callable[..., dict[str, Any]],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert run(tree(**changes), "--source", "https://a.org/facts.json") == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert cause in error
-
-
-def test_local_facts_are_counted(
-    tree: Callable[..., dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "facts.jsonl").write_text("{}\n" * 700)
-    assert run(tree(estimate={"facts": None}), "--source", str(tmp_path / "facts.jsonl")) == 0
-    assert "of 700 |" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The registry is what the documentation, the rules and the reported numbers say it is."""
+"""The registry is what the documentation and the rules say it is."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from dkn.study.registry import EXPERIMENTS, GROUPINGS, of_study
-from dkn.tables.reported import quantities, side_by_side, wide_table
+from dkn.study.registry import EXPERIMENTS, GROUPINGS, SETTINGS, of_setting, of_study
 
 ROOT = Path(__file__).parents[3]
-REPORTED = ROOT / "resources" / "reported_results.yaml"
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
@@ -27,41 +24,8 @@ def test_a_study_leaves_out_groupings_it_does_not_have() -> None:
     assert len(of_study(GROUPINGS)) == 17
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
-def test_reported_numbers_are_where_the_registry_says(experiment: Any) -> None:
-    """Every experiment has quantities, all of them under its setting in the file of reported numbers."""
-    tree = yaml.safe_load(REPORTED.read_text())
-    columns = {setting: part["columns"] for setting, part in tree.items() if "columns" in part}
-    own = [quantity for quantity in quantities(columns) if quantity.experiment == experiment.name]
-    assert own or experiment.name == "fine-tuning-none"
-    assert {quantity.setting for quantity in own} == {experiment.reported[0]}
-
-
-def summary(mean: float, **where: str) -> dict[str, Any]:
-    return {"estimates": [{**where, "mean": mean, "low": mean - 0.1, "high": mean + 0.1, "facts": 7}]}
-
-
-def test_reported_and_own_numbers_stand_side_by_side() -> None:
-    """The paper's number is the file's, this study's the summary's; percentages are scaled, models keep their names."""
-    where = {"selection": "bdc", "grouping": "ntc", "metric": "drop", "kind": "full"}
-    found = side_by_side(REPORTED, {"tiny": {"degeneracy-ntc": summary(0.25, **where)}})
-    rows = found[found["quantity"] == "full drop in Prob, ntc (%)"].set_index("model")
-    assert rows.loc["GPT-2", ["kind", "value"]].tolist() == ["reported", 55.6]
-    assert rows.loc["LLaMA2-7b", "value"] == 28.78
-    assert rows.loc["tiny", ["kind", "value", "low", "high", "facts"]].tolist() == ["this study", 25, 15, 35, 7]
-    assert set(found.loc[found["kind"] == "reported", "model"]) == {"GPT-2", "LLaMA2-7b"}
-    assert (found["kind"] == "this study").sum() == 1
-
-
-def test_f1_is_not_a_percentage() -> None:
-    where = {"detector": "dkn", "wording": "triple", "metric": "f1", "neurons": "own"}
-    found = side_by_side(REPORTED, {"tiny": {"fact-checking-dkn": summary(0.5, **where)}})
-    assert found.loc[found["kind"] == "this study", ["quantity", "value"]].to_numpy().tolist() == [["F1, dkn", 0.5]]
-
-
-def test_the_wide_table_has_a_column_per_model() -> None:
-    where = {"selection": "bdc", "grouping": "ntc", "metric": "drop", "kind": "full"}
-    found = wide_table(side_by_side(REPORTED, {"tiny": {"degeneracy-ntc": summary(0.25, **where)}}))
-    assert found.columns.tolist() == ["paper: GPT-2", "paper: LLaMA2-7b", "this study: tiny"]
-    assert found.loc["full drop in Prob, ntc (%)"].tolist() == ["55.6", "28.8", "25 [15, 35], n = 7"]
-    assert found["this study: tiny"].notna().sum() == 1
+def test_the_registry_holds_seventeen_experiments_in_six_settings() -> None:
+    names = [experiment.name for experiment in EXPERIMENTS]
+    assert len(names) == len(set(names)) == 17
+    assert SETTINGS == ("degeneracy", "suppression", "enhancement", "fact-checking", "overlap", "fine-tuning")
+    assert sum(len(of_setting(setting)) for setting in SETTINGS) == 17

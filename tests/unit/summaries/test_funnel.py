@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from dkn.summaries.funnel import STEPS, funnel, with_adjacent_layers
-from dkn.tables.funnel import wide_table
 
 
 def components(rows: list[tuple[str, int, bool]]) -> pd.DataFrame:
@@ -46,11 +45,3 @@ def test_adjacent_layers_against_all_pairs(seed: int) -> None:
         any(layer + 1 in set(frame["layer"]) for layer in frame["layer"]) for _, frame in neurons.groupby("fact_id")
     )
     assert with_adjacent_layers(neurons) == expected
-
-
-def test_the_wide_table_keeps_order_and_numbers() -> None:
-    rows = [(model, "ntc", step, 10 * at) for model in ("z", "a") for at, step in enumerate(STEPS)]
-    wide = wide_table(pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"]))
-    assert wide.index.tolist() == [("z", "ntc"), ("a", "ntc")]
-    assert wide.columns[:3].tolist() == ["facts", "known", "with knowledge neurons"]
-    assert wide.iloc[0].tolist() == ["0", "10", "20", "30", "40", "50", "60", "70", "80"]

@@ -5,25 +5,10 @@ import pandas as pd
 import pytest
 
 from dkn.statistics.inference import StatisticsSettings
-from dkn.study.names import CONTROL, TESTED_CONTROL
-from dkn.summaries.degeneracy import summarise
 from dkn.summaries.grouping_comparison import compare_gaps, compare_passing
-from tests.unit.experiments.test_degeneracy import made_records
+from tests.unit.planted_gaps import planted, row
 
 SETTINGS = StatisticsSettings(resamples=500, confidence=0.95, seed=0)
-
-
-def planted(grouping: str, gaps: dict[str, float], control_gap: float | None = None) -> pd.DataFrame:
-    """Records whose drop is 0.1 for some and 0.1 + gap for all components, and a control of one gap."""
-    left = {(grouping, fact): [(1, 0.9), (2, 0.9 - gap)] for fact, gap in gaps.items()}
-    if control_gap is not None:
-        left |= {(CONTROL, fact): [(1, 0.9), (2, 0.9 - control_gap)] for fact in gaps}
-    return made_records(left)
-
-
-def row(rows: list[dict], **wanted: str) -> dict:
-    (found,) = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
-    return found
 
 
 def test_gaps_are_paired_by_fact_and_set_against_each_ones_own_control() -> None:
@@ -50,29 +35,6 @@ def test_gaps_are_paired_by_fact_and_set_against_each_ones_own_control() -> None
     assert mean == pytest.approx(0.2 + np.mean(list(noise.values())))
     family = [r for r in found["contrasts"] if (r["metric"], r["kind"]) == ("drop", "gap")]
     assert raw["p_holm"] == pytest.approx(len(family) * raw["p"])
-
-
-def test_the_summary_holds_both_controls() -> None:
-    facts = {f"f{number}": 0.3 + 0.001 * number for number in range(12)}
-    both = [planted("ntc", facts, 0.1), planted(TESTED_CONTROL, dict(list(facts.items())[:8]))]
-    contrasts = summarise(pd.concat(both, ignore_index=True), SETTINGS)["contrasts"]
-    sizes = row(contrasts, second=CONTROL, metric="drop", kind="gap")
-    assert (sizes["facts"], sizes["difference"]) == (12, pytest.approx(0.2 + 0.0055))
-    tested = row(contrasts, second=TESTED_CONTROL, metric="drop", kind="gap")
-    assert (tested["facts"], tested["difference"]) == (8, pytest.approx(0, abs=1e-12))
-    assert {r["first"] for r in contrasts} == {"ntc"}
-
-
-def test_curves_by_number_of_neurons_in_bins_that_double() -> None:
-    records = made_records({("ntc", "f"): [(1, 0.9), (1, 0.7), (2, 0.4)], ("ntc", "g"): [(1, 0.5), (2, 0.2)]})
-    records["suppressed_neurons"] = [3, 4, 5, 4, 9]
-    rows = {r["most_neurons"]: r for r in summarise(records, SETTINGS)["by_neurons"] if r["metric"] == "drop"}
-    assert {most: (r["mean"], r["facts"]) for most, r in rows.items()} == {
-        4: (pytest.approx((0.2 + 0.5) / 2), 2),
-        8: (pytest.approx(0.6), 1),
-        16: (pytest.approx(0.8), 1),
-    }
-    assert rows[4]["mean_neurons"] == pytest.approx(3.75)
 
 
 def test_shares_passing_by_hand() -> None:

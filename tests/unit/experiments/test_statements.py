@@ -1,0 +1,65 @@
+"""True and false statements of facts: which answers are false, and that both wordings have the same ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dkn.experiments.statements import false_answer, make_statements
+from tests.unit.statement_facts import facts_table
+
+FACTS = facts_table(
+    [
+        ("a1", "A", "P1", "2010", ["Rome", "Roma"]),
+        ("a2", "A", "P1", "2011", ["Oslo"]),
+        ("a3", "A", "P1", "2010", ["Bonn"]),  # accepted of the same subject at the same date
+        ("b1", "B", "P1", "2010", ["roma"]),
+        ("b2", "B", "P1", "2011", ["Bonn"]),
+        ("b3", "B", "P1", "2012", ["Paris"]),
+        ("b4", "B", "P1", "2013", ["Paris"]),
+        ("b5", "B", "P1", "2014", ["Oslo"]),
+        ("c1", "C", "P2", None, ["Basel"]),
+        ("d1", "D", "P2", None, ["Basel", "Bern"]),
+    ]
+)
+
+
+def drawn(fact_id: str) -> list[str | None]:
+    fact = FACTS.set_index("fact_id", drop=False).loc[fact_id]
+    relation = FACTS[FACTS["relation"] == fact["relation"]]
+    return [false_answer(fact, relation, np.random.default_rng(seed)) for seed in range(300)]
+
+
+def test_false_answers_are_of_the_relation_and_nowhere_accepted_then() -> None:
+    """Rome, Roma and Bonn are accepted at a1's date, whatever the capitals; Oslo, A's answer of 2011, is false then."""
+    found = pd.Series(drawn("a1")).value_counts(normalize=True)
+    assert set(found.index) == {"Paris", "Oslo"}
+    assert found["Paris"] == pytest.approx(2 / 3, abs=0.1), "answers are drawn as often as they occur"
+    assert set(drawn("a2")) == {"roma", "Bonn", "Paris"}
+
+
+def test_a_fact_without_a_false_answer_is_left_out() -> None:
+    assert drawn("d1") == [None] * 300
+    statements = make_statements(FACTS, FACTS, 0)
+    assert set(statements["fact_id"]) == set(FACTS["fact_id"]) - {"c1", "d1"}
+    assert make_statements(FACTS, FACTS.iloc[:0], 0).empty
+
+
+def test_every_fact_has_a_true_and_one_false_statement_in_both_wordings() -> None:
+    statements = make_statements(FACTS, FACTS[FACTS["relation"] == "P1"], 0)
+    assert statements["statement"].is_unique
+    for _, group in statements.groupby("fact_id"):
+        assert sorted(zip(group["wording"], group["truth"], strict=True)) == [
+            ("complex", False),
+            ("complex", True),
+            ("triple", False),
+            ("triple", True),
+        ]
+        assert group[~group["truth"]]["answer"].nunique() == 1
+    row = statements[(statements["fact_id"] == "a2") & statements["truth"]].set_index("wording")
+    assert row.loc["triple", ["prompt", "answer"]].tolist() == ["The home of A is", "Oslo"]
+    assert row.loc["complex", "prompt"] == "If you look for A, go to"
+    shuffled = make_statements(FACTS.sample(frac=1, random_state=0), FACTS[FACTS["relation"] == "P1"][::-1], 0)
+    left, right = (frame.sort_values("statement", ignore_index=True) for frame in (statements, shuffled))
+    pd.testing.assert_frame_equal(left, right)

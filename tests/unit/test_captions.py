@@ -1,0 +1,52 @@
+"""The words of captions (workflow/report): they are there for every figure, and render without error."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from dkn.stages import PACKAGE
+from tests.unit.captions import rendered
+
+ROOT = PACKAGE.parents[1]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "workflow" / "report").glob("*.rst")))
+def test_the_words_of_every_caption_are_sound(name: str, tmp_path: Path) -> None:
+    """They render without error for any study, and a figure's state intervals and models and take in its numbers."""
+    numbers = tmp_path / f"{name}.rst"
+    numbers.write_text("- the numbers\n")
+    config = {
+        "models": [{"name": "a-nano"}, {"name": "b-nano"}],
+        "statistics": {"confidence": 0.95},
+        "claims": {"alpha": 0.05, "margin": 0.05, "minimum_subjects": 10},
+        "seed": 0,
+    }
+    given = {
+        "config": config,
+        "output": {"numbers": str(numbers)},
+        "input": {"table": "t.md"},
+        "params": {"title": "facts left", "note": "Counts."},
+        "wildcards": {"model": "a-nano"},
+    }
+    options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
+    template = jinja2.Environment(**options)  # noqa: S701 as Snakemake makes it
+    words = (ROOT / "workflow" / "report" / f"{name}.rst").read_text()
+    shown = {"target": "verdicts.png", "path": tmp_path / f"{name}.png"}
+    links = "\n\n.. _verdicts.png: javascript:show('verdicts.png')\n"
+    said = rendered(template.from_string(words).render(snakemake=given, files=[shown]) + links)
+    if name not in ("explorer", "table"):
+        assert "a-nano, b-nano" in said
+        assert "95 % bootstrap intervals" in said
+        assert "the numbers" in said
+
+
+def test_every_figure_and_the_tables_have_words_for_their_captions() -> None:
+    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    names = re.findall(r'\*\*figure\(\s*"(\w+)"', rules)
+    assert len(names) == rules.count("rule figure_")
+    missing = [name for name in (*names, "table") if not (ROOT / "workflow" / "report" / f"{name}.rst").is_file()]
+    assert not missing
