@@ -51,7 +51,7 @@ figure_of_summaries(
     "groupings",
     DEGENERACY,
     "NTC beside the other groupings and the controls",
-    per_model(*(SUMMARY(f"degeneracy-{grouping}") for grouping in GROUPINGS)),
+    [file for grouping in GROUPINGS for file in per_model(SUMMARY(f"degeneracy-{grouping}"))],
 )
 EXAMPLE = {
     "facts": f"{RESULTS}/facts/facts.parquet",

@@ -121,7 +121,7 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
     axes.axvline(2 / 3, color="0.3", linewidth=0.8, linestyle="--", zorder=0.5)  # half of the statements are true
     axes.axvline(1 / 2, color="0.3", linewidth=0.8, linestyle=":", zorder=0.5)
     labels = [
-        WORDS[name] + WHOSE[neurons] + (" †" if metrics["sees_label"].any() else "")
+        WORDS[name].replace(", as", ",\nas") + WHOSE[neurons] + (" †" if metrics["sees_label"].any() else "")
         for (name, neurons), metrics in lines
     ]
     axes.set_yticks(range(len(lines)), labels)
