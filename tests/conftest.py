@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from hypothesis import settings
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import (
     GPT2Config,
@@ -20,6 +21,9 @@ from transformers import (
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.loading import LanguageModel, adapt
+
+settings.register_profile("no wall time", deadline=None)  # a busy machine is no failure
+settings.load_profile("no wall time")
 
 VOCABULARY = 100
 CONTEXT = 32

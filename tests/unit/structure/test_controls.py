@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dkn.structure.controls import random_partition
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5), spare=st.integers(0, 5), seed=st.integers(0, 99))
 def test_the_control_matches_sizes_and_is_disjoint(sizes: list[int], spare: int, seed: int) -> None:
     groups = random_partition(sizes, sum(sizes) + spare, np.random.default_rng(seed))

@@ -41,7 +41,7 @@ def vectors(count: int, seed: int, width: int = 4) -> tuple[np.ndarray, np.ndarr
     return draw.normal(size=(2, count, width)).astype(np.float32)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     layers=st.lists(st.integers(0, 5), min_size=0, max_size=9).map(sorted),
     seed=st.integers(0, 2**16),
@@ -101,7 +101,7 @@ def test_vectors_are_the_models_rows_and_fold_norm_uses_the_gain(adapter: Adapte
         np.testing.assert_allclose(folded[row], (read * gain).numpy(), rtol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(layers=st.lists(st.integers(0, 4), min_size=2, max_size=30), seed=st.integers(0, 2**16))
 def test_the_order_of_the_neurons_does_not_matter(layers: list[int], seed: int) -> None:
     array, (reading, writing) = np.array(layers), vectors(len(layers), seed, width=64)
