@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo smollm2 test test-slurm test-conda lint format reference envs clean
+.PHONY: demo smollm2 test test-slurm test-conda lint audit format reference envs clean
 
 demo: $(VENV)/installed  ## the default study: two nano models, all figures
 	$(BIN)/snakemake --cores all
@@ -28,6 +28,16 @@ lint: $(VENV)/installed  ## format, style, types, Snakemake's own linter, and th
 	$(BIN)/snakefmt --check .
 	$(BIN)/snakemake --lint
 	$(BIN)/hadolint container/Dockerfile
+
+# pip-audit has an environment of its own, so that what it needs does not count as the project's. --no-deps takes the
+# pins as they are, and nothing is installed or built for it; it asks the network about each, and --strict fails where
+# it gets no answer about one.
+audit: .venv-audit/bin/pip-audit  ## known vulnerabilities of the versions in requirements.txt; needs the network
+	.venv-audit/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off --requirement requirements.txt
+
+.venv-audit/bin/pip-audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: pip-audit==2.10.1
 
 format: $(VENV)/installed
 	$(BIN)/ruff format .

@@ -9,8 +9,10 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 # Snakemake reads the workflow in a process of its own: the Snakefile sets variables of the environment.
@@ -36,37 +38,79 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
     ]
 print("RULES" + json.dumps(rules))
 """
+# All jobs that targets need, as Snakemake would run them now.
+JOBS = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+snakefile, configfiles, targets = json.loads(sys.argv[1])
+with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, dryrun=True)) as api:
+    read = api.workflow(
+        resource_settings=ResourceSettings(cores=1),
+        config_settings=ConfigSettings(configfiles=[Path(file) for file in configfiles]),
+        snakefile=Path(snakefile),
+    )
+    read.dag(DAGSettings(targets=set(targets))).execute_workflow(executor="dryrun")
+    jobs = [
+        {
+            "rule": job.rule.name,
+            "command": job.shellcmd,
+            "compared": [*map(str, job.input), *map(repr, job.non_derived_params)],
+        }
+        for job in read._workflow.dag.jobs
+        if job.shellcmd
+    ]
+print("RULES" + json.dumps(jobs))
+"""
 STAGE = re.compile(r"python -m dkn ([\w-]+)")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: its name, the stage that its command runs (empty: none), its environment file, inputs and outputs."""
+    """One rule: its name, the stage that its command runs (empty: none), its environment file, inputs and outputs.
+
+    Its command is the text before anything is filled in, and its parameters are those that are plain text.
+    """
 
     name: str
     stage: str
+    command: str
+    params: dict[str, str]
     environment: Path | None
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
 
+def _read_by(script: str, argument: str, folder: Path) -> Any:
+    """What a script that reads the workflow in ``folder`` prints as JSON."""
+    result = subprocess.run(
+        [sys.executable, "-c", script, argument],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return json.loads(result.stdout.partition("RULES")[2])
+
+
 @functools.cache
 def workflow_rules() -> tuple[Rule, ...]:
     """All rules of the default study."""
-    result = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(ROOT / "Snakefile")], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
     rules = []
-    for rule in json.loads(result.stdout.partition("RULES")[2]):
+    for rule in _read_by(SCRIPT, str(ROOT / "Snakefile"), ROOT):
         command = rule["command"]
         for name, value in rule["params"].items():
-            command = command.replace(f"{{params.{name}}}", value)
+            command = command.replace(f"{{params.{name}:q}}", value)
         stages = STAGE.findall(command)
         assert len(stages) <= 1, f"rule {rule['name']} runs {stages}"
         environment = (Path(rule["file"]).parent / rule["environment"]).resolve() if rule["environment"] else None
         files = tuple(rule["inputs"]), tuple(rule["outputs"])
-        rules.append(Rule(rule["name"], stages[0] if stages else "", environment, *files))
+        stage = stages[0] if stages else ""
+        rules.append(Rule(rule["name"], stage, rule["command"], rule["params"], environment, *files))
     return tuple(rules)
 
 
@@ -81,29 +125,25 @@ def table_names() -> list[str]:
     return [name for name in names if name != "page"]
 
 
-def commands_of_a_run(*arguments: str, folder: Path) -> list[tuple[str, list[str]]]:
-    """(stage, its arguments) of every command that a dry run in ``folder`` prints."""
-    result = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "-n",
-            "-p",
-            "--cores",
-            "1",
-            "--snakefile",
-            str(ROOT / "Snakefile"),
-            *arguments,
-        ],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    lines = (result.stdout + result.stderr).splitlines()
-    printed = [line.partition("python -m dkn ")[2].partition(" 2>&1")[0] for line in lines if "python -m dkn " in line]
-    commands = [shlex.split(line) for line in printed]
-    return [(command[0], command[1:]) for command in commands]
+@dataclass(frozen=True)
+class Job:
+    """One job: its rule, its command for the shell, and what Snakemake compares with that of the last run.
+
+    These are the paths of inputs, and the parameters as their ``repr``.
+    """
+
+    rule: str
+    command: str
+    compared: list[str]
+
+
+def jobs_of_a_run(targets: Sequence[str], folder: Path, configfiles: Sequence[str] = ()) -> list[Job]:
+    """Every job that targets need, with ``folder`` as the working directory."""
+    argument = json.dumps([str(ROOT / "Snakefile"), list(configfiles), list(targets)])
+    return [Job(**job) for job in _read_by(JOBS, argument, folder)]
+
+
+def commands_of_a_run(targets: Sequence[str], folder: Path, configfiles: Sequence[str] = ()) -> list[list[str]]:
+    """Stage, flags and values of every job that targets need and that runs a stage."""
+    commands = [shlex.split(job.command) for job in jobs_of_a_run(targets, folder, configfiles)]
+    return [words[3 : words.index("2>&1")] for words in commands if words[:3] == ["python", "-m", "dkn"]]

@@ -5,6 +5,7 @@ The workflow is the real one; what it would compute is replaced by small files, 
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from dkn.summaries.wording import bullets
 from dkn.tables.page import page
 from tests.browser.conftest import console_errors
+from tests.unit.explorer_study import HOSTILE
 from tests.workflow_rules import ROOT, figure_names, table_names
 
 PATIENCE = 60
@@ -38,13 +41,20 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place.mkdir(parents=True)
     for name in figure_names():
         matplotlib.image.imsave(figures / f"{name}.png", np.random.default_rng(0).random((400, 300)))
-        (figures / f"{name}.rst").write_text(f"- {name}: 42 % (40 … 44), n = 1,234 facts of 56 subjects\n")
+        numbers = [
+            f"{name}: 42 % (40 … 44), n = 1,234 facts of 56 subjects",
+            f"{HOSTILE}\x85\n\n.. raw:: html\n\n   {HOSTILE}",
+        ]
+        (figures / f"{name}.rst").write_text(bullets(numbers), "utf-8")
     for name in table_names():
         (tables / f"{name}.html").write_text(page("| a | b |\n|---|---|\n| 1 | 2 |\n", f"{name} as a page", "A note."))
     path = folder / "results" / "report.html"
     style = folder / "workflow" / "report" / "style.css"
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--report", path, "--report-stylesheet", style]
-    result = subprocess.run([*command, "make_report"], cwd=folder, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "dkn.run.report", "--cores", "1", "--report", path, "--report-stylesheet", style]
+    environment = {**os.environ, "PYTHONPATH": str(folder / "workflow")}
+    result = subprocess.run(
+        [*command, "make_report"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return path
 
@@ -92,6 +102,8 @@ def test_a_reader_finds_the_verdicts_and_their_numbers(browser: webdriver.Chrome
     WebDriverWait(browser, PATIENCE).until(lambda _: "DESCRIPTION" in shown(browser))
     for said in ("Every claim of the paper", "gpt2-nano, llama-nano", "verdicts: 42 % (40 … 44), n = 1,234 facts"):
         assert said in shown(browser)
+    assert f"{HOSTILE} .. raw:: html {HOSTILE}" in shown(browser), "the text of a fact is text"
+    assert browser.execute_script("return window.broken") is None
     assert console_errors(browser) == []
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from dkn.facts.sources import FactsSource, read_facts, read_templates
 from dkn.models.nano import TrainingSettings, train
+from dkn.models.sources import finish
 from tests.integration.stage_runs import run_stage
 
 BUNDLE = Path(__file__).parents[2] / "resources" / "facts"
@@ -24,7 +25,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model, tokenizer, _ = train(facts, TrainingSettings("llama", 3, 32, 4, 2, 64, 500, 0.0, 2, 8, 0.01, 0.0), 0)
     model.save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
-    (folder / "model" / "provenance.json").write_text("{}")
+    finish(folder / "model", "model-trained", {})
     run_stage(
         "facts",
         source=folder / "facts.jsonl",

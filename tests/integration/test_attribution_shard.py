@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from dkn.commands import attribution as stage
 from dkn.errors import UserError
+from dkn.models.sources import finish
 from dkn.storage.files import read_table, write_table
 from dkn.storage.schemas import COMPLETENESS, FACTS, KNOWN, SCORES
 from tests.integration.stage_runs import attribute
@@ -77,7 +78,7 @@ def test_other_settings_do_not_use_the_parts_of_a_cut_run(study: Path, monkeypat
 def renamed(study: Path, folder: Path) -> Path:
     """The same facts and model as another study would have them: other places, and another past of the model."""
     shutil.copytree(study / "model", folder / "elsewhere")
-    (folder / "elsewhere" / "provenance.json").write_text('{"stage": "model-folder"}')
+    finish(folder / "elsewhere", "model-folder", {})
     for name in ("facts.parquet", "known.parquet"):
         shutil.copy(study / name, folder / name)
     return folder
@@ -119,6 +120,7 @@ def other_weights(folder: Path) -> dict[str, object]:
     weights = load_file(folder / "elsewhere" / "model.safetensors")
     weights["model.norm.weight"][3] *= 1.001
     save_file(weights, folder / "elsewhere" / "model.safetensors", {"format": "pt"})
+    finish(folder / "elsewhere", "model-folder", {})
     return {}
 
 

@@ -24,3 +24,8 @@ def broken_latex(text: str) -> list[str]:
     problems += [f"{word} is missing" for word in (r"\toprule", r"\midrule", r"\bottomrule") if word not in body]
     problems += ["row that starts with a bracket" for row in rows if row.lstrip().startswith("[")]
     return problems
+
+
+def sequences(text: str) -> set[str]:
+    """The control sequences that TeX reads in a text: a backslash with the letters after it, or with one other sign."""
+    return set(re.findall(r"\\([A-Za-z]+|.|$)", text, flags=re.DOTALL))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
+import struct
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +18,15 @@ import torch
 from huggingface_hub.errors import (
     HfHubHTTPError,
 )
+from safetensors.torch import load_file, save_file
 from tokenizers import ByteLevelBPETokenizer
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from dkn.decoder.loading import load
 from dkn.models import sources as model_sources
+from dkn.models.files import model_files
+from dkn.models.sources import finish
 from dkn.storage.files import read_json
 
 END = "<|endoftext|>"
@@ -75,6 +82,66 @@ def save_tiny_gpt2(folder: Path) -> None:
     PreTrainedTokenizerFast(tokenizer_object=tokenizer._tokenizer, eos_token=END, pad_token=END).save_pretrained(folder)
     for name in ("pytorch_model.bin", "modeling_own.py", "README.md", "provenance.json"):
         (folder / name).write_text("not to be taken along")
+
+
+def change_tensors(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Let a function change the tensors of a saved model, in place."""
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+
+
+def change_json(path: Path, **changes: Any) -> None:
+    """Set keys of a JSON file; None removes one."""
+    content = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+
+
+def shard(folder: Path) -> list[Path]:
+    """Cut a saved model into two shards with an index; returns their paths."""
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    shards = [folder / f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    names = sorted(tensors)
+    halves = names[: len(names) // 2], names[len(names) // 2 :]
+    for path, half in zip(shards, halves, strict=True):
+        save_file({name: tensors[name] for name in half}, path, {"format": "pt"})
+    places = {name: path.name for path, half in zip(shards, halves, strict=True) for name in half}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    return shards
+
+
+def with_header(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Let a function change the header of a safetensors file in place; the bytes of the tensors stay."""
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    change(header)
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
+
+
+def ends_texts(folder: Path, start: str = "") -> PreTrainedTokenizerFast:
+    """Save a tokenizer over a model's own that ends every text with the end-of-text token; returns it as it is read.
+
+    Args:
+        start: the end-of-text token again, which then starts every text too.
+    """
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe()._tokenizer, eos_token=END)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{start} $A {END}".strip(), special_tokens=[(END, tokenizer.eos_token_id)]
+    )
+    tokenizer.save_pretrained(folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def prepare(source: Path, output: Path) -> Path:
+    """Copy a saved model to ``output`` as its own prepared folder, with checksums."""
+    output.mkdir(parents=True)
+    for file in model_files(source):
+        shutil.copy(file, output)
+    finish(output, "model-trained", {})
+    return output
 
 
 def logits(folder: Path) -> torch.Tensor:

@@ -17,13 +17,20 @@ import yaml
 from dkn.__main__ import main
 from dkn.flags import command
 from dkn.stages import stage_module, stages
-from dkn.storage.provenance import code_files
+from dkn.storage.provenance import code_sha256
 from tests.workflow_rules import commands_of_a_run, workflow_rules
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / "workflow"
 STAGES = sorted(stages())
 RESOURCES = ROOT / "resources" / "facts"
+WITHOUT_RULE = {"model-check"}  # the checks before the first job run it
+# The files of the checkout beside its modules that a stage reads: an edit of them is one of its code.
+READ_BY = {
+    "explorer": [WORKFLOW / "dkn" / "pages" / f"explorer.{kind}" for kind in ("html", "css", "js")],
+    "facts": [RESOURCES / name for name in ("templates.yaml", "temporal.jsonl", "static.jsonl")],
+    "table-reported": [ROOT / "resources" / "reported_results.yaml"],
+}
 
 
 def parameters(stage: str) -> dict[str, Any]:
@@ -78,7 +85,7 @@ def test_every_stage_has_help(stage: str, capsys: pytest.CaptureFixture[str], mo
         assert parameter.help, f"{flag} says nothing"
 
 
-@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"estimate"}))  # which prints, and writes nothing
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"estimate", "model-check"}))  # which print, and write nothing
 def test_every_stage_states_where_it_writes(stage: str) -> None:
     assert parameters(stage)["--output"].required
 
@@ -142,16 +149,16 @@ def test_a_mistyped_flag_ends_without_a_traceback(arguments: list[str], capsys: 
 
 
 def test_every_stage_has_its_rule() -> None:
-    assert {rule.stage for rule in workflow_rules()} - {""} == set(STAGES)
+    assert {rule.stage for rule in workflow_rules()} - {""} == set(STAGES) - WITHOUT_RULE
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_rules_inputs_are_the_code_of_its_stage(stage: str) -> None:
+def test_a_rules_parameter_is_the_code_of_its_stage(stage: str) -> None:
     """An edit of the stage's code would not rerun the rule otherwise."""
     for rule in workflow_rules():
         if rule.stage == stage:
-            code = {Path(file) for file in rule.inputs if file.endswith(".py")}
-            assert code == set(code_files(stage)), rule.name
+            assert rule.params["code"] == code_sha256(stage, READ_BY.get(stage, ())), rule.name
+            assert not [file for file in rule.inputs if Path(file).is_absolute()], "a moved study would rerun"
 
 
 @pytest.fixture(scope="module")
@@ -168,16 +175,15 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[st
     ]
     (folder / "all.yaml").write_text(yaml.safe_dump({"models": [*study["models"], *sources]}))
     by_stage: dict[str, list[list[str]]] = {}
-    targets = ("all", "sensitivity", "estimate", "--configfile", "all.yaml")
-    for stage, arguments in commands_of_a_run(*targets, folder=folder):
+    for stage, *arguments in commands_of_a_run(["all", "sensitivity", "estimate"], folder, ["all.yaml"]):
         by_stage.setdefault(stage, []).append(arguments)
     return by_stage
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - WITHOUT_RULE))
 def test_rules_pass_the_flags_that_their_stage_has(stage: str, commands: dict[str, list[list[str]]]) -> None:
     known = parameters(stage)
     for arguments in commands[stage]:
-        passed = {part for part in arguments if re.fullmatch(r"--[a-z][\w-]*", part)}
+        passed = {part.partition("=")[0] for part in arguments if re.match(r"--[a-z]", part)}
         assert passed <= known.keys()
         assert {flag for flag, part in known.items() if part.required} <= passed

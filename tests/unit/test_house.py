@@ -17,7 +17,10 @@ MOST_LETTERS = 70  # of a test's name
 MOST_LINES = 45  # of a test, from its ``def`` on
 # Tests of what is no module of the library, and why they have a file of their own.
 WITHOUT_MODULE = {
+    "study/test_mutations.py": "it draws configurations with mistakes in any key, for all modules of study together",
+    "facts/test_mutations.py": "it reads broken files through all modules of facts together",
     "attribution/test_schedule.py": "it counts operations over all modules of attribution together",
+    "storage/test_corruptions.py": "it damages the files of a study before stages of several packages read them",
 }
 
 

@@ -11,7 +11,10 @@ import typer
 from dkn.errors import UserError
 from dkn.flags import command
 from dkn.run.gpus import claimed_gpus
+from dkn.run.problems import in_one_line, lacks_memory
 from dkn.stages import stage_module, stages
+
+OUT_OF_MEMORY = 12  # the exit status, which is the number of the error ENOMEM
 
 
 def gpus_wanted(arguments: list[str]) -> int:
@@ -32,7 +35,9 @@ def gpus_wanted(arguments: list[str]) -> int:
 def main(arguments: list[str]) -> int:
     """Run one stage and return the exit status.
 
-    A mistake of the user gives one line on standard error and status 1, an unknown stage status 2.
+    A mistake of the user, a machine without memory or room, and an input that cannot be read give one line on standard
+    error and status 1, or 12 for memory; an unknown stage gives status 2. Any other error is a bug, and passes with its
+    traceback.
 
     Args:
         arguments: the stage's name, its flags and their values; none, or ``--help``, prints the list of stages.
@@ -56,10 +61,23 @@ def main(arguments: list[str]) -> int:
             app.command()(command(module.main))
             app(arguments[1:], prog_name=f"python -m dkn {arguments[0]}", standalone_mode=True)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        line = in_one_line(error, arguments)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return OUT_OF_MEMORY if lacks_memory(error) else 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    if status == OUT_OF_MEMORY:  # what libraries do at the end would need memory again
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

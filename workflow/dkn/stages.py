@@ -32,7 +32,7 @@ def stages() -> dict[str, str]:
     summaries = {}
     for prefix, folder in FOLDERS.items():
         for path in (PACKAGE / folder).glob("*.py"):
-            tree = ast.parse(path.read_text())
+            tree = ast.parse(path.read_text(encoding="utf-8"))
             if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
                 summaries[prefix + path.stem.replace("_", "-")] = (ast.get_docstring(tree) or "").split("\n")[0]
     return dict(sorted(summaries.items()))

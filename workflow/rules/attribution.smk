@@ -6,7 +6,6 @@ rule attribution:
         model=MODEL_FOLDER,
         facts=rules.make_facts.output,
         known=rules.known.output,
-        code=code("attribution"),
     output:
         scores=f"{RESULTS}/{{model}}/attribution/{{scatteritem}}.parquet",
         completeness=f"{RESULTS}/{{model}}/attribution/{{scatteritem}}.completeness.parquet",
@@ -20,6 +19,7 @@ rule attribution:
     resources:
         **model_job(8000, 240),
     params:
+        code=code("attribution"),
         which=STUDY.attribution.facts,
         baseline=STUDY.attribution.baseline,
         quadrature=STUDY.attribution.quadrature,
@@ -32,17 +32,16 @@ rule attribution:
     message:
         "Attributing facts of {wildcards.model}, shard {wildcards.scatteritem}"
     shell:
-        "python -m dkn attribution --model {input.model} --facts {input.facts} --known {input.known}"
-        " --shard {wildcards.scatteritem} --which {params.which} --baseline {params.baseline}"
-        " --quadrature {params.quadrature} --nodes {params.nodes} --tolerance {params.tolerance}"
-        " --max-nodes {params.max_nodes} --floor {params.floor} --batch {params.batch}"
-        " --output {output.scores} --completeness {output.completeness} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn attribution --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
+        " --shard {wildcards.scatteritem:q} --which {params.which:q} --baseline {params.baseline:q}"
+        " --quadrature {params.quadrature:q} --nodes {params.nodes:q} --tolerance {params.tolerance:q}"
+        " --max-nodes {params.max_nodes:q} --floor {params.floor:q} --batch {params.batch:q}"
+        " --output {output.scores:q} --completeness {output.completeness:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule knowledge_neurons:
     input:
         scores=gather.facts(f"{RESULTS}/{{{{model}}}}/attribution/{{scatteritem}}.parquet"),
-        code=code("knowledge-neurons"),
     output:
         f"{RESULTS}/{{model}}/knowledge_neurons.parquet",
     log:
@@ -55,11 +54,12 @@ rule knowledge_neurons:
         mem_mb=growing(4000),
         runtime=growing(20),
     params:
-        scores=lambda wildcards, input: " ".join(f"--scores {path}" for path in input.scores),
+        code=code("knowledge-neurons"),
+        scores=lambda wildcards, input: repeated("--scores", input.scores),
         fraction=STUDY.knowledge_neurons.fraction,
         cap=optional("--cap", STUDY.knowledge_neurons.cap),
     message:
         "Selecting the knowledge neurons of {wildcards.model}"
     shell:
-        "python -m dkn knowledge-neurons {params.scores} --fraction {params.fraction} {params.cap}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m dkn knowledge-neurons {params.scores:q} --fraction {params.fraction:q} {params.cap:q}"
+        " --output {output:q} 2>&1 | tee -- {log:q}"

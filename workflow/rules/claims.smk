@@ -10,7 +10,6 @@ rule make_complexity:
     input:
         models=expand(MODEL_FOLDER, model=MODELS),
         summaries=SUMMARIES,
-        code=code("model-size"),
     output:
         f"{RESULTS}/complexity.json",
     log:
@@ -22,19 +21,19 @@ rule make_complexity:
     resources:
         **ANALYSIS,
     params:
+        code=code("model-size"),
         models=of_models(),
         experiments=ALL_EXPERIMENTS,
     message:
         "Setting every number against model size"
     shell:
-        "python -m dkn model-size {params.models} {params.experiments} --output {output} 2>&1 | tee {log}"
+        "python -m dkn model-size {params.models:q} {params.experiments:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule make_verdicts:
     input:
         summaries=SUMMARIES,
         complexity=rules.make_complexity.output,
-        code=code("verdicts"),
     output:
         f"{RESULTS}/verdicts.json",
     log:
@@ -46,6 +45,7 @@ rule make_verdicts:
     resources:
         **ANALYSIS,
     params:
+        code=code("verdicts"),
         models=of_models(),
         experiments=ALL_EXPERIMENTS,
         alpha=STUDY.claims.alpha,
@@ -54,9 +54,9 @@ rule make_verdicts:
     message:
         "Judging the paper's claims"
     shell:
-        "python -m dkn verdicts {params.models} {params.experiments} --complexity {input.complexity}"
-        " --alpha {params.alpha} --margin {params.margin} --minimum-subjects {params.minimum_subjects}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m dkn verdicts {params.models:q} {params.experiments:q} --complexity {input.complexity:q}"
+        " --alpha {params.alpha:q} --margin {params.margin:q} --minimum-subjects {params.minimum_subjects:q}"
+        " --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule verdicts:

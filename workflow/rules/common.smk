@@ -1,7 +1,6 @@
 # Helpers that all rules share; no rule here.
 import os
-import shlex
-import subprocess
+import re
 import sys
 from pathlib import Path
 
@@ -12,20 +11,17 @@ if str(WORKFLOW) not in sys.path:
     sys.path.insert(0, str(WORKFLOW))
 
 from dkn.errors import UserError
+from dkn.facts.addresses import hide_credentials
 from dkn.models.files import model_files
 from dkn.run.checks import check_facts, check_gpus, check_models, facts_locations, template_files
-from dkn.run.jobs import gpus_of_job, make_environments_whole, pass_to_jobs, put_interpreter_first, require_environment
-from dkn.storage.provenance import code_files
-from dkn.study.config import parse_config
+from dkn.run.jobs import before_every_job, gpus_of_job, make_environments_whole, pass_to_jobs, put_interpreter_first
+from dkn.run.paths import check_checkout, check_cluster, check_conda, check_containers
+from dkn.storage.provenance import code_sha256
+from dkn.study.config import check_scatter, parse_config
+from dkn.study.inputs import BundledFacts, PathFacts
 from dkn.study.names import CLUSTERINGS, DETECTORS, SITES, TESTED_CONTROL, TUNED_SETS
+from dkn.study.overlays import check_overlays
 from dkn.study.registry import SETTINGS, of_setting, of_study
-
-put_interpreter_first()
-BEFORE_EVERY_JOB = f"set -euo pipefail; export PYTHONPATH='{WORKFLOW}' PYTHONUNBUFFERED=1; "
-if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
-    make_environments_whole()
-    BEFORE_EVERY_JOB += require_environment()
-shell.prefix(BEFORE_EVERY_JOB)
 
 
 def or_stop(check, *arguments):
@@ -39,7 +35,20 @@ def or_stop(check, *arguments):
         sys.exit(1)
 
 
+put_interpreter_first()
+or_stop(check_checkout, WORKFLOW.parent)
+DEPLOYMENT = workflow.deployment_settings
+WITH_CONDA = DeploymentMethod.CONDA in DEPLOYMENT.deployment_method
+if WITH_CONDA:
+    make_environments_whole()
+    or_stop(check_conda, Path(DEPLOYMENT.conda_prefix or ".snakemake").absolute())
+if DeploymentMethod.APPTAINER in DEPLOYMENT.deployment_method:
+    or_stop(check_containers, [Path(DEPLOYMENT.apptainer_prefix or ".snakemake").absolute(), WORKFLOW.parent])
+# Snakemake fills in what stands in braces, also in a prefix.
+shell.prefix(before_every_job(WORKFLOW, WITH_CONDA).replace("{", "{{").replace("}", "}}"))
+
 STUDY = or_stop(parse_config, config)
+or_stop(hide_credentials, STUDY.facts.sources, config["facts"]["sources"])
 pass_to_jobs(STUDY)
 RESULTS = STUDY.results
 MODEL_FOLDER = f"{RESULTS}/{{model}}/model"
@@ -49,11 +58,13 @@ RESOURCES = Path(workflow.basedir) / "resources" / "facts"
 TEMPLATES = template_files(STUDY, RESOURCES)
 FACTS_SOURCES = facts_locations(STUDY, RESOURCES)
 if workflow.is_main_process:
-    or_stop(check_facts, FACTS_SOURCES, TEMPLATES)
+    or_stop(check_overlays, workflow.configfiles, workflow.config_settings.config, config)
+    or_stop(check_scatter, STUDY, workflow.resource_settings.overwrite_scatter)
+    or_stop(check_facts, FACTS_SOURCES, TEMPLATES, STUDY.figures.example_fact)
 
 
 wildcard_constraints:
-    model="|".join(MODELS),
+    model="|".join(map(re.escape, MODELS)),
 
 
 scattergather:
@@ -61,18 +72,41 @@ scattergather:
 
 
 onstart:
-    if any(job.rule.name.startswith("model_") for job in workflow.dag.needrun_jobs()):
-        or_stop(check_models, STUDY, RESULTS)
+    if not workflow.local_exec:
+        settings = workflow.config_settings
+        others = [Path.cwd(), workflow.main_snakefile, *settings.configfiles, *(settings.config_args or [])]
+        or_stop(check_cluster, sys.executable, others)
+    planned = {job.wildcards.model for job in workflow.dag.needrun_jobs() if job.rule.name.startswith("model_")}
+    if planned:
+        or_stop(check_models, STUDY, planned)
 
 
-def code(stage):
-    """The modules that a stage runs: inputs of its rule, so that an edit reruns what it touches and nothing else."""
-    return [str(path) for path in code_files(stage)]
+def code(stage, *others):
+    """The content of the modules that a stage runs, and of other files of the checkout that it reads, as one checksum.
+
+    It is a parameter of the stage's rule, so that an edit reruns what it touches and nothing else. The files are no
+    inputs, because their paths change where a finished study is moved.
+    """
+    return or_stop(code_sha256, stage, others)
+
+
+def of_checkout(flag, paths):
+    """A flag with each of several files of the checkout, as a parameter of a rule that has them in its `code` too.
+
+    Their paths change where a finished study is moved. Snakemake compares no parameter that depends on inputs with the
+    last run's, hence the argument.
+    """
+    return lambda wildcards, input: repeated(flag, paths)
+
+
+def verbatim(value):
+    """A parameter as it is, for texts of the configuration: what a function gives has no wildcards to Snakemake."""
+    return lambda wildcards: value
 
 
 def of_source(source):
     """Wildcard constraint: the models of one source."""
-    return "|".join(name for name, model in MODELS.items() if model.source == source) or "(?!)"
+    return "|".join(re.escape(name) for name, model in MODELS.items() if model.source == source) or "(?!)"
 
 
 def setting(name):
@@ -87,7 +121,8 @@ def files_of_model(name):
 
 def compute(wildcards):
     """Flags of every stage that loads a model."""
-    return f"--device {STUDY.compute.device} --dtype {MODELS[wildcards.model].dtype} --threads {STUDY.compute.threads}"
+    dtype = MODELS[wildcards.model].dtype
+    return ["--device", STUDY.compute.device, "--dtype", dtype, "--threads", STUDY.compute.threads]
 
 
 def per_model(*paths):
@@ -102,7 +137,7 @@ def of_models(flag="--model"):
 
 def of_groupings(path, groupings=GROUPINGS):
     """A file per grouping; the model stays a wildcard."""
-    return [f"{RESULTS}/{{model}}/{path}".replace("GROUPING", grouping) for grouping in groupings]
+    return [f"{RESULTS}/{{model}}/{path.replace('GROUPING', grouping)}" for grouping in groupings]
 
 
 # The report's categories; it lists them by name, hence the numbers.
@@ -117,43 +152,44 @@ SIZE = "8. Model size"
 SENSITIVITY = "9. Sensitivity to the settings"
 
 
+# Flags are lists of words: a command takes each word quoted ({params.flags:q}), as it takes everything in braces.
+# A value is one word with its flag, so that it can be empty or begin with a dash.
 def repeated(flag, values):
     """A flag with each of several values, for a command line."""
-    return " ".join(f"{flag} {value}" for value in values)
+    return [f"{flag}={value}" for value in values]
 
 
 def optional(flag, value):
     """A flag with its value, or nothing where the value is null."""
-    return "" if value is None else f"{flag} {value}"
+    return [] if value is None else [f"{flag}={value}"]
 
 
 # Flags of every stage that resamples, and of every stage that clusters as NTC does.
-STATISTICS = f"--resamples {STUDY.statistics.resamples} --confidence {STUDY.statistics.confidence} --seed {STUDY.seed}"
+STATISTICS = [
+    f"--resamples={STUDY.statistics.resamples}",
+    f"--confidence={STUDY.statistics.confidence}",
+    f"--seed={STUDY.seed}",
+]
 TAU1 = getattr(STUDY.clustering.tau1, "quantile", STUDY.clustering.tau1)
-CLUSTERING = (
-    f"--persistence {STUDY.clustering.persistence} --tau1 {TAU1} --quantile {STUDY.clustering.quantile}"
-    f" --min-size {STUDY.clustering.min_size}"
-    + (" --tau1-is-quantile" if hasattr(STUDY.clustering.tau1, "quantile") else "")
-)
+CLUSTERING = [
+    f"--persistence={STUDY.clustering.persistence}",
+    f"--tau1={TAU1}",
+    f"--quantile={STUDY.clustering.quantile}",
+    f"--min-size={STUDY.clustering.min_size}",
+    *(["--tau1-is-quantile"] if hasattr(STUDY.clustering.tau1, "quantile") else []),
+]
 
 
 def same_study():
-    """Flags by which another Snakemake reads the configuration that this one was given."""
+    """The command of another Snakemake, for the report, that reads the configuration which this one was given."""
     settings = {
         "--configfile": workflow.config_settings.configfiles,
         "--config": workflow.config_settings.config_args or [],
         "--set-scatter": [f"{name}={count}" for name, count in workflow.resource_settings.overwrite_scatter.items()],
     }
-    flags = ["--snakefile", workflow.main_snakefile, "--profile", "none", "--workflow-profile", "none"]
-    return shlex.join([*flags, *(str(part) for flag, values in settings.items() if values for part in (flag, *values))])
-
-
-def build_report(study, target, output, style, log):
-    """Call Snakemake on the same study; no shell(…), whose jobs must have a conda environment when there are any."""
-    command = [sys.executable, "-m", "snakemake", *study, "--cores", "1", "--nolock", "--rerun-incomplete"]
-    with open(log, "w") as file:
-        command += ["--report", output, "--report-stylesheet", style, target]
-        subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=True)
+    command = [sys.executable, "-m", "dkn.run.report", "--snakefile", workflow.main_snakefile]
+    command += ["--profile", "none", "--workflow-profile", "none"]
+    return command + [str(part) for flag, values in settings.items() if values for part in (flag, *values)]
 
 
 # What jobs ask for, of a cluster or of --resources.
@@ -175,8 +211,8 @@ def growing(base, per_gb=0):
     """
 
     def with_weights(wildcards, input, attempt):
-        files = [name for name in os.listdir(input.model) if name.endswith(".safetensors")]
-        size = sum(os.path.getsize(os.path.join(input.model, name)) for name in files)
+        files = [os.path.join(input.model, name) for name in os.listdir(input.model) if name.endswith(".safetensors")]
+        size = sum(os.path.getsize(file) for file in files if os.path.exists(file))  # the job says which link is broken
         return attempt * (base + round(per_gb * size / 1e9))
 
     return with_weights if per_gb else lambda wildcards, attempt: attempt * base

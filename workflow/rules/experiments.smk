@@ -8,7 +8,6 @@ rule experiment_degeneracy:
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
         components=rules.components.output,
-        code=code("experiment-degeneracy"),
     output:
         of_groupings("experiments/degeneracy-GROUPING/records.parquet"),
     log:
@@ -21,6 +20,7 @@ rule experiment_degeneracy:
     resources:
         **model_job(8000, 240),
     params:
+        code=code("experiment-degeneracy"),
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),
         output=lambda wildcards, output: repeated("--output", output),
@@ -32,10 +32,10 @@ rule experiment_degeneracy:
     message:
         "Suppressing subsets of components in {wildcards.model}"
     shell:
-        "python -m dkn experiment-degeneracy --model {input.model} --facts {input.facts} --known {input.known}"
-        " --neurons {input.neurons} {params.groupings} {params.components} {params.output}"
-        " --max-subsets {params.max_subsets} --partitions {params.partitions} --seed {params.seed}"
-        " --batch {params.batch} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn experiment-degeneracy --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
+        " --neurons {input.neurons:q} {params.groupings:q} {params.components:q} {params.output:q}"
+        " --max-subsets {params.max_subsets:q} --partitions {params.partitions:q} --seed {params.seed:q}"
+        " --batch {params.batch:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule summary_degeneracy:
@@ -46,7 +46,6 @@ rule summary_degeneracy:
         distances=rules.distances.output,
         components=rules.components.output,
         records=rules.experiment_degeneracy.output,
-        code=code("summary-degeneracy"),
     output:
         summaries=of_groupings("experiments/degeneracy-GROUPING/summary.json"),
         comparison=f"{RESULTS}/{{model}}/experiments/degeneracy/comparison.json",
@@ -59,6 +58,7 @@ rule summary_degeneracy:
     resources:
         **ANALYSIS,
     params:
+        code=code("summary-degeneracy"),
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),
         records=lambda wildcards, input: repeated("--records", input.records),
@@ -67,9 +67,9 @@ rule summary_degeneracy:
     message:
         "Summarising degeneracy of {wildcards.model}"
     shell:
-        "python -m dkn summary-degeneracy --facts {input.facts} --known {input.known} --neurons {input.neurons}"
-        " --distances {input.distances} {params.groupings} {params.components} {params.records} {params.output}"
-        " --comparison {output.comparison} --model-name {wildcards.model} {params.statistics} 2>&1 | tee {log}"
+        "python -m dkn summary-degeneracy --facts {input.facts:q} --known {input.known:q} --neurons {input.neurons:q}"
+        " --distances {input.distances:q} {params.groupings:q} {params.components:q} {params.records:q} {params.output:q}"
+        " --comparison {output.comparison:q} --model-name {wildcards.model:q} {params.statistics:q} 2>&1 | tee -- {log:q}"
 
 
 rule degeneracy:

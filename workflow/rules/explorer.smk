@@ -1,9 +1,10 @@
 # The neuron explorer: one self-contained HTML page per model, from stored records only.
 
+EXPLORER = [WORKFLOW / "dkn" / "pages" / f"explorer.{kind}" for kind in ("html", "css", "js")]
+
 
 rule make_explorer:
     input:
-        multiext(str(WORKFLOW / "dkn" / "pages" / "explorer"), html=".html", css=".css", js=".js"),
         model=MODEL_FOLDER,
         facts=rules.make_facts.output,
         known=rules.known.output,
@@ -12,7 +13,6 @@ rule make_explorer:
         diagrams=rules.candidates_ntc.output.diagrams,
         components=f"{RESULTS}/{{model}}/components/ntc.parquet",
         records=f"{RESULTS}/{{model}}/experiments/degeneracy-ntc/records.parquet",
-        code=code("explorer"),
     output:
         f"{RESULTS}/{{model}}/explorer.html",
     log:
@@ -24,6 +24,8 @@ rule make_explorer:
     resources:
         **ANALYSIS,
     params:
+        code=code("explorer", *EXPLORER),
+        template=of_checkout("--template", EXPLORER[:1]),
         folder=lambda wildcards, output: Path(output[0]).parent,
         clustering=CLUSTERING,
         test=STUDY.functional_test.test,
@@ -33,9 +35,9 @@ rule make_explorer:
     message:
         "Making the neuron explorer of {wildcards.model}"
     shell:
-        "python -m dkn explorer --model {params.folder} --facts {input.facts} --template {input.html}"
-        " {params.clustering} --test {params.test} --tau2 {params.tau2}"
-        " {params.sample} --seed {params.seed} --output {output} 2>&1 | tee {log}"
+        "python -m dkn explorer --model {params.folder:q} --facts {input.facts:q} {params.template:q}"
+        " {params.clustering:q} --test {params.test:q} --tau2 {params.tau2:q}"
+        " {params.sample:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule explorer:

@@ -9,7 +9,6 @@ rule experiment_fact_checking:
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
         components=f"{RESULTS}/{{model}}/components/ntc.parquet",
-        code=code("experiment-fact-checking"),
     output:
         dkn=f"{FACT_CHECKING}dkn/records.parquet",
         kn=f"{FACT_CHECKING}kn/records.parquet",
@@ -23,6 +22,7 @@ rule experiment_fact_checking:
     resources:
         **model_job(8000, 240),
     params:
+        code=code("experiment-fact-checking"),
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         relation_neurons=STUDY.experiments.fact_checking.relation_neurons,
         seed=STUDY.seed,
@@ -31,10 +31,10 @@ rule experiment_fact_checking:
     message:
         "Attributing true and false statements of {wildcards.model}"
     shell:
-        "python -m dkn experiment-fact-checking --model {input.model} --facts {input.facts} --known {input.known}"
-        " --neurons {input.neurons} --components {input.components} --relation-neurons {params.relation_neurons}"
-        " {params.limit} --seed {params.seed} --batch {params.batch} --output {output.dkn}"
-        " --kn-output {output.kn} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn experiment-fact-checking --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
+        " --neurons {input.neurons:q} --components {input.components:q} --relation-neurons {params.relation_neurons:q}"
+        " {params.limit:q} --seed {params.seed:q} --batch {params.batch:q} --output {output.dkn:q}"
+        " --kn-output {output.kn:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule experiment_fact_checking_plm:
@@ -43,7 +43,6 @@ rule experiment_fact_checking_plm:
         facts=rules.make_facts.output,
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
-        code=code("experiment-fact-checking-plm"),
     output:
         f"{FACT_CHECKING}plm/records.parquet",
     log:
@@ -56,6 +55,7 @@ rule experiment_fact_checking_plm:
     resources:
         **model_job(8000, 120),
     params:
+        code=code("experiment-fact-checking-plm"),
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         shots=STUDY.experiments.fact_checking.shots,
         seed=STUDY.seed,
@@ -64,9 +64,9 @@ rule experiment_fact_checking_plm:
     message:
         "Asking {wildcards.model} whether statements are true"
     shell:
-        "python -m dkn experiment-fact-checking-plm --model {input.model} --facts {input.facts} --known {input.known}"
-        " --neurons {input.neurons} --shots {params.shots} {params.limit} --seed {params.seed}"
-        " --batch {params.batch} --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn experiment-fact-checking-plm --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
+        " --neurons {input.neurons:q} --shots {params.shots:q} {params.limit:q} --seed {params.seed:q}"
+        " --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule summary_fact_checking:
@@ -75,7 +75,6 @@ rule summary_fact_checking:
             *rules.experiment_fact_checking.output,
             *rules.experiment_fact_checking_plm.output,
         ],
-        code=code("summary-fact-checking"),
     output:
         f"{FACT_CHECKING}{{detector}}/summary.json",
     log:
@@ -89,14 +88,15 @@ rule summary_fact_checking:
     resources:
         **ANALYSIS,
     params:
-        records=lambda wildcards, input: " ".join(f"--records {path}" for path in input.records),
+        code=code("summary-fact-checking"),
+        records=lambda wildcards, input: repeated("--records", input.records),
         statistics=STATISTICS,
     message:
         "Summarising fact-checking-{wildcards.detector} of {wildcards.model}"
     shell:
-        "python -m dkn summary-fact-checking {params.records} --detector {wildcards.detector}"
-        " --model-name {wildcards.model} --experiment fact-checking-{wildcards.detector}"
-        " {params.statistics} --output {output} 2>&1 | tee {log}"
+        "python -m dkn summary-fact-checking {params.records:q} --detector {wildcards.detector:q}"
+        " --model-name {wildcards.model:q} --experiment fact-checking-{wildcards.detector:q}"
+        " {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule fact_checking:

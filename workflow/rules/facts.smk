@@ -1,11 +1,12 @@
 # All facts of the study, validated, with their wordings and splits. `downloads` outlives reruns: it is no output.
+BUNDLED = [RESOURCES / "templates.yaml"]
+BUNDLED += [RESOURCES / f"{source.bundled}.jsonl" for source in STUDY.facts.sources if isinstance(source, BundledFacts)]
 
 
 rule make_facts:
     input:
-        sources=[source for source in FACTS_SOURCES if "#" not in source and "://" not in source],
-        templates=TEMPLATES,
-        code=code("facts"),
+        sources=[source.path for source in STUDY.facts.sources if isinstance(source, PathFacts)],
+        templates=STUDY.facts.templates,
     output:
         f"{RESULTS}/facts/facts.parquet",
     log:
@@ -17,12 +18,14 @@ rule make_facts:
     resources:
         **ANALYSIS,
     params:
-        sources=" ".join(f"--source '{source}'" for source in FACTS_SOURCES),
-        templates=" ".join(f"--templates '{path}'" for path in TEMPLATES),
+        code=code("facts", *BUNDLED),
+        stated=verbatim(config["facts"]),
+        sources=of_checkout("--source", FACTS_SOURCES),
+        templates=of_checkout("--templates", TEMPLATES),
         seed=STUDY.seed,
         downloads=f"{RESULTS}/facts/downloads.json",
     message:
         "Reading and validating the facts"
     shell:
-        "python -m dkn facts {params.sources} {params.templates} --seed {params.seed} --output {output}"
-        " --downloads {params.downloads} 2>&1 | tee {log}"
+        "python -m dkn facts {params.sources:q} {params.templates:q} --seed {params.seed:q} --output {output:q}"
+        " --downloads {params.downloads:q} 2>&1 | tee -- {log:q}"

@@ -7,7 +7,6 @@ for drawn, stated in FIGURES.items():
             f"figure_{drawn}"
         input:
             **stated["inputs"],
-            code=code(f"figure-{drawn.replace('_', '-')}"),
         output:
             **figure_files(drawn),
         log:
@@ -19,12 +18,13 @@ for drawn, stated in FIGURES.items():
         resources:
             **ANALYSIS,
         params:
+            code=code(f"figure-{drawn.replace('_', '-')}"),
             stage=f"figure-{drawn.replace('_', '-')}",
-            flags=stated["flags"],
+            flags=verbatim(stated["flags"]),
         message:
             f"Drawing figure {drawn}"
         shell:
-            "python -m dkn {params.stage} {params.flags} --output {output.pdf} 2>&1 | tee {log}"
+            "python -m dkn {params.stage:q} {params.flags:q} --output {output.pdf:q} 2>&1 | tee -- {log:q}"
 
 
 rule figures:

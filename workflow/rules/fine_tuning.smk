@@ -11,7 +11,6 @@ rule experiment_fine_tuning:
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
         components=f"{RESULTS}/{{model}}/components/ntc.parquet",
-        code=code("experiment-fine-tuning"),
     output:
         records=f"{FINE_TUNING}/records.parquet",
         changes=f"{FINE_TUNING}/changes.parquet",
@@ -28,6 +27,7 @@ rule experiment_fine_tuning:
     resources:
         **model_job(8000, 240, per_gb=10000),
     params:
+        code=code("experiment-fine-tuning"),
         new_facts=STUDY.experiments.fine_tuning.new_facts,
         old_facts=STUDY.experiments.fine_tuning.old_facts,
         development=STUDY.experiments.fine_tuning.development,
@@ -36,19 +36,19 @@ rule experiment_fine_tuning:
         ask_every=STUDY.experiments.fine_tuning.ask_every,
         batch=STUDY.experiments.fine_tuning.batch,
         draws=STUDY.experiments.fine_tuning.draws,
-        rates=" ".join(f"--rate {rate}" for rate in STUDY.experiments.fine_tuning.learning_rates),
+        rates=repeated("--rate", STUDY.experiments.fine_tuning.learning_rates),
         seed=STUDY.seed,
         compute=compute,
     message:
         "Teaching new facts to {wildcards.model}, subset {wildcards.subset}"
     shell:
-        "python -m dkn experiment-fine-tuning --model {input.model} --facts {input.facts} --known {input.known}"
-        " --neurons {input.neurons} --components {input.components} --subset {wildcards.subset}"
-        " --new-facts {params.new_facts} --old-facts {params.old_facts} --development {params.development}"
-        " --minimum {params.minimum} --epochs {params.epochs} --ask-every {params.ask_every}"
-        " --batch {params.batch} --draws {params.draws} {params.rates}"
-        " --seed {params.seed} --output {output.records} --changes {output.changes} --training {output.training}"
-        " {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn experiment-fine-tuning --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
+        " --neurons {input.neurons:q} --components {input.components:q} --subset {wildcards.subset:q}"
+        " --new-facts {params.new_facts:q} --old-facts {params.old_facts:q} --development {params.development:q}"
+        " --minimum {params.minimum:q} --epochs {params.epochs:q} --ask-every {params.ask_every:q}"
+        " --batch {params.batch:q} --draws {params.draws:q} {params.rates:q}"
+        " --seed {params.seed:q} --output {output.records:q} --changes {output.changes:q} --training {output.training:q}"
+        " {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule summary_fine_tuning:
@@ -60,7 +60,6 @@ rule summary_fine_tuning:
             if other != wildcards.subset
         ],
         training=f"{FINE_TUNING}/training.json",
-        code=code("summary-fine-tuning"),
     output:
         f"{FINE_TUNING}/summary.json",
     log:
@@ -74,14 +73,15 @@ rule summary_fine_tuning:
     resources:
         **ANALYSIS,
     params:
-        others=lambda wildcards, input: " ".join(f"--others {path}" for path in input.others),
+        code=code("summary-fine-tuning"),
+        others=lambda wildcards, input: repeated("--others", input.others),
         statistics=STATISTICS,
     message:
         "Summarising fine-tuning-{wildcards.subset} of {wildcards.model}"
     shell:
-        "python -m dkn summary-fine-tuning --records {input.records} {params.others} --training {input.training}"
-        " --model-name {wildcards.model} --experiment fine-tuning-{wildcards.subset}"
-        " {params.statistics} --output {output} 2>&1 | tee {log}"
+        "python -m dkn summary-fine-tuning --records {input.records:q} {params.others:q} --training {input.training:q}"
+        " --model-name {wildcards.model:q} --experiment fine-tuning-{wildcards.subset:q}"
+        " {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule experiment_overlap:
@@ -90,7 +90,6 @@ rule experiment_overlap:
         learnt=f"{FULL_TUNING}/records.parquet",
         neurons=rules.knowledge_neurons.output,
         components=f"{RESULTS}/{{model}}/components/ntc.parquet",
-        code=code("experiment-overlap"),
     output:
         records=f"{OVERLAP}/records.parquet",
         curves=f"{OVERLAP}/curves.parquet",
@@ -105,14 +104,15 @@ rule experiment_overlap:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        code=code("experiment-overlap"),
         draws=STUDY.experiments.overlap.draws,
         seed=STUDY.seed,
     message:
         "Comparing what full fine-tuning changes in {wildcards.model} with what carries the facts"
     shell:
-        "python -m dkn experiment-overlap --changes {input.changes} --learnt {input.learnt}"
-        " --neurons {input.neurons} --components {input.components} --draws {params.draws} --seed {params.seed}"
-        " --output {output.records} --curves {output.curves} --members {output.members} 2>&1 | tee {log}"
+        "python -m dkn experiment-overlap --changes {input.changes:q} --learnt {input.learnt:q}"
+        " --neurons {input.neurons:q} --components {input.components:q} --draws {params.draws:q} --seed {params.seed:q}"
+        " --output {output.records:q} --curves {output.curves:q} --members {output.members:q} 2>&1 | tee -- {log:q}"
 
 
 rule summary_overlap:
@@ -120,7 +120,6 @@ rule summary_overlap:
         records=rules.experiment_overlap.output.records,
         curves=rules.experiment_overlap.output.curves,
         training=f"{FULL_TUNING}/training.json",
-        code=code("summary-overlap"),
     output:
         f"{OVERLAP}/summary.json",
     log:
@@ -132,13 +131,14 @@ rule summary_overlap:
     resources:
         **ANALYSIS,
     params:
+        code=code("summary-overlap"),
         statistics=STATISTICS,
     message:
         "Summarising overlap-fine-tuning of {wildcards.model}"
     shell:
-        "python -m dkn summary-overlap --records {input.records} --curves {input.curves} --training {input.training}"
-        " --model-name {wildcards.model} --experiment overlap-fine-tuning"
-        " {params.statistics} --output {output} 2>&1 | tee {log}"
+        "python -m dkn summary-overlap --records {input.records:q} --curves {input.curves:q} --training {input.training:q}"
+        " --model-name {wildcards.model:q} --experiment overlap-fine-tuning"
+        " {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule fine_tuning:

@@ -31,14 +31,14 @@ figure(
     "verdicts",
     VERDICTS,
     "every claim against every model",
-    f"--verdicts {RESULTS}/verdicts.json",
+    [f"--verdicts={RESULTS}/verdicts.json"],
     verdicts=f"{RESULTS}/verdicts.json",
 )
 figure(
     "reported",
     PAPER,
     "the paper's numbers beside this study's",
-    f"--table {RESULTS}/tables/reported.csv",
+    [f"--table={RESULTS}/tables/reported.csv"],
     table=f"{RESULTS}/tables/reported.csv",
 )
 figure_of_summaries(
@@ -60,10 +60,12 @@ EXAMPLE = {
     "neurons": per_model("knowledge_neurons.parquet"),
     "components": per_model("components/ntc.parquet"),
 }
-EXAMPLE_FLAGS = (
-    f"--facts {EXAMPLE['facts']} {of_models()} --quantile {STUDY.clustering.quantile}"
-    f" {optional('--example', STUDY.figures.example_fact)}"
-)
+EXAMPLE_FLAGS = [
+    f"--facts={EXAMPLE['facts']}",
+    *of_models(),
+    f"--quantile={STUDY.clustering.quantile}",
+    *optional("--example", STUDY.figures.example_fact),
+]
 figure(
     "persistence",
     STRUCTURE,
@@ -77,14 +79,14 @@ figure(
     "component_sizes",
     STRUCTURE,
     "sizes of components",
-    f"--facts {EXAMPLE['facts']} {of_models()} {STATISTICS}",
+    [f"--facts={EXAMPLE['facts']}", *of_models(), *STATISTICS],
     **{name: EXAMPLE[name] for name in ("facts", "neurons", "components")},
 )
 figure(
     "funnel",
     STRUCTURE,
     "facts left at every step",
-    f"--funnel {RESULTS}/tables/funnel.csv",
+    [f"--funnel={RESULTS}/tables/funnel.csv"],
     funnel=f"{RESULTS}/tables/funnel.csv",
 )
 figure_of_summaries(
@@ -128,13 +130,13 @@ figure(
     "complexity",
     SIZE,
     "main numbers against model size",
-    f"--complexity {RESULTS}/complexity.json",
+    [f"--complexity={RESULTS}/complexity.json"],
     complexity=f"{RESULTS}/complexity.json",
 )
 figure(
     "sensitivity",
     SENSITIVITY,
     "gap and coverage over the grid of settings",
-    f"--table {RESULTS}/tables/sensitivity.csv",
+    [f"--table={RESULTS}/tables/sensitivity.csv"],
     table=f"{RESULTS}/tables/sensitivity.csv",
 )

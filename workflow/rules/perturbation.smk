@@ -8,7 +8,6 @@ rule experiment_perturbation:
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
         components=f"{RESULTS}/{{model}}/components/ntc.parquet",
-        code=code("experiment-perturbation"),
     output:
         f"{RESULTS}/{{model}}/experiments/{{setting}}-{{site}}/records.parquet",
     log:
@@ -24,6 +23,7 @@ rule experiment_perturbation:
     resources:
         **model_job(8000, 240),
     params:
+        code=code("experiment-perturbation"),
         random_sets=lambda wildcards: getattr(STUDY.experiments, wildcards.setting).random_sets,
         seed=STUDY.seed,
         batch=STUDY.compute.batch,
@@ -31,16 +31,15 @@ rule experiment_perturbation:
     message:
         "Running {wildcards.setting} of {wildcards.site} on original and perturbed queries of {wildcards.model}"
     shell:
-        "python -m dkn experiment-perturbation --model {input.model} --facts {input.facts} --known {input.known}"
-        " --neurons {input.neurons} --components {input.components} --setting {wildcards.setting}"
-        " --site {wildcards.site} --random-sets {params.random_sets} --seed {params.seed} --batch {params.batch}"
-        " --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn experiment-perturbation --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
+        " --neurons {input.neurons:q} --components {input.components:q} --setting {wildcards.setting:q}"
+        " --site {wildcards.site:q} --random-sets {params.random_sets:q} --seed {params.seed:q} --batch {params.batch:q}"
+        " --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule summary_perturbation:
     input:
         records=rules.experiment_perturbation.output,
-        code=code("summary-perturbation"),
     output:
         f"{RESULTS}/{{model}}/experiments/{{setting}}-{{site}}/summary.json",
     log:
@@ -55,13 +54,14 @@ rule summary_perturbation:
     resources:
         **ANALYSIS,
     params:
+        code=code("summary-perturbation"),
         statistics=STATISTICS,
     message:
         "Summarising {wildcards.setting}-{wildcards.site} of {wildcards.model}"
     shell:
-        "python -m dkn summary-perturbation --records {input.records} --setting {wildcards.setting}"
-        " --model-name {wildcards.model} --experiment {wildcards.setting}-{wildcards.site}"
-        " {params.statistics} --output {output} 2>&1 | tee {log}"
+        "python -m dkn summary-perturbation --records {input.records:q} --setting {wildcards.setting:q}"
+        " --model-name {wildcards.model:q} --experiment {wildcards.setting:q}-{wildcards.site:q}"
+        " {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule suppression:

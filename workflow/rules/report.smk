@@ -1,11 +1,9 @@
 # The report: everything that is marked with `report(…)`, in one file that opens without a network.
+STYLE = WORKFLOW / "report" / "style.css"
+WORDS = [*sorted((WORKFLOW / "report").glob("*.rst")), WORKFLOW / "report" / "docutils.conf"]
 
 
-localrules:
-    make_report,
-
-
-# A block of Python, so that it runs in Snakemake's own environment: it calls Snakemake, which the others do not have.
+# It calls Snakemake, so it runs where Snakemake runs, in its own environment and in no container.
 rule make_report:
     input:
         rules.figures.input,
@@ -14,23 +12,27 @@ rule make_report:
         rules.complexity.input,
         rules.reported.input,
         pages=expand(rules.table_page.output, table=[name for name in TABLES if name != "sensitivity"]),
-        captions=sorted(str(path) for path in (WORKFLOW / "report").glob("*.rst")),
-        style=WORKFLOW / "report" / "style.css",
     output:
         f"{RESULTS}/report.html",
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
         f"{RESULTS}/benchmarks/report.tsv"
+    handover: True
+    container:
+        None
     resources:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        study=same_study(),
+        code=code(None, STYLE, *WORDS, WORKFLOW / "dkn" / "run" / "report.py"),
+        snakemake=lambda wildcards, input: same_study(),
+        style=of_checkout("--report-stylesheet", [STYLE]),
     message:
         "Building the report"
-    run:
-        build_report(shlex.split(params.study), rule, output[0], input.style, log[0])
+    shell:
+        "env -u PYTHONNOUSERSITE {params.snakemake:q} --cores 1 --nolock --rerun-incomplete"
+        " --report={output:q} {params.style:q} make_report > {log:q} 2>&1"
 
 
 rule report:

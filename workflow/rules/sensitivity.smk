@@ -16,7 +16,6 @@ rule sensitivity_records:
         facts=rules.make_facts.output,
         known=rules.known.output,
         scores=rules.knowledge_neurons.input.scores,
-        code=code("experiment-sensitivity"),
     output:
         f"{RESULTS}/{{model}}/sensitivity/{GRID.wildcard_pattern}.parquet",
     log:
@@ -32,17 +31,18 @@ rule sensitivity_records:
     resources:
         **model_job(8000, 240),
     params:
-        scores=lambda wildcards, input: " ".join(f"--scores {path}" for path in input.scores),
+        code=code("experiment-sensitivity"),
+        scores=lambda wildcards, input: repeated("--scores", input.scores),
         which=STUDY.attribution.facts,
         point=GRID.instance,
-        tau1=" ".join(f"--tau1 {value}" for value in STUDY.sensitivity.tau1),
-        tau2=" ".join(f"--tau2 {value}" for value in STUDY.sensitivity.tau2),
+        tau1=repeated("--tau1", STUDY.sensitivity.tau1),
+        tau2=repeated("--tau2", STUDY.sensitivity.tau2),
         sample=optional("--sample", STUDY.sensitivity.facts),
         max_subsets=STUDY.sensitivity.max_subsets,
         partitions=STUDY.sensitivity.partitions,
         cap=optional("--cap", STUDY.knowledge_neurons.cap),
         max_span=optional("--max-span", STUDY.distances.max_span),
-        fold_norm="--fold-norm" if STUDY.distances.fold_norm else "",
+        fold_norm=["--fold-norm"] if STUDY.distances.fold_norm else [],
         persistence=STUDY.clustering.persistence,
         min_size=STUDY.clustering.min_size,
         test=STUDY.functional_test.test,
@@ -52,22 +52,26 @@ rule sensitivity_records:
     message:
         "Measuring degeneracy of {wildcards.model} at KN fraction {wildcards.fraction}, quantile {wildcards.quantile}"
     shell:
-        "python -m dkn experiment-sensitivity --model {input.model} --model-name {wildcards.model} --facts {input.facts}"
-        " --known {input.known} {params.scores} --which {params.which} --fraction {params.point[fraction]}"
-        " --quantile {params.point[quantile]} {params.tau1} {params.tau2} {params.sample}"
-        " --max-subsets {params.max_subsets} --partitions {params.partitions} {params.cap} {params.max_span}"
-        " {params.fold_norm} --persistence {params.persistence} --min-size {params.min_size} --test {params.test}"
-        " --seed {params.seed} --batch {params.batch} --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn experiment-sensitivity --model {input.model:q} --model-name {wildcards.model:q} --facts {input.facts:q}"
+        " --known {input.known:q} {params.scores:q} --which {params.which:q} --fraction {params.point[fraction]:q}"
+        " --quantile {params.point[quantile]:q} {params.tau1:q} {params.tau2:q} {params.sample:q}"
+        " --max-subsets {params.max_subsets:q} --partitions {params.partitions:q} {params.cap:q} {params.max_span:q}"
+        " {params.fold_norm:q} --persistence {params.persistence:q} --min-size {params.min_size:q} --test {params.test:q}"
+        " --seed {params.seed:q} --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 SENSITIVITY_RECORDS = expand(
     f"{RESULTS}/{{model}}/sensitivity/{{point}}.parquet", model=MODELS, point=list(GRID.instance_patterns)
 )
-OWN_TAU1 = "" if hasattr(STUDY.clustering.tau1, "quantile") else f"--tau1 {STUDY.clustering.tau1}"
-SENSITIVITY_FLAGS = (
-    f"{repeated('--records', SENSITIVITY_RECORDS)} --fraction {STUDY.knowledge_neurons.fraction}"
-    f" --quantile {STUDY.clustering.quantile} {OWN_TAU1} --tau2 {STUDY.functional_test.tau2} {STATISTICS}"
-)
+OWN_TAU1 = [] if hasattr(STUDY.clustering.tau1, "quantile") else [f"--tau1={STUDY.clustering.tau1}"]
+SENSITIVITY_FLAGS = [
+    *repeated("--records", SENSITIVITY_RECORDS),
+    f"--fraction={STUDY.knowledge_neurons.fraction}",
+    f"--quantile={STUDY.clustering.quantile}",
+    *OWN_TAU1,
+    f"--tau2={STUDY.functional_test.tau2}",
+    *STATISTICS,
+]
 
 
 rule sensitivity:

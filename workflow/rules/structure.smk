@@ -5,7 +5,6 @@ rule distances:
     input:
         model=MODEL_FOLDER,
         neurons=rules.knowledge_neurons.output,
-        code=code("distances"),
     output:
         f"{RESULTS}/{{model}}/distances.parquet",
     log:
@@ -18,21 +17,21 @@ rule distances:
     resources:
         **model_job(6000, 60),
     params:
+        code=code("distances"),
         max_span=optional("--max-span", STUDY.distances.max_span),
-        fold_norm="--fold-norm" if STUDY.distances.fold_norm else "",
+        fold_norm=["--fold-norm"] if STUDY.distances.fold_norm else [],
         compute=compute,
     message:
         "Measuring distances between the knowledge neurons of {wildcards.model}"
     shell:
-        "python -m dkn distances --model {input.model} --neurons {input.neurons} {params.max_span}"
-        " {params.fold_norm} --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn distances --model {input.model:q} --neurons {input.neurons:q} {params.max_span:q}"
+        " {params.fold_norm:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule candidates_ntc:
     input:
         neurons=rules.knowledge_neurons.output,
         distances=rules.distances.output,
-        code=code("candidates-ntc"),
     output:
         candidates=f"{RESULTS}/{{model}}/candidates/ntc.parquet",
         diagrams=f"{RESULTS}/{{model}}/diagrams.parquet",
@@ -46,20 +45,20 @@ rule candidates_ntc:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
+        code=code("candidates-ntc"),
         clustering=CLUSTERING,
     message:
         "Clustering the knowledge neurons of {wildcards.model} by persistent homology"
     shell:
-        "python -m dkn candidates-ntc --neurons {input.neurons} --distances {input.distances}"
-        " {params.clustering} --dimension 1 --output {output.candidates} --diagrams {output.diagrams}"
-        " 2>&1 | tee {log}"
+        "python -m dkn candidates-ntc --neurons {input.neurons:q} --distances {input.distances:q}"
+        " {params.clustering:q} --dimension 1 --output {output.candidates:q} --diagrams {output.diagrams:q}"
+        " 2>&1 | tee -- {log:q}"
 
 
 rule candidates_groupings:
     input:
         neurons=rules.knowledge_neurons.output,
         distances=rules.distances.output,
-        code=code("candidates-groupings"),
     output:
         of_groupings("candidates/GROUPING.parquet", CLUSTERINGS),
     log:
@@ -72,6 +71,7 @@ rule candidates_groupings:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
+        code=code("candidates-groupings"),
         methods=repeated("--method", CLUSTERINGS),
         output=lambda wildcards, output: repeated("--output", output),
         min_size=STUDY.clustering.min_size,
@@ -84,10 +84,10 @@ rule candidates_groupings:
     message:
         "Clustering the knowledge neurons of {wildcards.model} by other algorithms"
     shell:
-        "python -m dkn candidates-groupings --neurons {input.neurons} --distances {input.distances}"
-        " {params.methods} {params.output} --min-size {params.min_size} --dbscan-min-samples {params.dbscan}"
-        " --hdbscan-min-samples {params.hdbscan} --max-groups {params.max_groups} --variance {params.variance}"
-        " --restarts {params.restarts} --seed {params.seed} 2>&1 | tee {log}"
+        "python -m dkn candidates-groupings --neurons {input.neurons:q} --distances {input.distances:q}"
+        " {params.methods:q} {params.output:q} --min-size {params.min_size:q} --dbscan-min-samples {params.dbscan:q}"
+        " --hdbscan-min-samples {params.hdbscan:q} --max-groups {params.max_groups:q} --variance {params.variance:q}"
+        " --restarts {params.restarts:q} --seed {params.seed:q} 2>&1 | tee -- {log:q}"
 
 
 rule candidates_amig:
@@ -96,7 +96,6 @@ rule candidates_amig:
         facts=rules.make_facts.output,
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
-        code=code("candidates-amig"),
     output:
         f"{RESULTS}/{{model}}/candidates/amig.parquet",
     log:
@@ -109,6 +108,7 @@ rule candidates_amig:
     resources:
         **model_job(6000, 120),
     params:
+        code=code("candidates-amig"),
         tried=STUDY.groupings.amig.neurons,
         matters=STUDY.groupings.amig.matters,
         batch=STUDY.compute.batch,
@@ -116,16 +116,15 @@ rule candidates_amig:
     message:
         "Trying pairs of knowledge neurons of {wildcards.model}"
     shell:
-        "python -m dkn candidates-amig --model {input.model} --facts {input.facts} --known {input.known}"
-        " --neurons {input.neurons} --tried {params.tried} --matters {params.matters} --batch {params.batch}"
-        " --output {output} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn candidates-amig --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
+        " --neurons {input.neurons:q} --tried {params.tried:q} --matters {params.matters:q} --batch {params.batch:q}"
+        " --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule candidates_random:
     input:
         neurons=rules.knowledge_neurons.output,
         candidates=rules.candidates_ntc.output.candidates,
-        code=code("candidates-random"),
     output:
         f"{RESULTS}/{{model}}/candidates/random.parquet",
     log:
@@ -137,13 +136,14 @@ rule candidates_random:
     resources:
         **ANALYSIS,
     params:
+        code=code("candidates-random"),
         repeats=STUDY.groupings.random.repeats,
         seed=STUDY.seed,
     message:
         "Drawing random groups of the sizes of NTC's components in {wildcards.model}"
     shell:
-        "python -m dkn candidates-random --neurons {input.neurons} --candidates {input.candidates}"
-        " --repeats {params.repeats} --seed {params.seed} --output {output} 2>&1 | tee {log}"
+        "python -m dkn candidates-random --neurons {input.neurons:q} --candidates {input.candidates:q}"
+        " --repeats {params.repeats:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule components:
@@ -153,7 +153,6 @@ rule components:
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
         candidates=of_groupings("candidates/GROUPING.parquet"),
-        code=code("components"),
     output:
         of_groupings("components/GROUPING.parquet"),
     log:
@@ -166,6 +165,7 @@ rule components:
     resources:
         **model_job(6000, 120),
     params:
+        code=code("components"),
         test=STUDY.functional_test.test,
         tau2=STUDY.functional_test.tau2,
         candidates=lambda wildcards, input: repeated("--candidates", input.candidates),
@@ -175,6 +175,6 @@ rule components:
     message:
         "Testing which components of {wildcards.model} can express their fact"
     shell:
-        "python -m dkn components --model {input.model} --facts {input.facts} --known {input.known}"
-        " --neurons {input.neurons} {params.candidates} {params.output} --test {params.test} --tau2 {params.tau2}"
-        " --batch {params.batch} {params.compute} --gpus {resources.gpu} 2>&1 | tee {log}"
+        "python -m dkn components --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
+        " --neurons {input.neurons:q} {params.candidates:q} {params.output:q} --test {params.test:q} --tau2 {params.tau2:q}"
+        " --batch {params.batch:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"

@@ -7,7 +7,6 @@ for written, stated in TABLES.items():
             f"table_{written}"
         input:
             **stated["inputs"],
-            code=code(f"table-{written.replace('_', '-')}"),
         output:
             multiext(f"{RESULTS}/tables/{written}", csv=".csv", markdown=".md", latex=".tex"),
         log:
@@ -19,18 +18,19 @@ for written, stated in TABLES.items():
         resources:
             **ANALYSIS,
         params:
+            code=code(f"table-{written.replace('_', '-')}", *stated["checkout"][1]),
             stage=f"table-{written.replace('_', '-')}",
-            flags=stated["flags"],
+            flags=verbatim(stated["flags"]),
+            checkout=of_checkout(*stated["checkout"]),
         message:
             f"Writing table {written}"
         shell:
-            "python -m dkn {params.stage} {params.flags} --output {output.csv} 2>&1 | tee {log}"
+            "python -m dkn {params.stage:q} {params.checkout:q} {params.flags:q} --output {output.csv:q} 2>&1 | tee -- {log:q}"
 
 
 rule table_page:
     input:
         table=f"{RESULTS}/tables/{{table}}.md",
-        code=code("table-page"),
     output:
         report(
             f"{RESULTS}/tables/{{table}}.html",
@@ -49,13 +49,14 @@ rule table_page:
     resources:
         **ANALYSIS,
     params:
+        code=code("table-page"),
         title=lambda wildcards: TABLES[wildcards.table]["title"],
         note=lambda wildcards: TABLES[wildcards.table]["note"],
     message:
         "Writing table {wildcards.table} as a page"
     shell:
-        "python -m dkn table-page --table {input.table} --title {params.title:q} --note {params.note:q}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m dkn table-page --table {input.table:q} --title {params.title:q} --note {params.note:q}"
+        " --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule tables:

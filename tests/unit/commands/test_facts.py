@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -9,9 +10,11 @@ import pytest
 
 from dkn.commands.facts import main as facts_command
 from dkn.errors import UserError
+from dkn.facts.addresses import WHOLE_ADDRESSES, public
 from dkn.facts.sources import FactsSource, read_facts, read_templates
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import FACTS
+from tests.unit.facts_lines import line
 from tests.unit.facts_server import CONTENT, RESOURCES, sha256
 from tests.unit.one_line import line_of
 
@@ -46,6 +49,52 @@ def test_a_stated_checksum_goes_before_the_record(server: str, tmp_path: Path) -
     (tmp_path / "downloads.json").write_text(f'{{"{url}": "{"0" * 64}"}}')
     download(f"{url}#sha256={sha256(CONTENT)}", tmp_path)
     assert read_json(tmp_path / "downloads.json") == {url: sha256(CONTENT)}
+
+
+def test_credentials_reach_the_server_and_nothing_else(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither as an address of the command line nor by the environment do they come into a file or the log."""
+    whole = f"{server.replace('://', '://me:hidden@')}/facts.jsonl"
+    download(whole, tmp_path)
+    monkeypatch.setenv(WHOLE_ADDRESSES, json.dumps({public(whole): whole}))
+    download(public(whole), tmp_path)
+    monkeypatch.setenv(WHOLE_ADDRESSES, json.dumps({public(whole): whole.replace("facts.jsonl", "404")}))
+    with pytest.raises(UserError) as caught:
+        download(public(whole), tmp_path)
+    assert line_of(caught).startswith(f"{server.replace('://', '://***@')}/404: ")
+    assert read_json(tmp_path / "downloads.json") == {public(whole): sha256(CONTENT)}
+    assert not [path for path in tmp_path.iterdir() if b"hidden" in path.read_bytes()]
+    assert "hidden" not in "".join(capfd.readouterr())
+
+
+def test_a_record_of_an_earlier_version_loses_its_credentials(server: str, tmp_path: Path) -> None:
+    whole = f"{server.replace('://', '://me:hidden@')}/facts.jsonl"
+    (tmp_path / "downloads.json").write_text(json.dumps({whole: sha256(CONTENT)}))
+    download(whole, tmp_path)
+    assert read_json(tmp_path / "downloads.json") == {public(whole): sha256(CONTENT)}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"a": 1}', b'{"a": {}}', b"\xff", b"[" * 90_000])
+def test_a_record_of_another_shape_is_one_line(content: bytes, server: str, tmp_path: Path) -> None:
+    record = tmp_path / "downloads.json"
+    record.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        download(f"{server}/facts.jsonl", tmp_path)
+    assert line_of(caught).startswith(f"{record}: not a record of checksums by address; delete it")
+    assert record.read_bytes() == content
+
+
+def test_joined_questions_are_counted_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "some.jsonl"
+    source.write_text("\n".join(line(id=f"{n}") for n in range(3)), encoding="utf-8")
+    facts_command([str(source)], [RESOURCES / "templates.yaml"], 0, tmp_path / "facts.parquet", tmp_path / "none")
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == f"{source}:2 asks the question of {source}:1; its answers are joined"
+    assert printed[-2:] == [
+        "2 queries ask an earlier query's question; their answers are joined",
+        "1 facts of 1 subjects and 1 relations",
+    ]
 
 
 def test_the_facts_command_stores_what_it_reads(tmp_path: Path) -> None:

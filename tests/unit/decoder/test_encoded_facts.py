@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from dkn.decoder.encoded_facts import EncodedFact, batches, encode, encode_all
+from dkn.decoder.encoded_facts import EncodedFact, batches, encode, encode_all, encode_fitting, facts_that_fit
 from dkn.decoder.loading import LanguageModel
 from dkn.errors import UserError
 from tests.conftest import END
@@ -73,3 +73,57 @@ def test_batches_may_be_of_facts_alike_in_something_else(random_fact: Callable[.
     cost = {fact.fact_id: -place for place, fact in enumerate(facts)}
     found = list(batches(facts, 2, alike=lambda fact: cost[fact.fact_id]))
     assert [fact for group in found for fact in group] == facts[::-1]
+
+
+def test_messages_name_what_an_id_names_without_separators(language_model: LanguageModel) -> None:
+    with pytest.raises(UserError) as caught:
+        encode(language_model, "f\x1fcomplex\x1fTrue", "a1", " ".join(["w3"] * 40))
+    assert str(caught.value).startswith("fact f (complex, True): 41 tokens exceed")
+    assert EncodedFact("f", [1], [2]).label == "fact f"
+
+
+def test_one_that_cannot_be_asked_does_not_end_the_others(language_model: LanguageModel) -> None:
+    asked = [("f", "a1", "w3"), ("g", "a1", " ".join(["w3"] * 40)), ("h", "b1", "w4")]
+    encoded, left_out = encode_fitting(language_model, asked)
+    assert [fact.fact_id for fact in encoded] == ["f", "h"]
+    assert [message.split(":")[0] for message in left_out] == ["fact g"]
+
+
+def words(count: int) -> str:
+    return " ".join(["w1"] * count)
+
+
+def facts(*sizes: tuple[int, int]) -> pd.DataFrame:
+    """Facts of one relation, whose longest wording and answer have so many tokens."""
+    rows = [
+        {
+            "fact_id": f"f{number}",
+            "relation": "P1",
+            "prompt": f"a1 {words(1)}",
+            "paraphrases": [f"a1 {words(2)}", f"a1 {words(wording - 1)}"],
+            "complex": f"a2 {words(1)}",
+            "answers": ["w1", words(answer)],
+        }
+        for number, (wording, answer) in enumerate(sizes)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "left_out"),
+    [
+        ([(5, 2), (6, 3), (29, 2)], []),
+        ([(5, 2), (31, 2), (4, 1)], ["f1"]),  # its own answer does not fit behind its paraphrase
+        ([(5, 2), (6, 2), (28, 2), (5, 5)], ["f3"]),  # the answer that is false for others, of as many facts
+        ([(28, 2), (27, 2), (28, 1), (5, 6)], ["f3"]),
+        ([(28, 1), (5, 5), (6, 5), (7, 5)], ["f0"]),  # the one long wording
+    ],
+)
+def test_facts_that_do_not_fit_are_left_out_with_a_reason(
+    language_model: LanguageModel, sizes: list[tuple[int, int]], left_out: list[str]
+) -> None:
+    """Whatever wording is asked later, with whatever answer of the relation, fits into the context of 32."""
+    left, reasons = facts_that_fit(language_model, facts(*sizes))
+    assert sorted(reasons) == left_out
+    assert all(reason.startswith(fact) and "exceed" in reason for fact, reason in reasons.items())
+    assert sorted([*left["fact_id"], *left_out]) == [f"f{number}" for number in range(len(sizes))]

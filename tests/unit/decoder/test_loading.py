@@ -1,8 +1,9 @@
-"""Where a model is loaded: on the GPUs there are, and weights that do not fit there."""
+"""How a model is loaded: onto the GPUs there are, and only where its weights fit and its numbers are finite."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,8 +11,11 @@ from transformers import (
     GPT2LMHeadModel,
 )
 
+from dkn.decoder.encoded_facts import encode
 from dkn.decoder.loading import devices_of, load
 from dkn.errors import UserError
+from dkn.models import opening
+from tests.unit.model_folders import TEXT, change_tensors, ends_texts
 from tests.unit.one_line import line_of
 
 
@@ -51,3 +55,59 @@ def test_weights_that_do_not_fit_the_device_are_one_line(saved: Path, monkeypatc
     message = line_of(caught)
     assert message.startswith(f"{saved}: 0.0 GB of float32 weights do not fit")
     assert all(part in message for part in ("on cpu", "bfloat16", "`gpus`", "compute.device"))
+
+
+WEIGHT, BIAS = "transformer.h.1.mlp.c_proj.weight", "transformer.h.1.mlp.c_fc.bias"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", [WEIGHT, "transformer.wte.weight", "transformer.ln_f.bias"])
+def test_a_weight_that_is_not_finite_is_named(name: str, number: float, local: Path) -> None:
+    """Even one that the first tokens never meet."""
+    change_tensors(local, lambda tensors: tensors[name].view(-1)[-1:].fill_(number))
+    with pytest.raises(UserError) as caught:
+        load(local, device="cpu")
+    assert line_of(caught) == f"{local}: not finite (NaN or infinite) in float32: tensor {name}"
+
+
+def test_large_weights_whose_sum_overflows_are_finite(local: Path) -> None:
+    change_tensors(local, lambda tensors: tensors["transformer.wpe.weight"].fill_(3e38))
+    with pytest.raises(UserError, match=r"not finite .* in float32: the output of "):
+        load(local, device="cpu")
+
+
+def test_weights_beyond_float16_are_named_with_what_to_do(local: Path) -> None:
+    change_tensors(local, lambda tensors: tensors[WEIGHT].view(-1)[:1].fill_(1e5))
+    load(local, device="cpu")
+    load(local, device="cpu", dtype="bfloat16")
+    with pytest.raises(UserError) as caught:
+        load(local, device="cpu", dtype="float16")
+    assert line_of(caught).startswith(f"{local}: not finite (NaN or infinite) in float16: tensor {WEIGHT}; ")
+    assert "use dtype: float32 or bfloat16" in line_of(caught)
+
+
+def test_an_overflow_on_the_way_names_the_first_module(local: Path) -> None:
+    """Weights that float16 holds, and products that it does not."""
+    change_tensors(local, lambda tensors: (tensors[WEIGHT].fill_(6e4), tensors[BIAS].fill_(100)))
+    with pytest.raises(UserError) as caught:
+        load(local, device="cpu", dtype="float16")
+    assert "in float16: the output of transformer.h.1.mlp.c_proj; " in line_of(caught)
+
+
+def test_answers_follow_prompts_though_the_tokenizer_ends_texts(local: Path) -> None:
+    expected = load(local, device="cpu")
+    ends_texts(local)
+    found = load(local, device="cpu")
+    prompt, answer = TEXT.rsplit(" ", 1)
+    assert encode(found, "x", prompt, answer) == encode(expected, "x", prompt, answer)
+
+
+@pytest.mark.parametrize("what", ["AutoModelForCausalLM", "AutoTokenizer"])
+def test_too_little_memory_is_one_line(what: str, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: Any, **_settings: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(getattr(opening, what), "from_pretrained", refuse)
+    with pytest.raises(UserError) as caught:
+        load(saved, device="cpu")
+    assert line_of(caught).startswith(f"{saved}: not enough memory to load the ")

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
+from dkn.decoder import recall as recall_module
 from dkn.decoder.encoded_facts import EncodedFact, encode
 from dkn.decoder.loading import LanguageModel
-from dkn.decoder.recall import known_facts, recall
+from dkn.decoder.recall import Recall, known_facts, recall
 from dkn.errors import UserError
 from dkn.storage.schemas import KNOWN
 from tests.conftest import END
@@ -143,3 +144,25 @@ def test_known_facts_are_a_table_with_a_row_per_fact_whatever_the_batch(language
     prob = np.exp(found["log_prob"])
     assert found["prob"].to_numpy() == pytest.approx(prob.to_numpy())
     assert found["geometric_mean_prob"].to_numpy() == pytest.approx((prob ** (1 / found["answer_tokens"])).to_numpy())
+
+
+def test_a_fact_without_finite_probabilities_does_not_end_its_batch(
+    language_model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sound facts of its batch have the rows that they have without it."""
+    facts = asked(4).assign(answers=[["w1"], ["w2", "w3"], ["w4"], ["w5"]])
+    expected = known_facts(language_model, facts.drop(index=1), batch=64).reset_index(drop=True)
+    recalled = recall_module.recall
+
+    def failing(model: LanguageModel, group: list[EncodedFact]) -> list[Recall]:
+        if any(fact.fact_id.startswith("f1") for fact in group):
+            raise UserError("fact f1 (0): not finite")
+        return recalled(model, group)
+
+    monkeypatch.setattr(recall_module, "recall", failing)
+    left_out: dict[str, str] = {}
+    found = known_facts(language_model, facts, 64, left_out)
+    assert left_out == {"f1": "f1 (0): not finite"}
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-4)
+    with pytest.raises(UserError, match="not finite"):
+        known_facts(language_model, facts, 64)

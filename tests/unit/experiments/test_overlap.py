@@ -97,6 +97,12 @@ def test_auroc_counts_pairs(seed: int, size: int) -> None:
     assert Changes.of_table(table).auroc("both", members) == pytest.approx(expected)
 
 
+def test_a_set_of_all_neurons_is_detected_as_by_chance() -> None:
+    changes = Changes.of_table(changes_table(None))
+    layer, neuron = (index.ravel() for index in np.indices(changes.activation.shape))
+    assert changes.auroc("both", NeuronSet(layer, neuron)) == 0.5
+
+
 def test_the_top_holds_the_most_changed() -> None:
     table = changes_table(None)
     found = Changes.of_table(table).top("writing", 17)

@@ -189,6 +189,7 @@ def test_queries_are_perturbed_with_the_words_of_all_wordings() -> None:
         {
             "fact_id": ["a", "b"],
             "subject": ["Rome", "Oslo"],
+            "answers": [["Ada"], ["Bo"]],
             "prompt": ["In 2012, the mayor of Rome was", "Oslo"],
             "complex": ["whoever leads Rome is", "people say of Oslo"],
             "paraphrases": [["heads the town of Rome"], ["they live near"]],
@@ -197,9 +198,8 @@ def test_queries_are_perturbed_with_the_words_of_all_wordings() -> None:
     found = all_queries(frame, frame, 3).set_index(["fact_id", "query"])["prompt"]
     assert list(found.index) == [*(("a", query) for query in QUERIES), ("b", "original")], "one word has no inside"
     assert found["a", "original"] == frame["prompt"][0]
-    words = vocabulary(
-        [*frame["prompt"], *frame["complex"], *(text for texts in frame["paraphrases"] for text in texts)]
-    )
+    wordings = [*frame["prompt"], *frame["complex"], *(text for texts in frame["paraphrases"] for text in texts)]
+    words = vocabulary([(text, "") for text in wordings], [])
     expected = perturbed_prompts("a", frame["prompt"][0], "Rome", words, 3)
     assert {query: found["a", query] for query in expected} == expected
     alone = all_queries(frame, frame.iloc[:1], 3)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dkn.experiments.statements import false_answer, make_statements
+from dkn.facts.same_answers import SameAnswers
 from tests.unit.statement_facts import facts_table
 
 FACTS = facts_table(
@@ -28,7 +29,8 @@ FACTS = facts_table(
 def drawn(fact_id: str) -> list[str | None]:
     fact = FACTS.set_index("fact_id", drop=False).loc[fact_id]
     relation = FACTS[FACTS["relation"] == fact["relation"]]
-    return [false_answer(fact, relation, np.random.default_rng(seed)) for seed in range(300)]
+    same_answers = SameAnswers(relation)
+    return [false_answer(fact, relation, same_answers, np.random.default_rng(seed)) for seed in range(300)]
 
 
 def test_false_answers_are_of_the_relation_and_nowhere_accepted_then() -> None:
@@ -37,6 +39,21 @@ def test_false_answers_are_of_the_relation_and_nowhere_accepted_then() -> None:
     assert set(found.index) == {"Paris", "Oslo"}
     assert found["Paris"] == pytest.approx(2 / 3, abs=0.1), "answers are drawn as often as they occur"
     assert set(drawn("a2")) == {"roma", "Bonn", "Paris"}
+
+
+def test_two_names_of_one_thing_are_never_false_for_each_other() -> None:
+    """By the Wikidata id, also where only another fact tells it: Maine's answer has none of its own."""
+    answers = {"California": "United States of America", "Texas": "USA", "Maine": "USA", "Bavaria": "Germany"}
+    ids = {"California": "Q30", "Texas": "Q30", "Maine": "", "Bavaria": "Q183"}
+    facts = facts_table([(name, name, "P17", None, [answer]) for name, answer in answers.items()])
+    statements = make_statements(facts.assign(answer_ids=[[ids[name]] for name in facts["subject"]]), facts, 0)
+    false = statements[~statements["truth"]].groupby("subject")["answer"].agg(set).to_dict()
+    american = {"United States of America", "USA"}
+    assert false.keys() == ids.keys()
+    assert false.pop("Bavaria") <= american
+    assert set.union(*false.values()) == {"Germany"}
+    without = make_statements(facts.assign(answer_ids=[[""]] * len(facts)), facts, 0)
+    assert set(without[~without["truth"]]["answer"]) & american, "without ids nobody knows"
 
 
 def test_a_fact_without_a_false_answer_is_left_out() -> None:

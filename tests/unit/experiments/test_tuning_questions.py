@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from dkn.experiments.tuning_questions import Question, TuningFactsSettings, choose_questions, counterfactual
+from dkn.facts.same_answers import SameAnswers
 from dkn.facts.schema import TRAINED_PARAPHRASES
 from dkn.study.names import AUGMENTED, DEVELOPMENT, NEW, OLD, TEST
 
@@ -21,6 +22,7 @@ def made_facts(subjects: int = 40, years: int = 3) -> pd.DataFrame:
             "fact_id": f"s{subject}-{year}",
             "subject": f"s{subject}",
             "relation": f"P{subject % 2}",
+            "answer_ids": ["", ""],
             "answers": [f"a{subject % 2}-{(subject + year) % 9}", f"alias{subject % 2}-{(subject + year) % 9}"],
             "prompt": f"In 20{year}, s{subject} is",
             "paraphrases": [f"wording {number} of s{subject} in {year}" for number in range(TRAINED_PARAPHRASES + 2)],
@@ -37,6 +39,10 @@ FACTS = made_facts()
 DEGENERATE = {f"s{subject}-{year}" for subject in range(0, 40, 3) for year in range(2)}
 
 
+def false_answer(fact: pd.Series, facts: pd.DataFrame) -> str | None:
+    return counterfactual(fact, facts, SameAnswers(facts), SETTINGS.seed)
+
+
 def questions(facts: pd.DataFrame = FACTS, settings: TuningFactsSettings = SETTINGS) -> list[Question]:
     return choose_questions(facts, DEGENERATE, settings)
 
@@ -49,20 +55,25 @@ def test_new_answers_are_false_at_all_times_and_of_the_same_relation() -> None:
     by_relation = {name: {row[0] for row in rows["answers"]} for name, rows in FACTS.groupby("relation")}
     true = {name: {a for row in rows["answers"] for a in row} for name, rows in FACTS.groupby("subject")}
     for _, fact in FACTS.iterrows():
-        answer = counterfactual(fact, FACTS, 0)
+        answer = false_answer(fact, FACTS)
         assert answer in by_relation[fact["relation"]]
         assert answer not in true[fact["subject"]]
     assert len(of_split(NEW)) == 8
     by_fact = FACTS.set_index("fact_id", drop=False)
     for question in of_split(NEW):
         assert question.fact_id in DEGENERATE
-        assert question.answer == counterfactual(by_fact.loc[question.fact_id], FACTS, SETTINGS.seed)
+        assert question.answer == false_answer(by_fact.loc[question.fact_id], FACTS)
 
 
 def test_a_relation_with_one_answer_has_no_false_one() -> None:
-    facts = FACTS.assign(answers=[["Only"], ["ONLY"], ["only"]] * 40)
-    assert counterfactual(facts.iloc[0], facts, 0) is None
+    facts = FACTS.assign(answers=[["Only"], ["ONLY"], ["only"]] * 40, answer_ids=[[""]] * 120)
+    assert false_answer(facts.iloc[0], facts) is None
     assert questions(facts) == [question for question in questions(facts) if question.split == OLD]
+
+
+def test_another_name_of_the_true_answer_is_not_taught() -> None:
+    facts = FACTS.assign(answers=[["USA"], ["United States"], ["America"]] * 40, answer_ids=[["Q30"]] * 120)
+    assert {false_answer(fact, facts) for _, fact in facts.iterrows()} == {None}
 
 
 def test_subjects_are_disjoint_and_count_once() -> None:

@@ -177,6 +177,25 @@ BAD_LINES = {
     "short year": (text(date="12"), ["date"]),
     "year as a number": (text(date=2012), ["date", "string"]),
     "unknown field": (text(colour="red"), ["colour"]),
+    "duplicate key": (text()[:-1] + ', "id": "other"}', ["duplicate key 'id'"]),
+    "duplicate key in an answer": (text().replace('"name"', '"wikidata_id": "Q2", "name"', 1), ["'wikidata_id'"]),
+    "digits of another script": (text(date="٢٠١٢"), ["date"]),
+    "full-width digits": (text(date="２０１２"), ["date"]),
+    "year and line break": (text(date="2012\n"), ["date"]),
+    "invisible answer": (text(answer=[{"wikidata_id": None, "name": "\u200b\u0301"}]), ["answer.1.name", "no visible"]),
+    "invisible subject": (text(query="\u200d plays for _X_."), ["subject", "no visible", "\\u200d"]),
+    "control character in a subject": (text(query="Jane\x1b[2J plays for _X_."), ["query", "U+001B"]),
+    "NUL in an answer": (text(answer=[{"wikidata_id": None, "name": "A\0"}]), ["answer.1.name", "U+0000"]),
+    "lone surrogate": (text(query="\ud800 plays for _X_."), ["JSON", "hex escape"]),
+    "blank id": (text(id=" \u200b"), ["id", "no visible"]),
+    "separator in an id": (text(id="a\x1fb"), ["id", "U+001F"]),
+    "line break in an id": (text(id="a\nb"), ["id", "line breaks"]),
+    "blank Wikidata id": (text(answer=[{"wikidata_id": "", "name": "A"}]), ["answer.1.wikidata_id", "pattern"]),
+    "Wikidata id of another script": (text(answer=[{"wikidata_id": "Q３", "name": "A"}]), ["answer.1.wikidata_id"]),
+    "huge line": (text(query="x" * 200_000), ["200,", "100,000"]),
+    "deep line": ('{"id": ' + "[" * 5000, ["JSON", "recursion"]),
+    "huge number": (text()[:-1] + ', "id": ' + "1" * 9999 + "}", ["id"]),
+    "unknown field with a line break": (text(**{"a\nb": 1}), ["unknown key", "a\\nb"]),
 }
 
 
@@ -224,8 +243,22 @@ def test_text_that_is_not_utf8_is_named_with_its_line(tmp_path: Path, templates:
 
 def test_blank_lines_and_windows_line_ends_are_skipped(tmp_path: Path, templates: Templates) -> None:
     path = tmp_path / "facts.jsonl"
-    path.write_bytes(f"\n{text(id='a')}\r\n   \n\r\n{text(id='b')}\n\n".encode())
+    path.write_bytes(f"\n{text(id='a')}\r\n   \n\r\n{text(id='b', date='2013')}\n\n".encode())
     assert [fact.fact_id for fact in read_facts([FactsSource(str(path))], templates, seed=0)[0]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\t "])
+def test_files_that_were_joined_with_their_marks_are_read(mark: bytes, tmp_path: Path, templates: Templates) -> None:
+    path = tmp_path / "facts.jsonl"
+    path.write_bytes(mark + text(id="a").encode() + b"\n" + mark + text(id="b", date="2013").encode())
+    assert [fact.fact_id for fact in read_facts([FactsSource(str(path))], templates, seed=0)[0]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_other_encodings_are_refused_in_their_first_line(codec: str, tmp_path: Path, templates: Templates) -> None:
+    line = json.dumps({**LINE, "query": "José plays for _X_."}, ensure_ascii=False)
+    path = tmp_path / "facts.jsonl"
+    assert complaint(path, line.encode(codec), templates).startswith(f"{path}:1: ")
 
 
 # --- splits -------------------------------------------------------------------------------------------------

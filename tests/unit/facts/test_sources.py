@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from dkn.errors import UserError
-from dkn.facts import sources
+from dkn.facts import addresses, sources
+from dkn.facts.schema import Fact
 from dkn.facts.sources import FactsSource, read_facts, read_source, read_templates
+from dkn.stages import PACKAGE
+from tests.unit.facts_lines import line
 from tests.unit.facts_server import CONTENT, PACKED, RESOURCES, Answers, sha256
 from tests.unit.one_line import line_of
 
@@ -33,7 +38,7 @@ def broken(at: int) -> bytes:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Downloads are tried again at once."""
-    monkeypatch.setattr(sources, "BACKOFF", 0)
+    monkeypatch.setattr(addresses, "BACKOFF", 0)
 
 
 # --- sources ------------------------------------------------------------------------------------------------
@@ -183,3 +188,106 @@ def test_a_missing_templates_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_templates([tmp_path / "own.yaml"])
     assert line_of(caught) == f"{tmp_path / 'own.yaml'}: no such templates file"
+
+
+# --- one subject, one question ------------------------------------------------------------------------------
+
+SPELLINGS = [
+    "Pelé Junior",
+    "Pele\u0301 Junior",
+    "Pelé  Junior",
+    " Pelé Junior ",
+    "Pelé\u00a0Junior",
+    "Pelé\u200b Junior",
+]
+
+
+def facts_of(tmp_path: Path, *lines: str, joined: list[str] | None = None) -> list[Fact]:
+    """The facts of a file of these lines."""
+    path = tmp_path / "facts.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return read_facts([FactsSource(str(path))], read_templates([RESOURCES / "templates.yaml"]), 0, joined)[0]
+
+
+def test_spellings_of_one_subject_are_one_subject(tmp_path: Path) -> None:
+    lines = [line(name, id=f"{n}", date=f"{1960 + n}") for n, name in enumerate(SPELLINGS)]
+    facts = facts_of(tmp_path, *lines)
+    assert len(facts) == len(SPELLINGS)
+    assert {fact.subject for fact in facts} == {"Pelé Junior"}
+    assert len({fact.split for fact in facts}) == 1
+
+
+def test_a_question_asked_twice_becomes_one_fact_and_is_counted(tmp_path: Path) -> None:
+    """The first id stays, with the answers of both; another year or another subject is another question."""
+    joined: list[str] = []
+    facts = facts_of(
+        tmp_path,
+        line("Pelé", "Santos", None, id="a"),
+        line("Pelé", "Santos", None, id="other year", date="2013"),
+        line("Pele\u0301", "Santos", "Q1", id="b"),
+        line("Pelé", "New York Cosmos", "Q2", id="c"),
+        line("Didi", "Santos", None, id="other subject"),
+        joined=joined,
+    )
+    assert [fact.fact_id for fact in facts] == ["a", "other year", "other subject"]
+    assert facts[0].answers == ("Santos", "New York Cosmos")
+    assert facts[0].answer_ids == ("Q1", "Q2")
+    path = tmp_path / "facts.jsonl"
+    assert joined == [f"{path}:{n} asks the question of {path}:1; its answers are joined" for n in (3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("subject", "prompt"),
+    [
+        ("iPhone 5", "iPhone 5 is produced by"),
+        ("eMac", "eMac is produced by"),
+        ("the Model T", "The Model T is produced by"),
+        ("theremin", "theremin is produced by"),
+        ("élan vital", "élan vital is produced by"),
+    ],
+)
+def test_a_name_keeps_its_first_letter_and_an_article_does_not(subject: str, prompt: str, tmp_path: Path) -> None:
+    text = line(subject, query=f"{subject} is produced by _X_.", relation="P176", date=None)
+    assert facts_of(tmp_path, text)[0].prompt == prompt
+
+
+def test_two_files_of_one_name_have_a_checksum_each(tmp_path: Path) -> None:
+    paths = [tmp_path / name / "facts.jsonl" for name in "ab"]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        path.write_text(line(id=str(number), date=f"201{number}"), encoding="utf-8")
+    sources = [FactsSource(str(path)) for path in paths]
+    _, checksums = read_facts(sources, read_templates([RESOURCES / "templates.yaml"]), 0)
+    assert checksums == {
+        "facts.jsonl": sha256(paths[0].read_bytes()),
+        "facts.jsonl (2)": sha256(paths[1].read_bytes()),
+    }
+
+
+def test_a_file_beyond_the_limit_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (sources, addresses):
+        monkeypatch.setattr(module, "LARGEST", 10_000)
+    path = tmp_path / "facts.jsonl"
+    for content in (b"x" * 10_001, gzip.compress(b"x" * 10_001)):
+        path.write_bytes(content)
+        with pytest.raises(UserError) as caught:
+            read_source(FactsSource(str(path)))
+        assert line_of(caught).startswith(f"{path}: ")
+        assert "10,0" in line_of(caught)
+
+
+def test_facts_and_templates_are_utf8_under_any_locale(tmp_path: Path) -> None:
+    facts, own = tmp_path / "facts.jsonl", tmp_path / "own.yaml"
+    text = line("Pelé", "北京", query="Pelé lébt in _X_.", relation="P551")
+    facts.write_text(text, encoding="utf-8")
+    wording = {**WORDING, "original": "{subject} lébt in _X_."}
+    own.write_text(yaml.safe_dump({"P551": wording}, allow_unicode=True), encoding="utf-8")
+    code = (
+        "import sys; from pathlib import Path; from dkn.facts.sources import *; "
+        "facts, _ = read_facts([FactsSource(sys.argv[1])], read_templates([Path(sys.argv[2])]), 0); "
+        "print(ascii((facts[0].subject, facts[0].answers)))"
+    )
+    environment = {"PYTHONPATH": str(PACKAGE.parent), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", code, str(facts), str(own)]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == ascii(("Pelé", ("北京",)))

@@ -16,7 +16,7 @@ from dkn.storage.schemas import FACTS, KNOWN
 def stored(tmp_path: Path) -> tuple[Path, Path]:
     """Tables of four facts, of which the model knows three; the second has them in another order."""
     text = dict.fromkeys(FACTS.names, "text")
-    texts = {name: [["text"]] * 4 for name in ("answers", "paraphrases")}
+    texts = {name: [["text"]] * 4 for name in ("answers", "answer_ids", "paraphrases")}
     facts = pd.DataFrame({**text, **texts, "fact_id": ["clear", "plain", "alone", "unasked"], "date": None})
     numbers = dict.fromkeys(KNOWN.names, 1)
     asked = {"fact_id": ["unasked", "alone", "plain", "clear"], "known": [False, True, True, True], "answer": "Paris"}

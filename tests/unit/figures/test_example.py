@@ -1,9 +1,16 @@
 """The fact that figures take as their example."""
 
+from __future__ import annotations
+
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from dkn.figures.example import choose_example
+from dkn.figures.example import caption, choose_example
+from dkn.plain_text import one_line
+from tests.unit.captions import rendered
+from tests.unit.example_fact import made_example
 
 
 def test_the_example_has_most_components_where_it_has_fewest() -> None:
@@ -14,6 +21,23 @@ def test_the_example_has_most_components_where_it_has_fewest() -> None:
 
     one = table(a=[True] * 7, b=[True] * 3, c=[True] * 3, d=[True] * 9)
     two = table(a=[True, False], b=[True] * 2, c=[True] * 3)
-    assert choose_example({"one": one, "two": two}) == "c"
-    with pytest.raises(ValueError, match="no fact"):
-        choose_example({"one": table(a=[True]), "two": table(b=[True])})
+    neurons = {"one": one, "two": two}
+    assert choose_example({"one": one, "two": two}, neurons, list("abcd")) == "c"
+    apart = {"one": table(a=[True]), "two": table(b=[True], d=[False])}
+    assert choose_example(apart, neurons, list("abcd")) == "a", "in as many models as b, with as many components"
+
+
+@pytest.mark.parametrize("mark", ["\n\n", "\x85\x85", "\u2028\u2028"])
+def test_a_caption_states_the_fact_and_interprets_nothing(mark: str) -> None:
+    fact = f"“*Cuba* is … Spanish{mark}.. raw:: html{mark}   <img src=x onerror=alert(3)>{mark}.. include:: x”"
+    said = rendered(caption([replace(made_example(), fact=fact)]))
+    assert said.startswith(f"n = 1 fact: {one_line(fact)} model: 5 knowledge neurons")
+
+
+def test_each_model_states_its_own_answer() -> None:
+    said = caption([replace(made_example(), model=name, fact=f"“a … {name}_”") for name in ("one", "two")])
+    assert rendered(said).startswith("n = 1 fact one: “a … one_”: 5 knowledge neurons")
+
+
+def test_words_from_right_to_left_reorder_nothing_in_a_caption() -> None:
+    assert "\u2068مصر\u2069 … \u2068العربية\u2069" in caption([replace(made_example(), fact="“of مصر … العربية”")])

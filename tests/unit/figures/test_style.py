@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import unicodedata
+import warnings
+
 import pandas as pd
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from dkn.figures.style import error_bars, intervals_of, say_nothing_to_draw
+from dkn.figures import style
+from dkn.figures.style import error_bars, fitted, intervals_of, plain, say_nothing_to_draw, use_style
+from dkn.plain_text import CLOSE, LEFT_TO_RIGHT, OPEN
+from tests.unit.hostile_texts import CASES, TEXTS
 
 ROWS = pd.DataFrame({"mean": [0.2, -0.1, 0.4], "low": [0.1, -0.3, None], "high": [0.5, 0.0, None], "drop": [1, 2, 3]})
 
@@ -48,3 +59,86 @@ def test_a_title_states_the_confidence_of_the_summaries() -> None:
     summaries = [{"provenance": {"settings": {"confidence": confidence}}} for confidence in (0.95, 0.9, 0.95)]
     assert intervals_of(summaries[:1]).startswith("95 % bootstrap")
     assert intervals_of(summaries).startswith("90 and 95 % bootstrap")
+
+
+# --- text from outside --------------------------------------------------------------------------------------
+
+
+def save_without_a_word(*texts: str) -> None:
+    """Save a figure with these texts as title, label and legend, in both formats; a warning ends the test."""
+    use_style()
+    figure = Figure(figsize=(4, 2), dpi=20)
+    figure.suptitle(texts[0])
+    for place, text in enumerate(texts):
+        figure.text(0, place / len(texts), text)
+        assert not any(is_math_text(line) for line in text.splitlines())
+    axes = figure.subplots()
+    axes.set_xlabel(texts[-1])
+    axes.plot([0, 1], label=f"this study: {texts[-1]}")
+    axes.legend()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kind in ("png", "pdf"):
+            figure.savefig(io.BytesIO(), format=kind, dpi=20)
+
+
+def test_every_case_is_drawn_without_a_warning() -> None:
+    save_without_a_word(*(fitted(text, 2) for text in CASES), *(plain(text[:200]) for text in CASES))
+
+
+@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # shrinking takes long
+@given(st.lists(TEXTS, min_size=1, max_size=8))
+def test_any_text_is_drawn_without_a_warning(texts: list[str]) -> None:
+    save_without_a_word(*(fitted(text, 2) for text in texts), *(plain(text[:200]) for text in texts))
+
+
+def test_marks_and_letters_of_the_font_are_drawn() -> None:
+    letters = [chr(code) for code in sorted(style._letters(style.FONT)) if not chr(code).isspace()]
+    marks = [letter for letter in letters if unicodedata.category(letter)[0] in "MCZ"]
+    save_without_a_word(plain("a".join(marks)), *map(plain, marks), plain("".join(letters[::9])))
+
+
+@pytest.mark.parametrize("text", ["Angola $x_1$ is", "$\\foo$", "\\$ and $$", "half $", "a\\b_{c}^2"])
+def test_dollars_and_backslashes_are_drawn_as_they_are(text: str) -> None:
+    assert Text(text=plain(text))._preprocess_math(plain(text)) == (text, False)  # type: ignore[attr-defined]
+
+
+def test_brackets_count_what_no_font_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "fonts", lambda: [style.FONT])
+    assert plain("日本 … 日本語 🎌") == "[2 characters without a font] … [4 characters without a font]"
+    assert plain("a\U0001f38cb ✔\ufe0f\ufeff é") == "a[1 character without a font]b ✔ é"
+    monkeypatch.setattr(style, "fonts", lambda: [style.FONT, "a font"])
+    monkeypatch.setattr(style, "_letters", lambda font: frozenset(map(ord, "日本" if font == "a font" else "a")))
+    assert plain("日本a語") == "日本a[1 character without a font]"
+
+
+def test_another_font_draws_what_the_first_one_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "fonts", lambda: [style.FONT, "STIXGeneral"])  # comes with matplotlib, too
+    lacking = sorted(style._letters("STIXGeneral") - style._letters(style.FONT))[:20]
+    assert lacking
+    text = plain("a".join(map(chr, lacking)))
+    assert "without a font" not in text
+    save_without_a_word(text)
+
+
+def test_words_from_right_to_left_reorder_nothing_in_a_figure() -> None:
+    assert plain("of مصر … العربية: 7") == f"{LEFT_TO_RIGHT}of {OPEN}مصر{CLOSE} … {OPEN}العربية{CLOSE}: 7"
+    lines = fitted("العربية " * 20, 1).splitlines()
+    assert len(lines) > 1
+    assert all(line.startswith(LEFT_TO_RIGHT + OPEN) and line.endswith(CLOSE) for line in lines)
+
+
+def test_a_long_title_ends_with_an_ellipsis() -> None:
+    lines = fitted("many words " * 500, 2).splitlines()
+    assert len(lines) == style.MOST_TITLE_LINES
+    assert lines[-1].endswith(" …")
+    assert max(map(len, lines)) <= 2 * style.TITLE_LETTERS
+
+
+def test_fonts_that_cannot_be_read_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(path: object) -> None:
+        raise RuntimeError("no scalable font")
+
+    monkeypatch.setattr(style, "get_font", unreadable)
+    assert style._letters.__wrapped__(style.FONT) == frozenset()
+    assert style._letters.__wrapped__("no such font") == frozenset()

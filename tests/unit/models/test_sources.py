@@ -42,6 +42,14 @@ INCOMPLETE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "a file": (lambda folder: (shutil.rmtree(folder), folder.write_text("")), ["no such model folder"]),
     "no config": (remove("config.json"), ["config.json", "missing"]),
     "pytorch_model.bin only": (remove("*.safetensors"), [".safetensors", "other formats"]),
+    "an adapter": (
+        lambda folder: (folder / "config.json").rename(folder / "adapter_config.json"),
+        ["adapter_config.json", "no whole model", "merge"],
+    ),
+    "an adapter beside a model": (
+        lambda folder: shutil.copy(folder / "model.safetensors", folder / "adapter_model.safetensors"),
+        ["adapter_model.safetensors", "no whole model", "merge"],
+    ),
     "no tokenizer": (remove("token*", "vocab*"), ["no tokenizer", "tokenizer.json"]),
 }
 
@@ -60,6 +68,18 @@ def test_a_missing_piece_is_one_line(
     assert main(["model-folder", "--path", str(local), "--output", str(tmp_path / "out" / "model")]) == 1
     assert capsys.readouterr().err == f"error: {message}\n"
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("method", ["open", "read_bytes", "read_text"])
+def test_a_file_that_may_not_be_read_is_one_line(method: str, local: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_arguments: object, **_settings: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(UserError) as caught:
+        require_model_folder(local)
+    assert line_of(caught).endswith(": cannot be read (Permission denied)")
+    assert line_of(caught).startswith(f"{local}/")
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer.model", "vocab.json"])

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from dkn.pages.template import look, page
+from dkn.pages.template import look, page, script_data
 from tests.unit.explorer_study import HOSTILE
+from tests.unit.hostile_texts import CASES
 
 
 def test_text_cannot_end_the_datas_element_and_comes_back_unchanged() -> None:
@@ -19,6 +20,14 @@ def test_text_cannot_end_the_datas_element_and_comes_back_unchanged() -> None:
     assert inner
     assert "<" not in inner[1]
     assert json.loads(inner[1]) == data
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_any_text_comes_back_from_the_data(text: str) -> None:
+    written = script_data({"text": text, "half": "a\udc80"})
+    assert "<" not in written
+    assert json.loads(written) == {"text": text, "half": "a\udc80"}
+    written.encode("utf-8")
 
 
 @pytest.mark.parametrize("text", ["</script>", "</STYLE>", "<!--"])

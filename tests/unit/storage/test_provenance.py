@@ -13,16 +13,26 @@ from typing import Any
 
 import pytest
 
+from dkn.errors import UserError
 from dkn.stages import PACKAGE, stage_file, stages
-from dkn.storage.provenance import code_files, provenance, sha256
+from dkn.storage.provenance import code_files, code_sha256, provenance, sha256
 
 STAGES = sorted(stages())
 HEAVY = ("torch", "transformers", "pandas")
 
 
-GROUND = ("storage/files", "storage/provenance", "storage/schemas")  # of every stage, with the package root
-MODEL = ("decoder", "models/families")
+GROUND = (
+    "storage/artefacts",
+    "storage/files",
+    "storage/provenance",
+    "storage/schemas",
+    "storage/writing",
+)  # of every stage, with the package root
+FOLDER = ("models/families", "models/files", "models/weights")
+MODEL = (*FOLDER, "decoder", "models/opening", "models/prepared")
+PREPARED = (*FOLDER, "models/opening", "models/sources", "models/tokens")
 FACTS = ("facts/stored",)
+SOURCES = ("facts/addresses", "facts/schema", "facts/sources", "facts/template_files", "facts/text")
 SUMMARIES = ("statistics/inference", "study/names", "summaries/stored")
 CLAIMS = ("paper/claims", "study/registry", *SUMMARIES)
 FIGURE = ("figures/saving", "figures/style", "study/names", "summaries/wording")
@@ -37,22 +47,22 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "candidates-random": ("structure", "study/names"),
     "components": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/functional_test", "study/names"),
     "distances": (*MODEL, "neurons/sets", "structure/distances"),
-    "estimate": ("facts/schema", "facts/sources", "study"),
+    "estimate": (*SOURCES, "run/durations", "study"),
     "experiment-degeneracy": (
         *(*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/controls", "study/names"),
         "experiments/degeneracy",
     ),
     "experiment-fact-checking": (
-        *(*MODEL, *FACTS, "attribution", "facts/sampling", "neurons/sets"),
+        *(*MODEL, *FACTS, "attribution", "facts/same_answers", "facts/sampling", "neurons/sets"),
         *("experiments/fact_checking", "experiments/statements"),
     ),
     "experiment-fact-checking-plm": (
-        *(*MODEL, *FACTS, "facts/sampling", "neurons/sets"),
+        *(*MODEL, *FACTS, "facts/same_answers", "facts/sampling", "neurons/sets"),
         *("experiments/fact_checking_plm", "experiments/statements"),
     ),
     "experiment-fine-tuning": (
-        *(*MODEL, *FACTS, "facts/schema", "models/answer_loss", "neurons/sets", "neurons/tuning", "study/names"),
-        *("experiments/fine_tuning", "experiments/tuning_questions"),
+        *(*MODEL, *FACTS, "facts/same_answers", "facts/schema", "facts/text", "models/answer_loss"),
+        *("neurons/sets", "neurons/tuning", "study/names", "experiments/fine_tuning", "experiments/tuning_questions"),
     ),
     "experiment-overlap": ("experiments/overlap", "neurons/sets", "study/names"),
     "experiment-perturbation": (
@@ -69,8 +79,16 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "study/names",
         ),
     ),
-    "explorer": ("figures/style", "models/files", "pages", "structure/dendrogram", "structure/ntc", "study/names"),
-    "facts": ("facts/schema", "facts/sources"),
+    "explorer": (
+        "figures/style",
+        "models/files",
+        "models/weights",
+        "pages",
+        "structure/dendrogram",
+        "structure/ntc",
+        "study/names",
+    ),
+    "facts": SOURCES,
     "figure-complexity": FIGURE,
     "figure-component-sizes": (*FIGURE, "statistics/inference"),
     "figure-degeneracy": HEADLINES,
@@ -88,11 +106,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "figure-verdicts": FIGURE,
     "knowledge-neurons": ("attribution/selection",),
     "known": MODEL,
-    "model-folder": ("models/families", "models/files", "models/sources"),
-    "model-hub": ("models/families", "models/files", "models/sources"),
-    "model-size": (*CLAIMS, "models/files", "paper/model_size"),
-    "model-trained": ("facts/schema", "models"),
-    "model-wheel": ("models/families", "models/files", "models/sources"),
+    "model-check": PREPARED,
+    "model-folder": PREPARED,
+    "model-hub": PREPARED,
+    "model-size": (*CLAIMS, "models/files", "models/weights", "paper/model_size"),
+    "model-trained": ("facts/schema", "facts/text", "models"),
+    "model-wheel": PREPARED,
     "summary-degeneracy": (
         *(*SUMMARIES, "experiments/degeneracy_measures", "summaries/by_fact"),
         *("summaries/degeneracy", "summaries/funnel", "summaries/grouping_comparison"),
@@ -164,6 +183,21 @@ def test_a_closure_holds_no_stranger(stage: str) -> None:
 def test_an_edit_leaves_what_does_not_use_it(module: str, untouched: list[str]) -> None:
     assert any(module in closure(stage) for stage in STAGES)
     assert not [stage for stage in untouched if module in closure(stage)]
+
+
+def test_a_codes_checksum_is_of_its_content_wherever_it_lies(tmp_path: Path) -> None:
+    """With the files beside the modules; a record states the one of the modules alone."""
+    page, moved = tmp_path / "page.html", tmp_path / "moved.html"
+    page.write_text("page")
+    moved.write_text("page")
+    assert code_sha256("explorer") == provenance("explorer", {}, [])["code_sha256"]
+    assert code_sha256("explorer", [page]) == code_sha256("explorer", [moved]) != code_sha256("explorer")
+    assert code_sha256(None, [page]) == digest("page")
+    moved.write_text("other")
+    assert code_sha256("explorer", [page]) != code_sha256("explorer", [moved])
+    moved.unlink()
+    with pytest.raises(UserError, match=r"moved\.html: this part of the workflow cannot be read"):
+        code_sha256("explorer", [moved])
 
 
 def test_imports_name_the_package_so_that_closures_find_them() -> None:

@@ -11,7 +11,7 @@ import yaml
 from snakemake.utils import update_config
 
 from dkn.errors import UserError
-from dkn.study.config import Study, parse_config
+from dkn.study.config import Study, check_scatter, parse_config
 from dkn.study.inputs import TrainedModel, WheelModel
 from tests.unit.study.configurations import DEFAULT, MODELS, OVERLAYS, SECTIONS, changed, complaint, complaints
 
@@ -114,8 +114,9 @@ def test_an_unknown_key_is_named_with_the_known_ones(place: str, allowed: list[s
         ("results", 3, "string"),
         ("facts.sources", {"bundled": "static"}, "list"),
         ("facts.templates", "own.yaml", "list"),
-        ("attribution.nodes", "3", "integer"),
-        ("attribution.tolerance", "1e-3", "number"),  # YAML reads 1e-3 as text
+        ("attribution.nodes", "three", "integer"),
+        ("attribution.nodes", "3.0", "digits"),
+        ("attribution.tolerance", "1,5", "0.001"),
         ("knowledge_neurons.cap", "none", "integer"),
         ("distances.fold_norm", "yes", "boolean"),
         ("distances.fold_norm", 1, "boolean"),
@@ -323,3 +324,41 @@ def test_an_empty_configuration_names_every_section() -> None:
     with pytest.raises(UserError) as caught:
         parse_config({})
     assert str(caught.value).split("\n") == [f"config: {name}: missing" for name in Study.model_fields]
+
+
+# --- studies that are too large -----------------------------------------------------------------------------
+
+
+def test_more_jobs_than_can_be_planned_are_refused() -> None:
+    assert complaint(("attribution.shards", 1_000_000)).startswith("attribution.shards: Input should be less than or")
+    models = [{**MODELS["hub"], "name": f"m{number}"} for number in range(100)]
+    assert complaint(("models", models), ("attribution.shards", 100)) == (
+        "attribution.shards: 100 jobs for each of 100 models are more than 4000"
+    )
+    axis = [number / 12 + 0.05 for number in range(11)]
+    line = complaint(("models", models), ("sensitivity.fractions", axis), ("sensitivity.quantiles", axis))
+    assert line == "sensitivity: 121 jobs for each of 100 models are more than 4000"
+
+
+@pytest.mark.parametrize(
+    ("scatter", "line"),
+    [
+        ({"facts": 1001}, "--set-scatter facts=1001: must be from 1 to 1000"),
+        ({"facts": 0}, "--set-scatter facts=0: must be from 1 to 1000"),
+        ({"fact": 3}, "--set-scatter fact=3: unknown name; allowed: facts"),
+    ],
+)
+def test_a_scatter_from_the_command_line_has_the_same_bounds(scatter: dict[str, int], line: str) -> None:
+    check_scatter(parse_config(DEFAULT), {})
+    check_scatter(parse_config(DEFAULT), {"facts": 16})
+    with pytest.raises(UserError) as caught:
+        check_scatter(parse_config(DEFAULT), scatter)
+    assert str(caught.value) == line
+
+
+@pytest.mark.parametrize("key", ["(number)", "(quantile)", "hub", "model_config", "", " ", "x" * 300])
+@pytest.mark.parametrize("section", ["attribution", "models.1", "facts.sources.0", "estimate.gpu.peak_tflops"])
+def test_an_unknown_key_of_any_name_is_named(section: str, key: str) -> None:
+    shown = {"": "''", " ": "' '", "x" * 300: f"'{'x' * 30}'…"}.get(key, key)
+    where = section.replace("1", "2").replace("0", "1")
+    assert complaint((f"{section}.{key}", 1)).startswith(f"{where}.{shown}: unknown key; allowed: ")

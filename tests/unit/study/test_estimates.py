@@ -160,3 +160,21 @@ def test_memory_and_disk_of_the_papers_models(paper: Study) -> None:
     assert spaces["gpt2"].device_in_full < 8e9
     assert 0.5e9 in spaces["gpt2"].download + Range(0, 1e7)
     assert 13.5e9 in spaces["llama2-7b"].download
+
+
+@pytest.mark.parametrize("end", [0, 1], ids=["least", "most"])
+def test_numbers_at_the_ends_of_what_is_allowed_give_finite_times(end: int) -> None:
+    tree = copy.deepcopy(DEFAULT)
+    tokens, rates = [[1, 1], [10_000, 10_000]][end], [1e-6, 1e9]
+    counts = [[1e-6, 1e-6], [1e9, 1e9]][end]
+    tree["estimate"] |= dict.fromkeys(("prompt_tokens", "answer_tokens"), tokens) | {"cpu_gflops": rates}
+    tree["estimate"] |= dict.fromkeys(("answers", "candidates", "subsets"), counts)
+    tree["estimate"]["gpu"] = {"utilisation": [1e-6, 1], "peak_tflops": dict.fromkeys(("float32", "bfloat16"), 0.001)}
+    tree["estimate"]["gpu"]["peak_tflops"]["float16"] = 1e9
+    tree["attribution"] |= {"max_nodes": 100_000}
+    study = parse_config(tree)
+    large = {"layers": 1_000, "width": 100_000, "neurons": 1_000_000, "vocabulary": 10_000_000, "context": 100_000_000}
+    stages = estimate_stages(
+        SMOLLM2.model_copy(update=large), "float32", study, workloads(study, 10_000_000, None, None), 1_000
+    )
+    assert all(0 <= stage.cpu.low <= stage.cpu.high < float("inf") for stage in stages)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from dkn.study.config import parse_config
-from dkn.study.inputs import RESERVED_NAMES
-from tests.unit.study.configurations import MODELS, changed, complaint, complaints
+from dkn.study.inputs import RESERVED_ENDINGS, RESERVED_NAMES
+from tests.unit.study.configurations import MODELS, ROOT, changed, complaint, complaints
 
 # --- models -------------------------------------------------------------------------------------------------
 
@@ -31,7 +32,7 @@ def test_an_unknown_key_of_a_model_is_named_with_its_sources_keys(source: str) -
 @pytest.mark.parametrize(
     ("source", "field", "value", "kind"),
     [
-        ("trained", "layers", "8", "integer"),
+        ("trained", "layers", "eight", "integer"),
         ("hub", "revision", 1234567, "string"),
         ("wheel", "version", 0.1, "string"),
         ("folder", "path", None, "string"),
@@ -119,12 +120,32 @@ def test_a_reserved_name_is_refused(name: str) -> None:
     assert "another name" in line
 
 
-@pytest.mark.parametrize("name", ["a/b", "", "-a", ".a", "a b", "..", "ä"])
+def test_names_of_the_results_are_those_that_the_rules_write() -> None:
+    """A model of such a name would have its folder where a rule has a file, or other files."""
+    text = "".join(path.read_text() for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
+    written = re.findall(r"\{RESULTS\}/(?:(logs|benchmarks)/)?([^/\"' )]+)(/?)", text)
+    named = [(folder, name, slash) for folder, name, slash in written if not name.startswith(("{model}", "{{model}}"))]
+    top = {name for folder, name, _ in named if not folder and "{" not in name}
+    assert top | {"logs", "benchmarks"} == set(RESERVED_NAMES)
+    assert all(name.endswith(RESERVED_ENDINGS) and not slash for folder, name, slash in named if folder)
+
+
+@pytest.mark.parametrize("name", ["Report.HTML", "FACTS", "facts.log", "figure_funnel.log", "table_page_funnel.TSV"])
+def test_a_name_of_a_log_or_in_capitals_is_refused(name: str) -> None:
+    assert "of the results; choose another name" in complaint(("models.1.name", name))
+
+
+@pytest.mark.parametrize("name", ["explorer", "sensitivity", "report", "gpt2-xl", "Llama-2-7b.v1", "log"])
+def test_a_name_of_nothing_in_the_results_is_taken(name: str) -> None:
+    assert parse_config(changed(("models.1.name", name)))
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "-a", ".a", "a b", "..", "ä", ".snakemake", "a" * 101])
 def test_a_name_that_is_no_folder_name_is_refused(name: str) -> None:
     line = complaint(("models.1.name", name))
     assert line.startswith("models.2.name: ")
-    assert "[A-Za-z0-9" in line
-    assert repr(name) in line
+    assert "[A-Za-z0-9" in line or "100 characters" in line
+    assert repr(name)[:20] in line
 
 
 @pytest.mark.parametrize(
@@ -170,7 +191,7 @@ def test_sizes_that_do_not_divide_are_refused(sizes: dict[str, int]) -> None:
     ids=str,
 )
 def test_facts_of_every_source(entry: dict[str, Any]) -> None:
-    assert parse_config(changed(("facts.sources", [entry]))).facts.sources[0].model_dump(exclude_none=True) == entry
+    assert parse_config(changed(("facts.sources", [entry]))).facts.sources[0].model_dump(exclude_unset=True) == entry
 
 
 @pytest.mark.parametrize(
@@ -201,3 +222,34 @@ def test_a_mistake_in_a_facts_source_is_one_line(entry: dict[str, Any], field: s
     line = complaint(("facts.sources.1", entry))
     assert line.startswith(f"facts.sources.2.{field}: ")
     assert all(part in line for part in expected)
+
+
+# --- addresses ----------------------------------------------------------------------------------------------
+
+
+def test_an_address_without_encryption_needs_a_checksum_or_a_word() -> None:
+    entry = {"url": "http://a.org/b.jsonl"}
+    line = complaint(("facts.sources.1", entry))
+    assert line.startswith("facts.sources.2: url begins with http://")
+    assert line.endswith("allowed: https://, or a sha256, or allow_http: true")
+    for more in ({"sha256": "0" * 64}, {"allow_http": True}, {"url": "http://127.0.0.1:8000/b.jsonl"}):
+        assert parse_config(changed(("facts.sources.1", {**entry, **more})))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://", "https://a b", "https://a/{x}", "https://a/#b", "https://[::1", "http://:80/", "https://a:1x/"]
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    assert complaint(("facts.sources.1", {"url": url, "sha256": "0" * 64})).startswith("facts.sources.2")
+
+
+@pytest.mark.parametrize("url", ["https://u:secret@a.org/x y", "https://a.org/x?token=secret&b={}", "ftp://u:secret@a"])
+def test_a_message_about_an_address_shows_no_password(url: str) -> None:
+    line = complaint(("facts.sources.1", {"url": url}))
+    assert "***" in line
+    assert "secret" not in line
+
+
+def test_a_trained_model_far_beyond_a_nano_model_is_refused() -> None:
+    line = complaint(("models.1.layers", 1000), ("models.1.width", 80_000))
+    assert line.startswith("models.2: layers, width, neurons and vocabulary make a model of about ")

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from dkn.errors import UserError
 from dkn.study import reference
 from dkn.study.config import Study
-from dkn.study.inputs import Section
 from dkn.study.reference import BEGIN, END, editor_schema, editor_schema_text, keys, table, with_table
+from dkn.study.values import Section
 from tests.unit.study.configurations import DEFAULT, MODELS, OVERLAYS, ROOT, changed
 
 STALE = "run `make reference`"
@@ -98,27 +98,31 @@ def test_keys_stand_in_the_order_of_the_schema() -> None:
 @pytest.mark.parametrize(
     ("path", "values", "default"),
     [
-        ("seed", "integer ≥ 0", "`0`"),
-        ("results", "text", "`results`"),
+        ("seed", "integer in 0 … 4,294,967,295", "`0`"),
+        ("results", "path", "`results`"),
         ("facts", "section", ""),
-        ("facts.sources", "list of sections", "see `config.yaml`"),
-        ("facts.sources[].url", "text that matches `^https?://`", "required"),
+        ("facts.sources", "list of at most 1000 sections", "see `config.yaml`"),
+        ("facts.sources[].url", r"text that matches `^https?://[^\s#{}]+$`", "required"),
         ("facts.sources[].sha256", "text that matches `^[0-9a-f]{64}$` or null", "`null`"),
-        ("facts.templates", "list of text", "`[]`"),
+        ("facts.templates", "list of at most 1000 paths", "`[]`"),
         ("models[].source", "`hub`, `folder`, `wheel`, `trained`", "required"),
-        ("models[].gpus", "integer ≥ 1", "`1`"),
+        ("models[].gpus", "integer in 1 … 64", "`1`"),
         ("models[].shape", "section or null", "`null`"),
         ("models[].shape.tied", "`true`, `false`", "required"),
         ("attribution.facts", "`known`, `unknown`, `all`", "`known`"),
-        ("attribution.tolerance", "number > 0", "`0.001`"),
+        ("attribution.tolerance", "number > 0 and ≤ 1", "`0.001`"),
         ("attribution.floor", "number in 0 … 1", "`0.05`"),
-        ("knowledge_neurons.cap", "integer ≥ 1 or null", "`null`"),
+        ("knowledge_neurons.cap", "integer in 1 … 1,000,000 or null", "`null`"),
         ("distances.fold_norm", "`true`, `false`", "`false`"),
-        ("clustering.tau1", "number ≥ 0 or section", "`0.05`"),
+        ("clustering.tau1", "number in 0 … 1,000 or section", "`0.05`"),
         ("clustering.tau1.quantile", "number ≥ 0 and < 1", "required"),
-        ("functional_test.tau2", "number", "`0.1`"),
-        ("experiments.fine_tuning.epochs", "integer ≥ 1", "`12`"),
-        ("experiments.fine_tuning.learning_rates", "list of numbers > 0", "`[0.0005, 0.0015, 0.0045]`"),
+        ("functional_test.tau2", "number in -1,000 … 1,000", "`0.1`"),
+        ("experiments.fine_tuning.epochs", "integer in 1 … 10,000", "`12`"),
+        (
+            "experiments.fine_tuning.learning_rates",
+            "list of at most 20 numbers > 0 and ≤ 1",
+            "`[0.0005, 0.0015, 0.0045]`",
+        ),
         ("estimate.known", "list of 2 numbers > 0 and ≤ 1", "`[0.05, 1.0]`"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dkn.errors import UserError
 from dkn.statistics.inference import StatisticsSettings
 from dkn.storage.files import read_json
 from dkn.summaries.stored import (
@@ -38,7 +39,8 @@ def made(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         name: keep(folder / "experiments" / name / "summary.json", {"model": folder.name, "experiment": name})
         for name in (*EXPERIMENTS, "overlap-fine-tuning")
     }
-    comparison = {"model": folder.name, "degeneracy": {"contrasts": [folder.name]}, "functional_test": 1}
+    compared = {"degeneracy": {"contrasts": [folder.name]}, "functional_test": {}}
+    comparison = {"model": folder.name, "groupings": [], **compared}
     return summaries, keep(folder / "experiments" / "degeneracy" / "comparison.json", comparison)
 
 
@@ -87,7 +89,7 @@ def test_the_files_of_a_provenance_are_those_that_are_read(tmp_path: Path) -> No
     for path in listed:
         text = path.read_text()
         path.unlink()
-        with pytest.raises(FileNotFoundError, match=path.name):
+        with pytest.raises(UserError, match=rf"{path.name}: no such file"):
             compared_by_model(folders, EXPERIMENTS)
         path.write_text(text)
 

@@ -18,6 +18,8 @@ from tests.unit.captions import NUMBERS, rendered
         ((-0.01, -0.02, 0.0, "accuracy", "points"), "-1 points (-2 … 0)"),
         ((0.5, None, None, "drop"), "50 % (no interval: too few subjects)"),
         ((0.5, float("nan"), float("nan")), "0.5 (no interval: too few subjects)"),
+        ((None, None, None, "drop"), "not computed, since no fact has it"),
+        ((float("nan"), float("nan"), float("nan")), "not computed, since no fact has it"),
     ],
 )
 def test_a_number_has_its_interval(given: tuple[Any, ...], expected: str) -> None:

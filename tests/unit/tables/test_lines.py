@@ -15,7 +15,7 @@ from dkn.study.registry import SETTINGS, of_setting
 from dkn.summaries.wording import bracketed
 from dkn.tables import degeneracy, enhancement, fact_checking, fine_tuning, overlap
 from dkn.tables import suppression as suppression_table
-from dkn.tables.lines import long_table, wide_table
+from dkn.tables.lines import NO_FACT, long_table, wide_table
 from dkn.tables.saving import latex, markdown
 from tests.unit.latex_check import broken_latex
 from tests.unit.table_rows import NOTHING, contrast, found, suppression
@@ -81,7 +81,7 @@ def test_models_without_a_number_have_a_row_that_says_why() -> None:
     table = long_table(LINES, models)
     assert table["model"].tolist() == ["a", "b", "c", "d"]
     wide = wide_table(table)
-    assert wide.index.get_level_values(1).tolist() == ["not run: too few facts", "original", "not run", "not run"]
+    assert wide.index.get_level_values(1).tolist() == ["not run: too few facts", "original", NO_FACT, NO_FACT]
     assert wide.columns.tolist() == ["drop, values", "n"]
     for nothing in (wide, wide_table(long_table(LINES, {"a": why}))):
         assert not broken_latex(latex(nothing, "c", "l"))
@@ -129,10 +129,11 @@ def test_the_stage_of_every_setting_writes_its_table(setting: str, tmp_path: Pat
     for name in names:
         path = tmp_path / "m" / "experiments" / name / "summary.json"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({**NOTHING, "grouping": name.partition("-")[2], "not_run": "too few facts"}))
+        about = {"model": "m", "experiment": name, "grouping": name.partition("-")[2], "not_run": "too few facts"}
+        path.write_text(json.dumps({**NOTHING, **about}))
     comparison = tmp_path / "m" / "experiments" / "degeneracy" / "comparison.json"
     comparison.parent.mkdir(parents=True, exist_ok=True)
-    comparison.write_text(json.dumps({"degeneracy": NOTHING}))
+    comparison.write_text(json.dumps({"model": "m", "groupings": [], "functional_test": {}, "degeneracy": NOTHING}))
     output = tmp_path / "table.csv"
     importlib.import_module(stage_module(f"table-{setting}")).main([tmp_path / "m"], list(names), 0.9, output)
     assert pd.read_csv(output)["measure"].tolist() == ["not run: too few facts"]

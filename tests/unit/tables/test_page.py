@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+import pandas as pd
+import pytest
+
+from dkn.plain_text import one_line
 from dkn.tables.page import page
+from dkn.tables.saving import markdown
+from tests.unit.hostile_texts import CASES
 
 MARKDOWN = """Two models.
 
@@ -53,6 +59,16 @@ def test_a_page_holds_every_cell_where_it_belongs() -> None:
     ]
     for said in ("Two models.", "Facts & models", "Counts < 5 are counts."):
         assert said in found.outside
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_text_from_outside_is_text_in_a_page(text: str) -> None:
+    found = Cells()
+    frame = pd.DataFrame({"n": [text]}, index=pd.Index([text], name=f"label {text}"))
+    found.feed(page(markdown(frame), f"t {text}", text))
+    line = one_line(text)
+    assert found.rows == [[(None, one_line(f"label {text}")), ("right", "n")], [(None, line), ("right", line)]]
+    assert found.outside.count(one_line(f"T {text}")) >= 2
 
 
 def test_a_page_fetches_nothing() -> None:

@@ -41,6 +41,13 @@ def test_reported_and_own_numbers_stand_side_by_side() -> None:
     assert (found["kind"] == "this study").sum() == 1
 
 
+def test_a_study_of_few_subjects_has_numbers_without_intervals() -> None:
+    where = {"selection": "bdc", "grouping": "ntc", "metric": "drop", "kind": "full"}
+    few = {"estimates": [{**where, "mean": 0.25, "low": None, "high": None, "facts": 2}]}
+    found = wide_table(side_by_side(REPORTED, {"tiny": {"degeneracy-ntc": few}}))
+    assert found.loc["full drop in Prob, ntc (%)", "this study: tiny"] == "25, n = 2"
+
+
 def test_f1_is_not_a_percentage() -> None:
     where = {"detector": "dkn", "wording": "triple", "metric": "f1", "neurons": "own"}
     found = side_by_side(REPORTED, {"tiny": {"fact-checking-dkn": summary(0.5, **where)}})

@@ -1,13 +1,17 @@
-"""Tables as LaTeX that compiles."""
+"""Tables as LaTeX that compiles, and as Markdown."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from dkn.tables.saving import latex
-from tests.unit.latex_check import broken_latex
+from dkn.plain_text import one_line
+from dkn.tables.saving import NO_ROWS, NOTHING, latex, markdown, save
+from tests.unit.hostile_texts import CASES
+from tests.unit.latex_check import broken_latex, sequences
 
 
 def test_latex_escapes_what_it_must() -> None:
@@ -37,3 +41,44 @@ def test_the_check_of_latex_can_fail() -> None:
         good.replace(r"\bottomrule", ""),
     ):
         assert broken_latex(bad)
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_text_from_outside_is_text_in_latex(text: str) -> None:
+    index = pd.MultiIndex.from_tuples([(text, text), ("a", "b")], names=["model", f"label {text}"])
+    written = latex(pd.DataFrame({f"column {text}": [text, None]}, index=index), f"caption {text}", "tab:x")
+    plain = latex(pd.DataFrame({"column": ["-1", None]}, index=index.map(lambda _: ("a", "b"))), "caption", "tab:x")
+    signs = {"textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "textbar"}
+    assert sequences(written) <= sequences(plain) | signs | {"symbol", "texttt"} | set("&%$#_{}")
+    assert written.count("\n") == plain.count("\n")
+    bare = re.sub(r"\\(text[a-z]+|symbol)", "", written)
+    assert not [problem for problem in broken_latex(bare) if not problem.startswith("character")]
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_text_from_outside_is_text_in_markdown(text: str) -> None:
+    parser = pytest.importorskip("markdown_it").MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    index = pd.MultiIndex.from_tuples([("a", text), (text, "b")], names=["model", f"label {text}"])
+    frame = pd.DataFrame({"n": ["1", None], f"column {text}": [text, "2"]}, index=index)
+    cells = [token.children or [] for token in parser.parse(markdown(frame)) if token.type == "inline"]
+    assert {child.type for cell in cells for child in cell} <= {"text", "text_special"}
+    line = one_line(text)
+    names = ["model", one_line(f"label {text}"), "n", one_line(f"column {text}")]
+    assert ["".join(child.content for child in cell) for cell in cells] == [
+        *names,
+        *("a", line, "1", line),
+        line,
+        "b",
+        NOTHING,
+        "2",
+    ]
+
+
+def test_a_table_without_rows_says_so(tmp_path: Path) -> None:
+    index = pd.MultiIndex.from_tuples([], names=["model", "query"])
+    empty = pd.DataFrame({"drop": [], "n": []}, index=index, dtype=object)
+    save(empty.reset_index(), empty, "caption", tmp_path / "x.csv")
+    assert pd.read_csv(tmp_path / "x.csv").columns.tolist() == ["model", "query", "drop", "n"]
+    row = (tmp_path / "x.md").read_text().splitlines()[-1]
+    assert [cell.strip() for cell in row.strip("|").split("|")] == [NO_ROWS, "", NOTHING, NOTHING]
+    assert not broken_latex((tmp_path / "x.tex").read_text())

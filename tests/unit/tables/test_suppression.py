@@ -20,7 +20,7 @@ def test_the_stage_writes_all_formats(tmp_path: Path) -> None:
     for name, part in suppression(found(0.25, neuron_set="dkn", query="original", metric="drop")).items():
         path = tmp_path / "my_model" / "experiments" / name / "summary.json"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(part))
+        path.write_text(json.dumps({"model": "my_model", "experiment": name, **part}))
     output = tmp_path / "suppression.csv"
     main([tmp_path / "my_model"], list(of_setting("suppression")), 0.9, output)
     assert pd.read_csv(output)[["model", "value"]].values.tolist() == [["my_model", 0.25]]

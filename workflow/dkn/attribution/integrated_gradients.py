@@ -180,7 +180,7 @@ def _collect(
         baseline: the baseline's neurons per layer, (F, T, neurons).
         prob: (F, T), P of the answer tokens.
     """
-    change = prob[:, :, None] - integral.prob_lower
+    change = np.where(paths.still(), 0.0, prob[:, :, None] - integral.prob_lower)
     scores = []
     for layer in range(paths.adapter.n_layers):
         gradient = paths.adapter.enter(layer, integral.gradient[:, :, layer])
@@ -196,7 +196,7 @@ def _collect(
     results = []
     for row, fact in enumerate(facts):
         if not torch.isfinite(dense[row]).all():
-            raise UserError(f"fact {fact.fact_id}: attribution gave scores that are not finite (NaN or infinite)")
+            raise UserError(f"{fact.label}: attribution gave scores that are not finite (NaN or infinite)")
         results.append(
             Attribution(
                 fact.fact_id, dense[row], prob[row], change[row], integral.total[row], error[row], integral.nodes[row]

@@ -53,6 +53,15 @@ class Paths:
     budget: RowBudget
     site: str = "output"
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of numbers in which the values at the site are computed."""
+        return self.start[0].dtype
+
+    def still(self) -> np.ndarray:
+        """Return which paths end where they begin, (F, T, layers), as all do in a model whose MLPs do nothing."""
+        return np.stack([~delta.any(-1).cpu().numpy() for delta in self.delta], axis=-1)
+
     def own_value(self, layer: int, middle: Tensor) -> Tensor:
         """Return the model's own values at the site, (F, R, 1, size), for the stream after attention."""
         if self.site == "preactivation":
@@ -249,11 +258,13 @@ def evaluate(paths: Paths, points: Points, differentiate: bool = True) -> Values
     ends = np.full((facts, targets, layers), -1)  # the index of the point at each path's upper end
     upper = np.flatnonzero(points.alpha == 1)
     ends[points.fact[upper], points.target[upper], points.layer[upper]] = upper
+    ridden = np.zeros(len(points), dtype=bool)
+    ridden[ends[ends >= 0]] = True
     left = np.ones(len(points), dtype=bool)
     while left.any():
         with paths.budget.attempt(smallest=facts * (layers + targets)) as rows:
             chunk_ends = ends[:, : targets if left[upper].any() else 0]
-            tables = _chunk(points, left & (points.alpha < 1), facts, layers, rows - facts * chunk_ends.shape[1])
+            tables = _chunk(points, left & ~ridden, facts, layers, rows - facts * chunk_ends.shape[1])
             for index, prob, prob_gradient in _evaluate_chunk(paths, tables, chunk_ends, points, differentiate):
                 probability[index] = prob
                 if differentiate:

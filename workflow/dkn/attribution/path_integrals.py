@@ -5,6 +5,9 @@ pieces and puts the same number of Gauss-Lobatto nodes on every piece. Both ends
 there and the error of the piece is known exactly: the integral of dP/dalpha over the piece must be the difference of P
 between its ends. Refinement halves the pieces whose error is too large. The halves share their ends with their
 neighbours, and the middle of a piece is a node already, so only inner nodes are evaluated.
+
+Refinement has two limits beside the number of nodes, because no arithmetic is exact: an error that rounding alone gives
+is not refined, and a piece is not halved where nodes of the halves would coincide in the model's own type of numbers.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from dkn.attribution.path_gradients import Paths, Points, Values, evaluate
 from dkn.attribution.quadrature import nodes_and_weights
 
 Shape = tuple[int, int, int]  # facts, answer tokens, layers
+ROUNDINGS = 16  # the log odds of P are known to about so many roundings of a one in the model's type of numbers
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,15 @@ class Rule:
         """Return the integrals of dP/dalpha over pieces, (n,)."""
         return samples.values.derivative[pieces] @ self.weights * self.lengths(samples, pieces)
 
+    def divisible(self, samples: Samples, pieces: np.ndarray, dtype: torch.dtype) -> np.ndarray:
+        """Return which pieces can be halved, (n,): those whose halves' nodes all differ after rounding to ``dtype``."""
+        lower, middle, upper = (samples.points.alpha[pieces[:, [node]]] for node in (0, self.middle, -1))
+        places = np.concatenate(
+            (lower + (middle - lower) * self.nodes[:-1], middle + (upper - middle) * self.nodes[:-1], upper), axis=1
+        )
+        rounded = torch.from_numpy(places).to(torch.float32).to(dtype).double().numpy()
+        return np.asarray((np.diff(rounded) > 0).all(axis=1))
+
     def errors(self, samples: Samples, pieces: np.ndarray) -> np.ndarray:
         """Return how far pieces are from completeness, (n,): |integral of dP/dalpha - difference of P|."""
         prob = samples.values.prob
@@ -195,6 +208,9 @@ def integrate_adaptively(
             layer change: the largest change of P over all layers between the ends of a layer's paths, summed over the
             answer tokens.
         max_nodes: the most nodes for one path; the pieces with the largest errors get them first.
+    Returns:
+        The integrals. An error that is below the rounding of P counts as complete here, whatever the tolerance; where
+        a path's two ends are the same point, P is the same at both.
     Raises:
         UserError: memory runs out.
     """
@@ -205,15 +221,19 @@ def integrate_adaptively(
     # The P that riders give at upper ends differs from the recorded P by rounding; errors are judged by the recorded.
     samples.values.prob[count - 1 :: count] = np.broadcast_to(prob_upper[:, :, None], shape).ravel()
     pieces = np.arange(size * count).reshape(size, count)
-    prob_lower = samples.values.prob[::count].reshape(shape)
+    prob_lower = np.where(paths.still(), prob_upper[:, :, None], samples.values.prob[::count].reshape(shape))
+    samples.values.prob[::count] = prob_lower.ravel()
     scale = np.abs((prob_upper[:, :, None] - prob_lower).sum(1)).max(-1)
-    allowed = np.broadcast_to((tolerance * scale / shape[1])[:, None, None], shape).ravel()
+    prob = samples.values.prob.reshape(*shape, count)
+    rounding = ROUNDINGS * torch.finfo(paths.dtype).eps * (prob * (1 - prob)).max(-1)
+    allowed = np.maximum((tolerance * scale / shape[1])[:, None, None], rounding).ravel()
     nodes = np.full(size, count)
     while True:
         path, error = samples.path[pieces[:, 0]], rule.errors(samples, pieces)
         total = np.bincount(path, error, minlength=size)
         share = allowed / np.bincount(path, minlength=size)
         split = (total > allowed)[path] & (error > share[path])
+        split[split] = rule.divisible(samples, pieces[split], paths.dtype)
         split &= _rank_by_error(path, error) < ((max_nodes - nodes) // cost)[path]
         if not split.any():
             break

@@ -11,10 +11,11 @@ from dkn.decoder.encoded_facts import batches, encode_all
 from dkn.decoder.loading import devices_of, open_model
 from dkn.decoder.row_budget import RowBudget
 from dkn.facts.stored import study_facts
+from dkn.models.prepared import require_as_prepared
 from dkn.progress import progress
 from dkn.storage.cache import Entry, content_of
 from dkn.storage.provenance import provenance
-from dkn.storage.shard_parts import ShardParts
+from dkn.storage.shard_parts import shard_parts
 
 KEPT = ("scores.parquet", "completeness.parquet")  # the tables' names in the cache
 
@@ -46,24 +47,32 @@ def main(
     index, count = (int(number) for number in shard.split("-of-"))
     chosen = study_facts(facts, known, which).sort_index().iloc[index - 1 :: count]
     stated = {**vars(settings), "floor": floor, "which": which, "shard": shard, "batch": batch, "dtype": compute.dtype}
+    require_as_prepared(model, read_all=True)  # hours may follow
     record = provenance("attribution", stated, [model, facts, known])
-    shard_parts = ShardParts(output, record)
     device = devices_of(compute.device, compute.gpus)[0].type
     entry = Entry(cache, content_of(record, model, chosen, device)) if cache else None
     kept = entry.find(*KEPT) if entry else None
-    if kept:
-        missed = shard_parts.merge([kept], output, completeness)
-        print(f"{len(chosen)} facts taken from the cache: {kept[0].parent}")
-    else:
-        language_model = open_model(model, **vars(compute))
-        groups = list(batches(encode_all(language_model, chosen), batch))
-        budget = RowBudget.for_model(language_model.adapter)
-        for number, group in enumerate(progress(groups, f"attribution {shard}", unit="batch")):
-            if not shard_parts.done(number):
-                results = attribute(language_model.adapter, group, language_model.mask_token, settings, budget)
-                scores = [score_rows(result, floor) for result in results]
-                shard_parts.write(number, scores, [completeness_rows(result, tolerance) for result in results])
-        missed = shard_parts.merge(map(shard_parts.paths, range(len(groups))), output, completeness)
-        if entry:
-            entry.keep(dict(zip(KEPT, (output, completeness), strict=True)))
+    with shard_parts(output, completeness, record) as parts:
+        missed = parts.finished_elsewhere()
+        if missed is not None:
+            print("another job finished this shard meanwhile; its tables are taken")
+        elif kept:
+            missed = parts.merge([kept])
+            print(f"{len(chosen)} facts taken from the cache: {kept[0].parent}")
+        else:
+            language_model = open_model(model, **vars(compute))
+            groups = list(batches(encode_all(language_model, chosen), batch))
+            names = [[fact.fact_id for fact in group] for group in groups]
+            done = {number for number, facts_of_batch in enumerate(names) if parts.done(number, facts_of_batch)}
+            if done:
+                print(f"{len(done)} of {len(groups)} batches are taken over from an earlier job")
+            budget = RowBudget.for_model(language_model.adapter)
+            for number, group in enumerate(progress(groups, f"attribution {shard}", unit="batch")):
+                if number not in done:
+                    results = attribute(language_model.adapter, group, language_model.mask_token, settings, budget)
+                    scores = [score_rows(result, floor) for result in results]
+                    parts.write(number, scores, [completeness_rows(result, tolerance) for result in results])
+            missed = parts.merge(map(parts.paths, range(len(groups))))
+            if entry:
+                entry.keep(dict(zip(KEPT, (output, completeness), strict=True)))
     print(f"{len(chosen)} facts attributed; the completeness error exceeds {tolerance:g} somewhere in {missed} of them")

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from typer import Option
 
-from dkn.durations import duration
 from dkn.errors import UserError
 from dkn.facts.sources import FactsSource, read_source
+from dkn.run.durations import duration
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import FACTS, KNOWN
 from dkn.study.config import Study, parse_config
@@ -62,8 +62,10 @@ def _seen(folder: Path) -> KnownFacts | None:
     """Return how many facts the model knows, and how long they are in tokens; None if it has not been asked."""
     if not (folder / "known.parquet").is_file():
         return None
-    known = read_table(folder / "known.parquet", KNOWN).query("known")
-    return KnownFacts(len(known), float(known["prompt_tokens"].mean()), float(known["answer_tokens"].mean()))
+    asked = read_table(folder / "known.parquet", KNOWN)
+    known = asked[asked["known"]]
+    measured = known if len(known) else asked  # how long the known facts are, if there are any
+    return KnownFacts(len(known), float(measured["prompt_tokens"].mean()), float(measured["answer_tokens"].mean()))
 
 
 def _measured(stage: str, folder: Path) -> float | None:

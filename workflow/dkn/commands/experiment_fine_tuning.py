@@ -90,7 +90,7 @@ def main(
     )
     write_table(output, answered, FINE_TUNING, record)
     write_table(changes, changed, CHANGES, record)
-    write_json(training, stated)
+    write_json(training, {**stated, "provenance": record})
     print(stated.get("not_run") or "; ".join(map(_choice, stated["sets"])))
 
 

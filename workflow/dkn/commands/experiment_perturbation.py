@@ -6,7 +6,7 @@ import pandas as pd
 from typer import Option
 
 from dkn import flags
-from dkn.decoder.encoded_facts import batches, encode
+from dkn.decoder.encoded_facts import batches, encode_fitting
 from dkn.decoder.loading import open_model
 from dkn.experiments.perturbation import PerturbationSettings, all_queries, named_sets, perturbation_records, query_id
 from dkn.facts.stored import study_facts
@@ -46,10 +46,15 @@ def main(
     frame = study_facts(facts, known, "all")
     queries = all_queries(frame, frame.loc[list(dkns)], seed)
     answers = frame["answer"]
-    asked = [
-        encode(language_model, query_id(row.fact_id, row.query), row.prompt, answers[row.fact_id])
-        for row in queries.itertuples(index=False)
-    ]
+    asked, left_out = encode_fitting(
+        language_model,
+        (
+            (query_id(row.fact_id, row.query), row.prompt, answers[row.fact_id])
+            for row in queries.itertuples(index=False)
+        ),
+    )
+    if left_out:
+        print(f"{len(left_out)} queries are left out, since the model cannot be asked them; the first: {left_out[0]}")
     tables = [
         perturbation_records(adapter, group, sets, settings)
         for group in progress(list(batches(asked, batch * len(QUERIES))), f"{setting} of {site}", unit="batch")
@@ -61,4 +66,6 @@ def main(
     records = records.sort_values(["fact_id", "query", "neuron_set", "repeat"], ignore_index=True)
     record = provenance("experiment-perturbation", vars(settings), [model, facts, known, neurons, components])
     write_table(output, records, PERTURBATION, record)
+    if missing := [name for name in QUERIES if name not in set(queries["query"])] if len(dkns) else []:
+        print(f"no query of the kinds {', '.join(missing)}: the facts' prompts are too short or hold too few words")
     print(f"{len(queries)} queries of {len(dkns)} facts with degenerate knowledge neurons")

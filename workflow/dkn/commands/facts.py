@@ -1,6 +1,7 @@
 """Read all facts of a study with their wordings and splits, and validate them line by line."""
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +9,14 @@ import pandas as pd
 from typer import Option
 
 from dkn import flags
+from dkn.errors import UserError
+from dkn.facts.addresses import is_url, public, whole_address
 from dkn.facts.sources import FactsSource, held_to_record, read_facts, read_templates
-from dkn.storage.files import read_json, write_json, write_table
+from dkn.storage.files import write_json, write_table
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import FACTS
+
+MOST_LISTED = 20  # questions asked twice that the log lists
 
 
 def main(
@@ -22,13 +27,34 @@ def main(
     downloads: Annotated[Path, Option(help="JSON file that keeps the checksum of every URL's first download.")],
 ) -> None:
     """Read, validate and store all facts; a URL must always give the content that its first download gave."""
-    recorded = read_json(downloads) if downloads.is_file() else {}
+    recorded = _recorded(downloads)
     sources = [held_to_record(FactsSource.parse(text), recorded, downloads) for text in source]
-    facts, checksums = read_facts(sources, read_templates(templates), seed)
-    downloaded = {source.location: checksums[source.location] for source in sources if source.is_url}
+    sources = [replace(source, location=whole_address(source.location)) for source in sources]
+    joined: list[str] = []
+    facts, checksums = read_facts(sources, read_templates(templates), seed, joined)
+    downloaded = {url: checksum for url, checksum in checksums.items() if is_url(url)}
     if downloaded:
         write_json(downloads, {**recorded, **downloaded})
     frame = pd.DataFrame([asdict(fact) for fact in facts])
     record = provenance("facts", {"sources": checksums, "seed": seed}, templates)
     write_table(output, frame, FACTS, record)
+    for line in joined[:MOST_LISTED]:
+        print(line)
+    if joined:
+        print(f"{len(joined)} queries ask an earlier query's question; their answers are joined")
     print(f"{len(frame)} facts of {frame['subject'].nunique()} subjects and {frame['relation'].nunique()} relations")
+
+
+def _recorded(downloads: Path) -> dict[str, str]:
+    """Return the checksums of first downloads by URL without credentials; none where there is no such file.
+
+    Raises:
+        UserError: the file holds anything else.
+    """
+    try:
+        content = json.loads(downloads.read_bytes().decode()) if downloads.is_file() else {}
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or not all(isinstance(checksum, str) for checksum in content.values()):
+        raise UserError(f"{downloads}: not a record of checksums by address; delete it, and downloads count as first")
+    return {public(url): checksum for url, checksum in content.items()}

@@ -21,4 +21,5 @@ def main(
     record = provenance("knowledge-neurons", {"fraction": fraction, "cap": cap, "capped_facts": capped}, scores)
     write_table(output, neurons, KNOWLEDGE_NEURONS, record)
     sizes = neurons.groupby("fact_id").size()
-    print(f"{len(sizes)} facts, {sizes.median():.0f} knowledge neurons each (median); the cap binds for {len(capped)}")
+    median = f"{sizes.median():.0f} knowledge neurons each (median)" if len(sizes) else "no score exceeds the threshold"
+    print(f"{len(sizes)} facts, {median}; the cap binds for {len(capped)}")

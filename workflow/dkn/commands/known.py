@@ -1,16 +1,20 @@
 """Find out which facts a model knows, and how probable it finds their answers."""
 
+import sys
 from typing import Annotated
 
 from typer import Option
 
 from dkn import flags
+from dkn.decoder.encoded_facts import facts_that_fit
 from dkn.decoder.loading import open_model
 from dkn.decoder.recall import known_facts
 from dkn.errors import UserError
 from dkn.storage.files import read_table, write_table
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import FACTS, KNOWN
+
+MOST_LISTED = 20  # facts left out that the log lists
 
 
 def main(
@@ -21,10 +25,22 @@ def main(
     compute: flags.Compute,
     batch: flags.Batch = 64,
 ) -> None:
-    """Ask for every accepted answer of every fact, and keep the one that greedy decoding gives, or else the first."""
-    table = known_facts(open_model(model, **vars(compute)), read_table(facts, FACTS), batch)
+    """Ask for every accepted answer of every fact, and keep the one that greedy decoding gives, or else the first.
+
+    A fact of which some wording cannot be asked has no row, so that no later stage meets it.
+    """
+    language_model = open_model(model, **vars(compute))
+    fitting, left_out = facts_that_fit(language_model, read_table(facts, FACTS))
+    table = known_facts(language_model, fitting, batch, left_out)
+    if left_out:
+        print(f"{len(left_out)} facts are left out, since the model cannot be asked for them:", file=sys.stderr)
+        for reason in list(left_out.values())[:MOST_LISTED]:
+            print(f"  {reason}", file=sys.stderr)
+    if left_out and table.empty:
+        raise UserError(f"{model}: can be asked for none of the facts; the first: {next(iter(left_out.values()))}")
     count = int(table["known"].sum())
     if count < minimum:
         raise UserError(f"{model}: knows {count} of {len(table)} facts; the study needs at least {minimum}")
-    write_table(output, table, KNOWN, provenance("known", {"dtype": compute.dtype}, [model, facts]))
-    print(f"the model knows {count} of {len(table)} facts")
+    stated = {"dtype": compute.dtype, **({"left_out": left_out} if left_out else {})}
+    write_table(output, table, KNOWN, provenance("known", stated, [model, facts]))
+    print(f"the model knows {count} of {len(table)} facts" + (f"; {len(left_out)} are left out" if left_out else ""))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from dkn.decoder.loading import LanguageModel
 from dkn.errors import UserError
+
+SEPARATOR = "\x1f"  # in ids, between a fact's id and what else the id names
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,11 @@ class EncodedFact:
     special: int = 0
 
     @property
+    def label(self) -> str:
+        """The fact, and which of its wordings it is, as messages name them."""
+        return label(self.fact_id)
+
+    @property
     def context(self) -> list[int]:
         """The tokens that the model reads to predict the last answer token."""
         return self.prompt + self.answer[:-1]
@@ -31,6 +39,12 @@ class EncodedFact:
         return list(range(len(self.prompt) - 1, len(self.context)))
 
 
+def label(fact_id: str) -> str:
+    """Return in words what an id names: a fact, or a fact with a wording, a query or a verdict behind separators."""
+    fact, *parts = fact_id.split(SEPARATOR)
+    return f"fact {fact} ({', '.join(parts)})" if parts else f"fact {fact}"
+
+
 def encode(model: LanguageModel, fact_id: str, prompt: str, answer: str) -> EncodedFact:
     """Tokenise the prompt and the answer together, joined by a space, as the model would see them.
 
@@ -38,20 +52,20 @@ def encode(model: LanguageModel, fact_id: str, prompt: str, answer: str) -> Enco
         UserError: the prompt or the answer has no tokens, a token holds characters of both, or both together are
             longer than the model's context.
     """
-    tokenizer = model.tokenizer
+    tokenizer, named = model.tokenizer, label(fact_id)
     prompt_tokens = tokenizer(prompt)["input_ids"]
     all_tokens = tokenizer(f"{prompt} {answer}")["input_ids"]
     if all_tokens[: len(prompt_tokens)] != prompt_tokens:
-        raise UserError(f"fact {fact_id}: the tokenizer joins the end of {prompt!r} with the answer {answer!r}")
+        raise UserError(f"{named}: the tokenizer joins the end of {prompt!r} with the answer {answer!r}")
     if len(all_tokens) == len(prompt_tokens):
-        raise UserError(f"fact {fact_id}: the answer {answer!r} has no tokens")
+        raise UserError(f"{named}: the answer {answer!r} has no tokens")
     count, context = len(all_tokens), model.adapter.context
     if count > context:
-        raise UserError(f"fact {fact_id}: {count} tokens exceed the model's context of {context}")
+        raise UserError(f"{named}: {count} tokens exceed the model's context of {context}")
     ordinary = (index for index, token in enumerate(prompt_tokens) if token not in tokenizer.all_special_ids)
     special = next(ordinary, len(prompt_tokens))
     if special == len(prompt_tokens):
-        raise UserError(f"fact {fact_id}: the prompt {prompt!r} has no tokens")
+        raise UserError(f"{named}: the prompt {prompt!r} has no tokens")
     return EncodedFact(fact_id, prompt_tokens, all_tokens[len(prompt_tokens) :], special)
 
 
@@ -85,3 +99,68 @@ def encode_all(model: LanguageModel, frame: pd.DataFrame) -> list[EncodedFact]:
         UserError: as ``encode`` raises it.
     """
     return [encode(model, row.fact_id, row.prompt, row.answer) for row in frame.itertuples(index=False)]
+
+
+def encode_fitting(model: LanguageModel, asked: Iterable[tuple[str, str, str]]) -> tuple[list[EncodedFact], list[str]]:
+    """Tokenise what the model can be asked and leave out the rest.
+
+    Args:
+        asked: an id, a prompt and an answer each.
+    Returns:
+        What can be asked, in the given order, and a message about each of the others.
+    """
+    encoded, left_out = [], []
+    for fact_id, prompt, answer in asked:
+        try:
+            encoded.append(encode(model, fact_id, prompt, answer))
+        except UserError as error:
+            left_out.append(str(error))
+    return encoded, left_out
+
+
+def _tokens_of(model: LanguageModel, row: Any) -> tuple[int, int]:
+    """Return the most tokens of a fact's wordings and of its answers; raise UserError where one cannot be asked."""
+    encoded = [
+        encode(model, f"{row.fact_id}{SEPARATOR}{wording}", prompt, answer)
+        for wording, prompt in (
+            *(("prompt", row.prompt), ("complex", row.complex)),
+            *((f"paraphrase {number}", prompt) for number, prompt in enumerate(row.paraphrases, 1)),
+        )
+        for answer in row.answers
+    ]
+    return max(len(one.prompt) for one in encoded), max(len(one.answer) for one in encoded)
+
+
+def facts_that_fit(model: LanguageModel, facts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the facts that every stage can ask a model, and why the others are left out.
+
+    Every wording of a fact must fit into the model's context with every answer of the fact, and with the longest answer
+    of the facts of its relation, since false answers come from these. Where a relation's wordings and answers are too
+    long for each other, the fewer facts are left out: those with the long wordings, or those with the long answers.
+
+    Args:
+        facts: the columns of ``schemas.FACTS``.
+    Returns:
+        The rows that are left, and a reason by the id of each other fact.
+    """
+    reasons: dict[str, str] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    for row in facts.itertuples(index=False):
+        try:
+            sizes[row.fact_id] = _tokens_of(model, row)
+        except UserError as error:
+            reasons[row.fact_id] = str(error).removeprefix("fact ")
+    context = model.adapter.context
+    for _, of_relation in facts[facts["fact_id"].isin(sizes)].groupby("relation", sort=False):
+        left = {fact_id: sizes[fact_id] for fact_id in of_relation["fact_id"]}
+        while left:
+            longest, answer = (max(column) for column in zip(*left.values(), strict=True))
+            if longest + answer <= context:
+                break
+            wordings = [fact_id for fact_id, size in left.items() if size[0] + answer > context]
+            answers = [fact_id for fact_id, size in left.items() if longest + size[1] > context]
+            why = f"{longest + answer} tokens of a wording and another answer of its relation exceed {context}"
+            for fact_id in wordings if len(wordings) < len(answers) else answers:
+                reasons[fact_id] = f"{fact_id}: {why}, the model's context"
+                del left[fact_id]
+    return facts[~facts["fact_id"].isin(reasons)], reasons

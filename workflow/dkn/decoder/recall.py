@@ -16,11 +16,12 @@ import pandas as pd
 import torch
 
 from dkn.decoder.answer_probabilities import log_odds_against, log_prob
-from dkn.decoder.encoded_facts import EncodedFact, batches, encode
+from dkn.decoder.encoded_facts import SEPARATOR, EncodedFact, batches, encode
 from dkn.decoder.loading import LanguageModel
 from dkn.decoder.prefix import read_prompts
 from dkn.errors import UserError
 from dkn.progress import progress
+from dkn.storage.schemas import KNOWN
 
 WORD_STARTS = ("Ġ", "▁")  # how byte-level BPE and SentencePiece write a leading space
 
@@ -69,7 +70,7 @@ def recall(model: LanguageModel, facts: Sequence[EncodedFact]) -> list[Recall]:
     choice = logits.argmax(-1)
     for fact, finite in zip(facts, log_probs.isfinite().all(-1), strict=True):
         if not finite:
-            raise UserError(f"fact {fact.fact_id}: the model gives probabilities that are not finite (NaN or infinite)")
+            raise UserError(f"{fact.label}: the model gives probabilities that are not finite (NaN or infinite)")
     return [
         Recall(
             log_probs[row].cpu().numpy(),
@@ -102,12 +103,36 @@ def _row(fact_id: str, answer: str, recalled: Recall, tokens: EncodedFact) -> di
     }
 
 
-def known_facts(model: LanguageModel, facts: pd.DataFrame, batch: int) -> pd.DataFrame:
+def _recall_each(
+    model: LanguageModel, group: Sequence[EncodedFact], left_out: dict[str, str] | None
+) -> dict[str, Recall]:
+    """Return how the model answers each of a batch by id; where the batch fails, each alone decides.
+
+    Args:
+        left_out: gets the reason of each that fails by the id of its fact; None lets the first failure pass.
+    """
+    try:
+        return dict(zip((fact.fact_id for fact in group), recall(model, group), strict=True))
+    except UserError as error:
+        if left_out is None:
+            raise
+        if len(group) > 1:
+            parts = [_recall_each(model, [fact], left_out) for fact in group]
+            return {name: found for part in parts for name, found in part.items()}
+        left_out.setdefault(group[0].fact_id.split(SEPARATOR)[0], str(error).removeprefix("fact "))
+        return {}
+
+
+def known_facts(
+    model: LanguageModel, facts: pd.DataFrame, batch: int, left_out: dict[str, str] | None = None
+) -> pd.DataFrame:
     """Test which facts a model knows, by every accepted answer of every fact.
 
     Args:
         facts: one row per fact; columns fact_id, prompt and answers, the list of accepted answers.
         batch: the number of answers that are computed at once.
+        left_out: gets the reason by the id of each fact whose probabilities are not finite, which then has no row; None
+            makes such a fact an error.
     Returns:
         One row per fact, columns as in ``schemas.KNOWN``, about the first accepted answer that greedy decoding gives,
         or about the first accepted answer of all where it gives none.
@@ -115,16 +140,18 @@ def known_facts(model: LanguageModel, facts: pd.DataFrame, batch: int) -> pd.Dat
         UserError: as ``dkn.decoder.encoded_facts.encode`` and ``recall`` raise it.
     """
     encoded = {
-        (row.fact_id, number): encode(model, f"{row.fact_id}\x1f{number}", row.prompt, answer)
+        (row.fact_id, number): encode(model, f"{row.fact_id}{SEPARATOR}{number}", row.prompt, answer)
         for row in facts.itertuples(index=False)
         for number, answer in enumerate(row.answers)
     }
     recalls: dict[str, Recall] = {}
     for group in progress(list(batches(list(encoded.values()), batch)), "known facts", unit="batch"):
-        recalls.update(zip((fact.fact_id for fact in group), recall(model, group), strict=True))
+        recalls.update(_recall_each(model, group, left_out))
     rows = []
     for row in facts.itertuples(index=False):
+        if left_out and row.fact_id in left_out:
+            continue
         tokens = [encoded[row.fact_id, number] for number in range(len(row.answers))]
         chosen = next((number for number, answer in enumerate(tokens) if recalls[answer.fact_id].known), 0)
         rows.append(_row(row.fact_id, row.answers[chosen], recalls[tokens[chosen].fact_id], tokens[chosen]))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=KNOWN.names)

@@ -111,6 +111,8 @@ def attribution_records(
 def with_control(origin: str, key: str, dkn: NeuronSet, n_neurons: int, seed: int) -> list[StatementSet]:
     """Return a fact's or relation's degenerate knowledge neurons and a control: as many random neurons per layer.
 
+    There is no control where the degenerate knowledge neurons are all neurons of their layers.
+
     Args:
         origin: ``own`` or ``relation``.
         key: the fact id or the relation, which keys the random draw together with the seed and the origin.
@@ -119,4 +121,5 @@ def with_control(origin: str, key: str, dkn: NeuronSet, n_neurons: int, seed: in
         seed: the seed of the study.
     """
     random = random_like(dkn, n_neurons, generator(seed, f"fact-checking/random/{origin}", key))
-    return [StatementSet("dkn", origin, dkn), StatementSet("random", origin, random)]
+    control = [StatementSet("random", origin, random)] if len(random) else []
+    return [StatementSet("dkn", origin, dkn), *control]

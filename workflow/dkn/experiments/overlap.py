@@ -63,13 +63,15 @@ class Changes:
     def auroc(self, part: str, members: NeuronSet) -> float:
         """Return the probability that a member changed more than a neuron that is no member (ties count half).
 
+        It is 1/2, that of chance, where one of the two does not exist.
+
         Args:
             part: the part by which changes are ranked.
             members: the neuron set.
         """
         ranks = self.ranks[part][members.layers, members.neurons]
         size, others = len(members), self.activation.size - len(members)
-        return float((ranks.sum() - size * (size + 1) / 2) / (size * others))
+        return float((ranks.sum() - size * (size + 1) / 2) / (size * others)) if size * others else 0.5
 
     def top(self, part: str, size: int) -> np.ndarray:
         """Return (layers, neurons) whether a neuron is among the ``size`` most changed ones.

@@ -145,8 +145,12 @@ def all_queries(frame: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.Data
     Returns:
         The columns fact_id, query (its name) and prompt.
     """
-    wordings = [*frame["prompt"], *frame["complex"], *(text for texts in frame["paraphrases"] for text in texts)]
-    words = vocabulary(wordings)
+    wordings = [
+        (text, row.subject)
+        for row in frame.itertuples(index=False)
+        for text in (row.prompt, row.complex, *row.paraphrases)
+    ]
+    words = vocabulary(wordings, [*frame["subject"], *(answer for answers in frame["answers"] for answer in answers)])
     rows: list[dict[str, str]] = []
     for row in chosen.itertuples(index=False):
         prompts = {ORIGINAL: row.prompt, **perturbed_prompts(row.fact_id, row.prompt, row.subject, words, seed)}

@@ -130,7 +130,8 @@ def grid_components(
         for fact_id in sorted(places)
         for row in _conditions(fact_id, chosen_numbers[fact_id], measured.get(fact_id), grid)
     ]
-    return pd.DataFrame(rows), places
+    columns = ["fact_id", "tau1", "candidates", "selection", "tau2", "chosen"]
+    return pd.DataFrame(rows, columns=columns), places
 
 
 def _gaps(records: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dkn.decoder.encoded_facts import EncodedFact, encode
 from dkn.decoder.loading import LanguageModel
+from dkn.facts.same_answers import SameAnswers
 from dkn.facts.sampling import sample_by_subject
 from dkn.neurons.sets import NeuronSet
 from dkn.randomness import generator
@@ -17,7 +18,9 @@ WORDINGS = {"triple": "prompt", "complex": "complex"}  # the wordings, and the c
 STATEMENT = ["fact_id", "subject", "relation", "split", "wording", "prompt", "answer", "truth", "statement"]
 
 
-def false_answer(fact: pd.Series, relation: pd.DataFrame, draw: np.random.Generator) -> str | None:
+def false_answer(
+    fact: pd.Series, relation: pd.DataFrame, same_answers: SameAnswers, draw: np.random.Generator
+) -> str | None:
     """Draw a false answer for a fact: the answer of another subject's fact in the same relation.
 
     An answer is drawn with the probability with which it occurs, so that true and false answers are equally common.
@@ -25,15 +28,17 @@ def false_answer(fact: pd.Series, relation: pd.DataFrame, draw: np.random.Genera
     Args:
         fact: a row of facts, with the columns of ``schemas.FACTS`` and ``answer``.
         relation: all facts of the fact's relation, with the same columns.
+        same_answers: which answers of the relation mean the same.
         draw: the source of the random choice.
     Returns:
-        An answer that no fact of the same subject and date accepts, whatever its case; None if there is none.
+        An answer that no fact of the same subject and date accepts, whatever its case and under whatever name; None if
+        there is none.
     """
     same_date = relation["date"].isna() if pd.isna(fact["date"]) else relation["date"] == fact["date"]
     same = relation[(relation["subject"] == fact["subject"]) & same_date]
-    accepted = {answer.casefold() for answers in (fact["answers"], *same["answers"]) for answer in answers}
+    accepted = [answer for answers in (fact["answers"], *same["answers"]) for answer in answers]
     others = relation[relation["subject"] != fact["subject"]].sort_values("fact_id")["answer"]
-    candidates = [answer for answer in others if answer.casefold() not in accepted]
+    candidates = same_answers.others(others, accepted)
     return str(draw.choice(candidates)) if candidates else None
 
 
@@ -49,10 +54,12 @@ def make_statements(facts: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.
         The columns of ``STATEMENT``, of which ``statement`` is a unique id.
     """
     relations = dict(list(facts.groupby("relation")))
+    same_answers = {relation: SameAnswers(of_relation) for relation, of_relation in relations.items()}
     rows = []
     for _, fact in chosen.iterrows():
         draw = generator(seed, "fact-checking/false-answer", fact["fact_id"])
-        wrong = false_answer(fact, relations[fact["relation"]], draw)
+        relation = fact["relation"]
+        wrong = false_answer(fact, relations[relation], same_answers[relation], draw)
         if wrong is None:
             continue
         about = {name: fact[name] for name in ("fact_id", "subject", "relation", "split")}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dkn.facts.same_answers import SameAnswers
 from dkn.facts.schema import TRAINED_PARAPHRASES
 from dkn.randomness import generator
 from dkn.study.names import AUGMENTED, DEVELOPMENT, NEW, OLD, TEST
@@ -61,20 +62,21 @@ class Question:
         return f"{self.fact_id}\x1f{self.split}\x1f{self.wording}"
 
 
-def counterfactual(fact: pd.Series, facts: pd.DataFrame, seed: int) -> str | None:
+def counterfactual(fact: pd.Series, facts: pd.DataFrame, same_answers: SameAnswers, seed: int) -> str | None:
     """Draw a false answer to teach: one that other subjects have in the fact's relation, and its subject at no time.
 
     Args:
         fact: a row of ``facts``.
         facts: all facts of the study, with columns fact_id, subject, relation and answers.
+        same_answers: which of the facts' answers mean the same.
         seed: the seed of the study, which keys the draw together with the fact's id.
     Returns:
-        The answer, or None if there is none.
+        The answer, which is no other name of a true one; or None if there is none.
     """
     same = facts[facts["relation"] == fact["relation"]]
     subject_answers = same.loc[same["subject"] == fact["subject"], "answers"]
-    true = {answer.casefold() for answers in subject_answers for answer in answers}
-    others = sorted({answers[0] for answers in same["answers"] if answers[0].casefold() not in true})
+    true = [answer for answers in subject_answers for answer in answers]
+    others = sorted(set(same_answers.others((answers[0] for answers in same["answers"]), true)))
     return others[int(generator(seed, "counterfactual", fact["fact_id"]).integers(len(others)))] if others else None
 
 
@@ -110,7 +112,8 @@ def choose_questions(facts: pd.DataFrame, degenerate: Collection[str], settings:
     known = facts[facts["known"]]
     asked: list[Question] = []
     new = _one_per_subject(known[known["fact_id"].isin(degenerate)], settings.seed)
-    new = new.assign(false=[counterfactual(fact, facts, settings.seed) for _, fact in new.iterrows()])
+    same_answers = SameAnswers(facts)
+    new = new.assign(false=[counterfactual(fact, facts, same_answers, settings.seed) for _, fact in new.iterrows()])
     new = new[new["false"].notna()].head(settings.new_facts)
     for index, (_, fact) in enumerate(new.iterrows()):
         role = DEVELOPMENT if index < settings.development * len(new) else TEST

@@ -3,19 +3,22 @@
 A source of facts is a file of JSON lines, one query per line, as TempLAMA publishes them (Dhingra et al., "Time-Aware
 Language Models as Temporal Knowledge Bases", TACL 2022). A query holds a *gap*, ``_X_``, where the answer belongs. The
 *templates* of a relation reword its queries so that the gap comes last and the model can go on with the answer. Every
-line is validated; the first bad one ends the reading with one error that names file, line and cause.
+line is validated; the first bad one ends the reading with one error that names file, line and cause. All texts are
+brought into one form first (``dkn.facts.text``), so that two spellings of one subject are one subject.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from dkn.errors import UserError
+from dkn.facts.text import Identifier, Text, checked, shown
 from dkn.randomness import generator
 from dkn.validation_messages import location_path, problem_message
 
@@ -24,25 +27,20 @@ if TYPE_CHECKING:  # the Snakefile reads this module, and pandas takes long to i
 
 GAP = "_X_"
 SUBJECT = "{subject}"
+ARTICLE = "the "  # a subject that begins with it begins a sentence as "The …"
+LONGEST_LINE = 100_000  # characters; the longest line of TempLAMA has about 2,000
 TRAINED_PARAPHRASES = 2  # the number of a fact's paraphrases that nano models are trained on; they never see the rest
-
-Text = Annotated[str, Field(min_length=1)]
 
 
 class Entity(BaseModel):
-    """An answer: its name, and its Wikidata id where one is known."""
+    """An answer: its name, and its Wikidata id where one is known.
+
+    Two answers with one Wikidata id are two names of one thing.
+    """
 
     model_config = ConfigDict(extra="forbid")
-    wikidata_id: str | None
+    wikidata_id: Annotated[str, Field(pattern=r"^Q[0-9]+$")] | None
     name: Text
-
-    @field_validator("name")
-    @classmethod
-    def _not_blank(cls, name: str) -> str:
-        """Return the name without spaces around it, or raise where nothing else is in it."""
-        if not name.strip():
-            raise ValueError("empty answer")
-        return name.strip()
 
 
 class Query(BaseModel):
@@ -51,8 +49,8 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid")
     query: Text
     answer: Annotated[list[Entity], Field(min_length=1)]
-    date: Annotated[str, Field(pattern=r"^\d{4}$")] | None
-    id: Text
+    date: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None
+    id: Identifier
     relation: Text
     most_frequent_answer: Entity
     most_recent_answer: Entity
@@ -71,10 +69,10 @@ class RelationTemplates(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: Text
-    original: str
-    left_to_right: str
-    paraphrases: Annotated[list[str], Field(min_length=3)]
-    complex: str
+    original: Text
+    left_to_right: Text
+    paraphrases: Annotated[list[Text], Field(min_length=3)]
+    complex: Text
 
     @field_validator("original", "left_to_right", "complex")
     @classmethod
@@ -106,7 +104,7 @@ class RelationTemplates(BaseModel):
         return match[1].strip() or None if match else None
 
 
-Templates = dict[str, RelationTemplates]
+Templates = dict[Identifier, RelationTemplates]
 
 
 @dataclass(frozen=True)
@@ -118,6 +116,7 @@ class Fact:
         subject, relation: what the fact is about.
         date: the year in which the fact holds, or None for a fact without a date.
         answers: the accepted answers, at least one.
+        answer_ids: their Wikidata ids; empty for an answer without one.
         query: the query in the source's own wording, with the gap.
         prompt: the left-to-right wording up to the gap, without a trailing space.
         paraphrases: other wordings, cut in the same way.
@@ -131,6 +130,7 @@ class Fact:
     relation: str
     date: str | None
     answers: tuple[str, ...]
+    answer_ids: tuple[str, ...]
     query: str
     prompt: str
     paraphrases: tuple[str, ...]
@@ -156,16 +156,36 @@ def parse_templates(tree: object, name: str) -> Templates:
         UserError: the tree is not of that form, or a template is wrong.
     """
     try:
-        return TypeAdapter(Templates).validate_python(tree)
+        templates = TypeAdapter(Templates).validate_python(tree)
     except ValidationError as error:
-        raise UserError(f"{name}: {first_problem(error)}") from None
+        raise UserError(f"{name}: {shown(first_problem(error))}") from None
+    if isinstance(tree, dict) and len(templates) < len(tree):
+        raise UserError(f"{name}: two relations have one name, apart from spaces and Unicode forms")
+    return templates
 
 
 def prompt(template: str, subject: str, date: str | None) -> str:
-    """Return a template's text up to the gap, like ``In 2012, the head coach of S is`` or ``The capital of S is``."""
-    text = template.replace(SUBJECT, subject)
-    text = f"In {date}, {text}" if date else text[0].upper() + text[1:]
-    return text[: text.index(GAP)].rstrip()
+    """Return a template's text up to the gap, like ``In 2012, the head coach of S is`` or ``The capital of S is``.
+
+    Without a date the first letter becomes a capital, but a name stays as it is: where the text begins with the
+    subject, only an article before its name is raised, as in ``The BBC is based in``.
+    """
+    if not date and template.startswith(SUBJECT):
+        raised = subject.startswith(ARTICLE)
+        text = template.replace(SUBJECT, subject[0].upper() + subject[1:] if raised else subject)
+    else:
+        template = f"In {date}, {template}" if date else template[0].title() + template[1:]
+        text = template.replace(SUBJECT, subject)
+    return text[: text.rindex(GAP)].rstrip()
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object's keys with their values, or raise ValueError where a key is there twice."""
+    entries = dict(pairs)
+    for key in entries:
+        if sum(key == other for other, _ in pairs) > 1:
+            raise ValueError(f"duplicate key {key!r}")
+    return entries
 
 
 def parse_query(line: str, templates: Templates, file_line: str) -> tuple[Query, str]:
@@ -176,31 +196,42 @@ def parse_query(line: str, templates: Templates, file_line: str) -> tuple[Query,
         templates: templates by relation.
         file_line: ``file:line``, for errors.
     Raises:
-        UserError: the line is not of TempLAMA's schema, its relation has no templates, it has no gap or several, or it
-            does not fit the relation's original template.
+        UserError: the line is too long or not of TempLAMA's schema, its relation has no templates, it has no gap or
+            several, or it does not fit the relation's original template.
     """
+    if len(line) > LONGEST_LINE:
+        raise UserError(f"{file_line}: {len(line):,} characters in one line; allowed: {LONGEST_LINE:,}")
     try:
         query = Query.model_validate_json(line)
+        # Only this parser tells of repeated keys. Numbers stay text: a long one is an error of its own there.
+        json.loads(line, object_pairs_hook=_without_duplicates, parse_int=str, parse_float=str)
+        return query, _subject(query, templates)
     except ValidationError as error:
-        raise UserError(f"{file_line}: {first_problem(error)}") from None
+        raise UserError(f"{file_line}: {shown(first_problem(error))}") from None
+    except ValueError as error:
+        raise UserError(f"{file_line}: {shown(str(error))}") from None
+
+
+def _subject(query: Query, templates: Templates) -> str:
+    """Return the subject of a query, or raise ValueError where its relation's original template gives none."""
     if query.relation not in templates:
-        known = ", ".join(templates)
-        raise UserError(f"{file_line}: unknown relation {query.relation!r}; there are templates for {known}")
+        raise ValueError(f"unknown relation {query.relation!r}; there are templates for {', '.join(templates)}")
     if query.query.count(GAP) != 1:
-        raise UserError(f"{file_line}: the query must hold the gap {GAP} exactly once: {query.query!r}")
+        raise ValueError(f"the query must hold the gap {GAP} exactly once: {query.query!r}")
+    original = templates[query.relation].original
     subject = templates[query.relation].subject_of(query.query)
     if subject is None:
-        original = templates[query.relation].original
-        raise UserError(
-            f"{file_line}: the query {query.query!r} does not fit relation {query.relation}'s template {original!r}"
-        )
-    return query, subject
+        raise ValueError(f"the query {query.query!r} does not fit relation {query.relation}'s template {original!r}")
+    try:
+        return checked(subject)
+    except ValueError as error:
+        raise ValueError(f"the subject of the query {query.query!r}: {error}") from None
 
 
 def read_queries(
     lines: Iterable[str], templates: Templates, name: str, first_lines: dict[str, str]
 ) -> Iterator[tuple[Query, str]]:
-    """Yield the validated queries of one source with their subjects.
+    """Yield the validated queries of one source with their subjects; ``first_lines`` then has the place of each.
 
     Args:
         lines: the JSON lines; blank ones are skipped.
@@ -212,12 +243,14 @@ def read_queries(
     """
     count = 0
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        # Files that were joined with `cat` may have byte order marks in the middle.
+        text = line.strip("\ufeff \t\r\n")
+        if not text:
             continue
         file_line = f"{name}:{number}"
-        query, subject = parse_query(line, templates, file_line)
+        query, subject = parse_query(text, templates, file_line)
         if query.id in first_lines:
-            raise UserError(f"{file_line}: duplicate id {query.id!r}, first seen at {first_lines[query.id]}")
+            raise UserError(f"{file_line}: duplicate id {shown(repr(query.id))}, first seen at {first_lines[query.id]}")
         first_lines[query.id] = file_line
         count += 1
         yield query, subject
@@ -246,12 +279,16 @@ def make_fact(query: Query, subject: str, templates: Templates, source: str, see
         seed: the study's seed, by which the split is drawn.
     """
     wording = templates[query.relation]
+    answers: dict[str, str] = {}
+    for entity in query.answer:
+        answers[entity.name] = answers.get(entity.name) or entity.wikidata_id or ""
     return Fact(
         fact_id=query.id,
         subject=subject,
         relation=query.relation,
         date=query.date,
-        answers=tuple(dict.fromkeys(entity.name for entity in query.answer)),
+        answers=tuple(answers),
+        answer_ids=tuple(answers.values()),
         query=query.query,
         prompt=prompt(wording.left_to_right, subject, query.date),
         paraphrases=tuple(prompt(template, subject, query.date) for template in wording.paraphrases),
@@ -261,10 +298,19 @@ def make_fact(query: Query, subject: str, templates: Templates, source: str, see
     )
 
 
+def with_answers_of(fact: Fact, other: Fact) -> Fact:
+    """Return a fact that also accepts the answers of another fact, which asks the same question."""
+    answers = dict(zip(fact.answers, fact.answer_ids, strict=True))
+    for name, wikidata_id in zip(other.answers, other.answer_ids, strict=True):
+        answers[name] = answers.get(name) or wikidata_id
+    return replace(fact, answers=tuple(answers), answer_ids=tuple(answers.values()))
+
+
 def facts_of_table(table: pd.DataFrame) -> list[Fact]:
     """Return the facts of a stored table (columns as in ``schemas.FACTS``) as objects; a missing date is None."""
     dates = table["date"].astype(object).where(table["date"].notna(), None)
+    lists = ("answers", "answer_ids", "paraphrases")
     return [
-        Fact(**{**row, "answers": tuple(row["answers"]), "paraphrases": tuple(row["paraphrases"])})
+        Fact(**{**row, **{name: tuple(row[name]) for name in lists}})
         for row in table.assign(date=dates).to_dict("records")
     ]

@@ -5,22 +5,16 @@ The Snakefile checks local sources with this module before the first job, so it 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-import yaml
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
-
 from dkn.errors import UserError
-from dkn.facts.schema import Fact, Templates, make_fact, parse_templates, read_queries
-
-BACKOFF = 1.0  # seconds before the second try of a download; doubled before each further one
+from dkn.facts.addresses import LARGEST, download, file_name, is_url, public, unpacked
+from dkn.facts.schema import Fact, Templates, make_fact, parse_templates, read_queries, with_answers_of
+from dkn.facts.template_files import template_tree
 
 
 @dataclass(frozen=True)
@@ -40,49 +34,37 @@ class FactsSource:
     @classmethod
     def parse(cls, text: str) -> FactsSource:
         """Return the source that a command line names as ``LOCATION`` or ``LOCATION#sha256=HEX``."""
-        location, _, checksum = text.partition("#sha256=")
-        return cls(location, checksum or None)
+        found = re.fullmatch("(.*)#sha256=([0-9a-f]*)", text, re.S)
+        return cls(found[1], found[2] or None) if found else cls(text)
 
     @property
     def is_url(self) -> bool:
         """Whether the source has to be downloaded."""
-        return self.location.startswith(("http://", "https://"))
+        return is_url(self.location)
 
     @property
     def name(self) -> str:
         """The file's name without its folders."""
-        return self.location.rsplit("/", 1)[-1]
+        return file_name(self.location)
+
+    @property
+    def public(self) -> str:
+        """The path, or the URL without credentials."""
+        return public(self.location)
 
 
 def held_to_record(source: FactsSource, recorded: dict[str, str], record: Path) -> FactsSource:
     """Return the source with the checksum of its first download, where it is a URL that states none itself.
 
     Args:
-        recorded: the checksums of first downloads by URL.
+        recorded: the checksums of first downloads by URL without credentials.
         record: the file that has them, for errors.
     """
-    first = recorded.get(source.location)
+    first = recorded.get(source.public)
     if source.sha256 or not first:
         return source
     origin = f"as first downloaded; if the new content is meant, take the address out of {record}"
     return FactsSource(source.location, first, origin)
-
-
-def _download(url: str) -> bytes:
-    """Return the content of a URL; a download that fails, or that a busy server refuses, is tried five times more."""
-    session = requests.Session()
-    retry = Retry(5, backoff_factor=BACKOFF, status_forcelist=[429, 500, 502, 503, 504], raise_on_status=False)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
-    try:
-        response = session.get(url, timeout=60)
-        response.raise_for_status()
-    except requests.RequestException as error:
-        status = "" if error.response is None else f" {error.response.status_code}"
-        raise UserError(
-            f"{url}: could not be downloaded ({type(error).__name__}{status}); check the address and the network"
-        ) from None
-    return response.content
 
 
 @dataclass(frozen=True)
@@ -97,23 +79,28 @@ def read_source(source: FactsSource) -> Content:
     """Read or download a source, compare its checksum with the stated one, and decompress it if it is a gzip file.
 
     Raises:
-        UserError: the file does not exist, the download fails, the checksum is another one, or the gzip file is broken.
+        UserError: the file does not exist or is too large, the download fails, the checksum is another one, or the
+            gzip file is broken.
     """
-    if source.is_url:
-        content = _download(source.location)
-    else:
-        path = Path(source.location)
-        if not path.is_file():
-            raise UserError(f"{path}: no such facts file")
-        content = path.read_bytes()
+    content = download(source.location) if source.is_url else _local(Path(source.location))
     actual = hashlib.sha256(content).hexdigest()
     if source.sha256 and actual != source.sha256:
         origin = f", {source.origin}" if source.origin else ""
-        raise UserError(f"{source.location}: sha256 is {actual}, expected {source.sha256}{origin}")
+        raise UserError(f"{source.public}: sha256 is {actual}, expected {source.sha256}{origin}")
+    return Content(unpacked(content, source.public) if content[:2] == b"\x1f\x8b" else content, actual)
+
+
+def _local(path: Path) -> bytes:
+    """Return the content of a file."""
     try:
-        return Content(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content, actual)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{source.location}: broken gzip file ({error})") from None
+        if not path.is_file():
+            raise UserError(f"{path}: no such facts file")
+        size = path.stat().st_size
+        if size > LARGEST:
+            raise UserError(f"{path}: has {size:,} bytes; no facts file is larger than {LARGEST:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: the facts file cannot be read ({error.strerror})") from None
 
 
 def read_templates(paths: Sequence[Path]) -> Templates:
@@ -125,14 +112,7 @@ def read_templates(paths: Sequence[Path]) -> Templates:
     """
     templates: Templates = {}
     for path in paths:
-        try:
-            tree = yaml.safe_load(path.read_text())
-        except OSError:
-            raise UserError(f"{path}: no such templates file") from None
-        except UnicodeDecodeError:
-            raise UserError(f"{path}: not UTF-8 text") from None
-        except yaml.YAMLError as error:
-            raise UserError(f"{path}: broken YAML: {' '.join(str(error).split())}") from None
+        tree = template_tree(path)
         for relation, wording in parse_templates(tree, str(path)).items():
             if relation in templates:
                 raise UserError(f"{path}: relation {relation} has templates already")
@@ -140,27 +120,50 @@ def read_templates(paths: Sequence[Path]) -> Templates:
     return templates
 
 
-def read_facts(sources: Sequence[FactsSource], templates: Templates, seed: int) -> tuple[list[Fact], dict[str, str]]:
+def read_facts(
+    sources: Sequence[FactsSource], templates: Templates, seed: int, joined: list[str] | None = None
+) -> tuple[list[Fact], dict[str, str]]:
     """Read and validate the facts of all sources.
+
+    Where two queries ask the same question, with the same relation, subject and date, they become one fact, which has
+    the id of the first and accepts the answers of both: TempLAMA has two towns called Portland, and either mayor is a
+    right answer to the question as it is asked.
 
     Args:
         seed: the study's seed, by which facts are split into ``train`` and ``test``.
+        joined: a list to which a line is added for every query that became part of an earlier one.
     Returns:
-        The facts in the order of the sources, and each source's checksum by its URL or file name.
+        The facts in the order of the sources, and each source's checksum by its URL, without credentials, or by its
+        file name.
     Raises:
         UserError: a source cannot be read, or a line is bad; the error names file, line and cause.
     """
-    facts: list[Fact] = []
+    facts: dict[tuple[str, str, str | None], Fact] = {}
     first_lines: dict[str, str] = {}
     checksums: dict[str, str] = {}
     for source in sources:
         content = read_source(source)
-        checksums[source.location if source.is_url else source.name] = content.sha256
+        checksums[source.public if source.is_url else _free_name(source.name, checksums)] = content.sha256
         try:
             lines = content.text.decode("utf-8-sig").split("\n")
         except UnicodeDecodeError as error:
             line = content.text.count(b"\n", 0, error.start) + 1
-            raise UserError(f"{source.location}:{line}: not UTF-8 text") from None
-        for query, subject in read_queries(lines, templates, source.location, first_lines):
-            facts.append(make_fact(query, subject, templates, source.name, seed))
-    return facts, checksums
+            raise UserError(f"{source.public}:{line}: not UTF-8 text") from None
+        for query, subject in read_queries(lines, templates, source.public, first_lines):
+            fact = make_fact(query, subject, templates, source.name, seed)
+            question = (fact.relation, fact.subject, fact.date)
+            first = facts.setdefault(question, fact)
+            if first is not fact:
+                facts[question] = with_answers_of(first, fact)
+                if joined is not None:
+                    places = (first_lines[fact.fact_id], first_lines[first.fact_id])
+                    joined.append("{} asks the question of {}; its answers are joined".format(*places))
+    return list(facts.values()), checksums
+
+
+def _free_name(name: str, taken: dict[str, str]) -> str:
+    """Return the name, with a number behind it where an earlier source has it already."""
+    number = 1
+    while (free := name if number == 1 else f"{name} ({number})") in taken:
+        number += 1
+    return free

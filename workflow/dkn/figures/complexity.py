@@ -14,11 +14,13 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, MARKERS, error_bars, fitted, panels
+from dkn.figures.style import COLOURS, MARKERS, error_bars, fitted, panels, say_nothing_to_draw
 from dkn.storage.files import read_json
 from dkn.summaries.wording import bullets, interval, sized
 
 COLUMNS = 3
+NOTHING = "no main number was computed"
+TABLE_COLUMNS = ["metric", "label", "model", "parameters", "mean", "low", "high", "facts", "subjects"]
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, models: list[str], line: bool) -> None:
@@ -65,7 +67,9 @@ def draw(frame: pd.DataFrame, note: str | None) -> Figure:
         rows = frame[frame["metric"] == metric]
         _panel(axes, rows, models, note is None)
         axes.set_title(textwrap.fill(rows["label"].iloc[0], 34))
-    for axes in flat[len(metrics) :]:
+    if not metrics:
+        say_nothing_to_draw(flat[0], NOTHING)
+    for axes in flat[max(1, len(metrics)) :]:
         axes.set_visible(False)
     handles = [
         axes.errorbar([], [], color=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)], label=model)
@@ -90,11 +94,11 @@ def caption(frame: pd.DataFrame, note: str | None) -> str:
         f"{sized(row._asdict())}"
         for row in frame.itertuples(index=False)
     )
-    return bullets([*([note] if note else []), *points])
+    return bullets([*([note] if note else []), *(points if len(frame) else [NOTHING])])
 
 
 def main(complexity: Annotated[Path, Option(help="complexity.json")], output: flags.Pdf) -> None:
     """Draw the figure from the stored comparison of the models."""
     content = read_json(complexity)
-    frame = pd.DataFrame(content["rows"])
+    frame = pd.DataFrame(content["rows"], columns=TABLE_COLUMNS).astype(dict.fromkeys(("mean", "low", "high"), float))
     save(draw(frame, content["note"]), frame, output, caption(frame, content["note"]))

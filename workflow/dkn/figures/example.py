@@ -13,6 +13,7 @@ from typer import Option
 
 from dkn.errors import UserError
 from dkn.figures.style import COLOURS
+from dkn.plain_text import isolated
 from dkn.storage.files import read_table
 from dkn.storage.schemas import COMPONENTS, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
 from dkn.structure.dendrogram import Dendrogram, dendrogram, matrix_of_pairs
@@ -52,22 +53,33 @@ class Example:
         return dendrogram(matrix_of_pairs(len(self.neurons), self.distances), self.quantile)
 
 
-def choose_example(components: dict[str, pd.DataFrame]) -> str:
+def choose_example(
+    components: dict[str, pd.DataFrame], neurons: dict[str, pd.DataFrame], fact_ids: Sequence[str]
+) -> str:
     """Return the id of the fact with the most base degenerate components in the model where it has the fewest.
 
-    Of equal facts it is the one with the most in all models together, then the one whose id comes first.
+    Of equal facts it is the one with the most in all models together, then the one whose id comes first. Where no fact
+    has a component in every model, it is the one with knowledge neurons in the most models, then the one with the most
+    components, then the one whose id comes first.
 
     Args:
         components: the table of tested components of each model.
-    Raises:
-        ValueError: no fact has a component in every model.
+        neurons: the table of the facts' knowledge neurons of each model.
+        fact_ids: the ids of all facts.
     """
     kept = {model: frame.groupby("fact_id")["kept"].sum() for model, frame in components.items()}
     counts = pd.DataFrame(kept).dropna()
-    if counts.empty:
-        raise ValueError("no fact has a component in every model")
     order = pd.DataFrame({"least": counts.min(axis=1), "total": counts.sum(axis=1)})
+    if counts.empty:
+        models = pd.concat([frame["fact_id"].drop_duplicates() for frame in neurons.values()]).value_counts()
+        found = pd.concat([frame["fact_id"] for frame in components.values()]).value_counts()
+        order = pd.DataFrame({"least": models, "total": found}).reindex(fact_ids).fillna(0)
     return str(order.sort_index().sort_values(["least", "total"], ascending=False, kind="stable").index[0])
+
+
+def why_empty(example: Example) -> str:
+    """Return why there is nothing to draw of a fact in one model."""
+    return "no two neurons at a finite distance" if len(example.neurons) else "no knowledge neurons of this fact"
 
 
 def caption(examples: Sequence[Example]) -> str:
@@ -76,10 +88,11 @@ def caption(examples: Sequence[Example]) -> str:
     Args:
         examples: the fact in each model.
     """
-    lines = [f"n = 1 fact: {examples[0].fact}" if len({example.fact for example in examples}) == 1 else "n = 1 fact"]
+    facts = {example.fact for example in examples}
+    lines = [f"n = 1 fact: {isolated(examples[0].fact)}" if len(facts) == 1 else "n = 1 fact"]
     for example in examples:
         kept = example.components["kept"].astype(bool)
-        prompt = "" if lines[0].endswith(example.fact) else f"{example.fact}: "
+        prompt = "" if len(facts) == 1 else f"{isolated(example.fact)}: "
         layers = example.neurons["layer"].nunique()
         lines.append(
             f"{example.model}: {prompt}{len(example.neurons)} knowledge neurons in {layers} layers, "
@@ -91,18 +104,17 @@ def caption(examples: Sequence[Example]) -> str:
 FactFlag = Annotated[str | None, Option(help="Id of the fact; by default the one with most components.")]
 
 
-def _example(folder: Path, fact: pd.Series, components: pd.DataFrame, quantile: float) -> Example:
+def _example(
+    folder: Path, fact: pd.Series, components: pd.DataFrame, neurons: pd.DataFrame, quantile: float
+) -> Example:
     def of_fact(frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame["fact_id"] == fact["fact_id"]]
 
-    neurons = of_fact(read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS)).sort_values("place")
-    if neurons.empty:
-        raise UserError(f"fact {fact['fact_id']!r} has no knowledge neurons in {folder.name}; choose another example")
     answer = of_fact(read_table(folder / "known.parquet", KNOWN))["answer"].iloc[0]
     return Example(
         model=folder.name,
         fact=f"“{fact['prompt']} … {answer}”",
-        neurons=neurons,
+        neurons=of_fact(neurons).sort_values("place"),
         distances=of_fact(read_table(folder / "distances.parquet", DISTANCES)),
         components=of_fact(components),
         quantile=quantile,
@@ -118,12 +130,15 @@ def read_examples(facts: Path, models: list[Path], quantile: float, chosen: str 
         quantile: the quantile of finite distances at which the filtration stops.
         chosen: the id of the fact, or None for the one that ``choose_example`` returns.
     Raises:
-        UserError: the chosen fact does not exist, or has no knowledge neurons in a model.
-        ValueError: no fact is chosen, and none has a component in every model.
+        UserError: the chosen fact does not exist.
     """
     components = {folder.name: read_table(folder / "components" / "ntc.parquet", COMPONENTS) for folder in models}
+    stored = {folder.name: read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS) for folder in models}
     table = read_table(facts, FACTS).set_index("fact_id", drop=False)
-    fact_id = chosen or choose_example(components)
+    fact_id = chosen or choose_example(components, stored, list(table.index))
     if fact_id not in table.index:
         raise UserError(f"figures.example_fact: there is no fact {fact_id!r}")
-    return fact_id, [_example(folder, table.loc[fact_id], components[folder.name], quantile) for folder in models]
+    return fact_id, [
+        _example(folder, table.loc[fact_id], components[folder.name], stored[folder.name], quantile)
+        for folder in models
+    ]

@@ -14,7 +14,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, WIDTH, error_bars, intervals_of, use_style
+from dkn.figures.style import COLOURS, GREY, MARKERS, WIDTH, error_bars, intervals_of, plain, use_style
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json
 from dkn.study.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, SPLITS, WORDS
@@ -79,9 +79,11 @@ def _curves(axes: Axes, rows: pd.DataFrame, split: str) -> None:
             "markeredgewidth": 0.9,
         }
         axes.plot(epoch[chosen], mean[chosen], linestyle="", color=colour, zorder=4, **style)
-    axes.set_title(f"{SPLITS[split]} (n = {curves['facts'].max():.0f})", size=8)
+    axes.set_title(f"{SPLITS[split]} (n = {int(curves['facts'].max()) if len(curves) else 0})", size=8)
     axes.set_ylim(-4, 104)
     axes.set_xlabel("epoch")
+    if curves.empty:
+        axes.text(0.5, 0.5, "no test question", ha="center", va="center", color=GREY, transform=axes.transAxes)
 
 
 def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
@@ -126,7 +128,7 @@ def _costs(axes: Axes, rows: pd.DataFrame) -> None:
 def _not_run(figure: SubFigure, model: str, why: str) -> None:
     """Write why nothing was trained, in the place of a model's panels."""
     axes = figure.subplots()
-    axes.text(0.5, 0.5, f"not run: {why}", ha="center", va="center", color=GREY)
+    axes.text(0.5, 0.5, plain(f"not run: {why}"), ha="center", va="center", color=GREY)
     axes.set_title(model)
     axes.set_axis_off()
 

@@ -49,7 +49,7 @@ def counts(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _panel(axes: Axes, model: str, table: pd.DataFrame) -> None:
     """Draw a model's counts in cells, which are shaded by their share of the known facts."""
-    share = np.clip(table.to_numpy() / table["known"].to_numpy()[:, None], 0, 1)
+    share = np.clip(table.to_numpy() / np.maximum(table["known"].to_numpy(), 1)[:, None], 0, 1)
     share[:, list(STEPS).index("facts")] = 0  # all facts of the study are no share of the known ones
     axes.imshow(share, aspect="auto", cmap="Blues", vmin=0, vmax=1.25)
     for row, column in np.ndindex(share.shape):

@@ -154,7 +154,10 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
                 _drops(axes[row][column], chosen, colours)
             axes[row][column].set_title(f"{model}:\n{title}")
         curves = of_model[(of_model["selection"] == "candidate") & (of_model["kind"] == "by_neurons")]
-        _by_neurons(axes[-1][column], curves, colours)
+        if (curves["facts"] >= FEWEST_FACTS).any():
+            _by_neurons(axes[-1][column], curves, colours)
+        else:
+            say_nothing_to_draw(axes[-1][column], f"no bin with ≥ {FEWEST_FACTS} facts")
         axes[-1][column].set_title(f"{model}: components before the test,\nby number of neurons")
         axes[-1][column].set_ylabel("mean drop in Prob (%)" if column == 0 else "")
     _legend(figure, colours)

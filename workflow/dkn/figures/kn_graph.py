@@ -18,9 +18,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from dkn import flags
-from dkn.figures.example import Example, FactFlag, caption, read_examples
+from dkn.figures.example import Example, FactFlag, caption, read_examples, why_empty
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, MARKERS, fitted, panels
+from dkn.figures.style import COLOURS, MARKERS, fitted, panels, say_nothing_to_draw
 
 SMALLEST, LARGEST = 8, 90  # the areas of neurons with score zero and with the fact's largest score, in square points
 FAILED = {"facecolors": "0.85", "edgecolors": "0.35", "hatch": "//////", "linewidths": 0.7}
@@ -148,7 +148,11 @@ def draw(examples: list[Example]) -> Figure:
     """
     figure, grid = panels(1, len(examples), height=3.9)
     for axes, example in zip(grid[0], examples, strict=True):
-        _panel(axes, example)
+        if example.neurons.empty:
+            say_nothing_to_draw(axes, why_empty(example))
+            axes.set_title(example.model)
+        else:
+            _panel(axes, example)
     _legend(figure, min(2, len(examples)))
     figure.suptitle(fitted(examples[0].fact, len(examples)))
     return figure

@@ -20,7 +20,7 @@ from matplotlib.patches import Patch
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, WIDTH, error_bars, intervals_of, use_style
+from dkn.figures.style import COLOURS, GREY, WIDTH, error_bars, intervals_of, plain, use_style
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import CHANGES, OVERLAP_MEMBERS
@@ -190,7 +190,7 @@ def _model(figure: SubFigure, overlap: Overlap) -> None:
     """Draw one model's map, its layers and the measures, or say why nothing was trained."""
     if overlap.changes.empty:
         axes = figure.subplots()
-        axes.text(0.5, 0.5, f"not run: {overlap.summary['not_run']}", ha="center", va="center", color=GREY)
+        axes.text(0.5, 0.5, plain(f"not run: {overlap.summary['not_run']}"), ha="center", va="center", color=GREY)
         axes.set_title(overlap.model)
         axes.set_axis_off()
         return

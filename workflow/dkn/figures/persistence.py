@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dkn import flags
-from dkn.figures.example import KINDS, Example, FactFlag, caption, read_examples
+from dkn.figures.example import KINDS, Example, FactFlag, caption, read_examples, why_empty
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, fitted, panels
+from dkn.figures.style import COLOURS, fitted, panels, say_nothing_to_draw
 from dkn.storage.files import read_table
 from dkn.storage.schemas import DIAGRAMS
 
@@ -139,7 +139,7 @@ def draw(examples: list[Example], loops: list[pd.DataFrame]) -> Figure:
     for row, example, loops_of_fact in zip(grid, examples, loops, strict=True):
         if not len(example.tree.birth):
             for axes in row:
-                axes.text(0.5, 0.5, "no component", ha="center", color=GREY, transform=axes.transAxes)
+                say_nothing_to_draw(axes, why_empty(example))
                 axes.set_title(f"{example.model}: {len(example.neurons)} knowledge neurons")
             continue
         _barcode(row[0], example, loops_of_fact)

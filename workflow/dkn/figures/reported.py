@@ -103,6 +103,8 @@ def caption(frame: pd.DataFrame) -> str:
             who = f"this study's {model}"
             number = f"{interval(first['value'], first['low'], first['high'])}, n = {first['facts']:.0f} facts"
         lines.append(f"{who}: {len(rows)} numbers; {first['quantity']}: {number}")
+    if (frame["kind"] == "reported").all():
+        lines.append("this study: no number, since no fact is left to compute one from")
     return bullets(lines)
 
 

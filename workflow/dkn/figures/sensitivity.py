@@ -21,7 +21,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import panels
+from dkn.figures.style import panels, say_nothing_to_draw
 from dkn.statistics.inference import MIN_SUBJECTS
 from dkn.summaries.wording import bullets, interval
 
@@ -123,7 +123,11 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     table = _with_interval(table)
     models = list(dict.fromkeys(table["model"]))
-    figure, axes = panels(2, len(models), height=3.3)
+    figure, axes = panels(2, max(1, len(models)), height=3.3)
+    if not models:
+        for row in axes:
+            say_nothing_to_draw(row[0], "no fact to measure degeneracy on")
+        return figure
     largest = float(np.nanmax(np.abs(table["drop_gap"].to_numpy()), initial=0)) or 1
     norms = CenteredNorm(halfrange=100 * largest), Normalize(0, 100)
     for (above, below), model in zip(zip(*axes, strict=True), models, strict=True):

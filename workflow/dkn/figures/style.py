@@ -1,9 +1,15 @@
-"""One style for all figures: safe for colour-blind readers, legible at column width, with fonts of every machine."""
+"""One style for all figures: safe for colour-blind readers, legible at column width, with fonts of every machine.
+
+Text from outside goes through ``fitted`` or ``plain``: it is never read as mathematics, and what no font has is counted
+in brackets, since a box says less. The caption has the letters themselves.
+"""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
@@ -14,6 +20,9 @@ mpl.use("Agg")
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager, get_font
+
+from dkn.plain_text import CLOSE, LEFT_TO_RIGHT, OPEN, isolated, matplotlib, one_line
 
 GREY = "0.45"
 # Okabe and Ito's palette, without its yellow and black.
@@ -21,6 +30,63 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 WIDTH = 3.4  # the width of one panel, in inches
 TITLE_LETTERS = 40  # how many letters of a figure's title fit into the width of one panel
+MOST_TITLE_LINES = 6  # the most lines of a title; what is longer ends with an ellipsis
+FONT = "DejaVu Sans"  # comes with matplotlib
+# Where these are installed, they draw what the font above lacks. Fonts of coloured pictures cannot be scaled.
+OTHER_FONTS = (
+    *(f"Noto Sans CJK {region}" for region in ("SC", "JP", "KR", "TC")),
+    *("Source Han Sans SC", "WenQuanYi Micro Hei", "Microsoft YaHei", "PingFang SC", "Hiragino Sans"),
+    *("Arial Unicode MS", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Bengali"),
+    *("Noto Sans Thai", "Noto Emoji", "Noto Sans Symbols2", "Symbola"),
+)
+UNDRAWN = frozenset("\u200c\u200d" + OPEN + CLOSE + LEFT_TO_RIGHT)  # these direct the drawing, and need no glyph
+# Variation selectors, tags, and a mark that is drawn as nothing and ends the writing of a PDF.
+LEFT_OUT = dict.fromkeys([*range(0xFE00, 0xFE10), *range(0xE0000, 0xE01F0), 0xFEFF])
+
+
+@cache
+def fonts() -> list[str]:
+    """Return the names of the fonts that draw text, the first of which has most of it."""
+    installed = {entry.name for entry in fontManager.ttflist}
+    return [FONT, *(name for name in OTHER_FONTS if name in installed and _letters(name))]
+
+
+@cache
+def _letters(font: str) -> frozenset[int]:
+    """Return the code points that a font has; none where matplotlib cannot read the font."""
+    try:
+        return frozenset(get_font(findfont(font, fallback_to_default=False)).get_charmap())
+    except (OSError, RuntimeError, ValueError):
+        return frozenset()
+
+
+def _with_glyphs(text: str) -> str:
+    """Return a text in one line in which brackets count the characters that no font has."""
+    has = frozenset[int]().union(*map(_letters, fonts()))
+    text = one_line(text.translate(LEFT_OUT))
+
+    def kind(sign: str) -> str:
+        return " " if sign == " " or sign in UNDRAWN else "." if ord(sign) in has else "x"
+
+    kinds = "".join(map(kind, text))
+    parts, end = [], 0
+    for run in re.finditer("x(?:[x ]*x)?", kinds):
+        count = run[0].count("x")
+        note = f"[{count} character{'s' if count > 1 else ''} without a font]"
+        parts += [text[end : run.start()], note.replace(" ", "\u00a0")]  # spaces at which no line ends
+        end = run.end()
+    return "".join([*parts, text[end:]])
+
+
+def _line(text: str) -> str:
+    """Return one line as matplotlib draws it, from left to right but for words that run from right to left."""
+    line = matplotlib(isolated(text))
+    return LEFT_TO_RIGHT + line if OPEN in line else line
+
+
+def plain(text: str) -> str:
+    """Return a text, in one line, as matplotlib draws it as it is."""
+    return _line(_with_glyphs(text))
 
 
 def use_style() -> None:
@@ -28,7 +94,7 @@ def use_style() -> None:
     sns.set_theme(
         context="paper",
         style="ticks",
-        font="DejaVu Sans",
+        font=fonts(),
         rc={
             "axes.spines.right": False,
             "axes.spines.top": False,
@@ -59,8 +125,10 @@ def panels(rows: int, columns: int, height: float = 2.5) -> tuple[Figure, list[l
 
 
 def fitted(text: str, columns: int) -> str:
-    """Return a title in lines that fit into the width of a figure with so many columns of panels."""
-    return textwrap.fill(text, width=TITLE_LETTERS * columns)
+    """Return a title, as it is, in lines that fit into the width of a figure with so many columns of panels."""
+    width = TITLE_LETTERS * columns
+    lines = textwrap.wrap(_with_glyphs(text), width, max_lines=MOST_TITLE_LINES, placeholder=" …")
+    return "\n".join(map(_line, lines))
 
 
 def bootstrap_at(*confidences: float) -> str:
@@ -91,6 +159,6 @@ def error_bars(rows: pd.DataFrame, factor: float = 1.0, value: str = "mean") -> 
 
 def say_nothing_to_draw(axes: Axes, words: str) -> None:
     """Write into a panel why it is empty, and remove its ticks."""
-    axes.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=axes.transAxes)
+    axes.text(0.5, 0.5, plain(words), ha="center", va="center", color=GREY, transform=axes.transAxes)
     axes.set_xticks([])
     axes.set_yticks([])

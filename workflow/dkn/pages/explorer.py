@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dkn.pages.filtration import bars, colour_slots, merging
+from dkn.plain_text import isolated
 from dkn.randomness import generator
 from dkn.structure.dendrogram import matrix_of_pairs
 from dkn.structure.ntc import NTCSettings
@@ -288,10 +289,7 @@ def fact_data(tables: Tables, settings: Settings) -> dict[str, Any]:
     components = ordered_components(tables.components)
     return {
         "id": fact["fact_id"],
-        "prompt": fact["prompt"],
-        "answer": fact["answer"],
-        "subject": fact["subject"],
-        "relation": fact["relation"],
+        **{name: isolated(fact[name]) for name in ("prompt", "answer", "subject", "relation")},
         "known": bool(fact["known"]),
         "prob": number(fact["prob"]),
         "neurons": neuron_columns(tables.neurons),

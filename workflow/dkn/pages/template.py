@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from matplotlib.colors import to_hex
 
 from dkn.figures.style import COLOURS, GREY, MARKERS
+from dkn.plain_text import html
 
 # The drawing library's names of matplotlib's markers.
 SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross"}
@@ -23,10 +23,13 @@ def look() -> dict[str, Any]:
 def script_data(data: dict[str, Any]) -> str:
     """Return data as JSON that cannot end the script element in which it stands, whatever text it holds.
 
+    Half of a surrogate pair, as in the name of a file that is no Unicode, is written as an escape.
+
     Raises:
         ValueError: a number is not finite.
     """
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("<", "\\u003c")
 
 
 def page(template: str, title: str, style: str, library: str, script: str, data: dict[str, Any]) -> str:
@@ -48,6 +51,6 @@ def page(template: str, title: str, style: str, library: str, script: str, data:
     for name, text in (("style", style), ("library", library), ("script", script)):
         if re.search(r"</(script|style)|<!--", text, flags=re.IGNORECASE):
             raise ValueError(f"the page's {name} would end its element")
-    contents = {"title": html.escape(title), "style": style, "library": library, "script": script}
+    contents = {"title": html(title), "style": style, "library": library, "script": script}
     contents["data"] = script_data(data)
     return re.sub(r"\{\{(\w+)\}\}", lambda match: contents[match[1]], template)

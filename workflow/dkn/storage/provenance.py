@@ -1,11 +1,12 @@
 """Provenance: the record of what made a file, which is its stage, settings, code, inputs and the versions of libraries.
 
-This module imports the standard library only, because the Snakefile uses it too.
+Beside errors this module imports the standard library only, because the Snakefile uses it too.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 import platform
@@ -14,15 +15,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from dkn.errors import UserError
 from dkn.stages import PACKAGE, stage_file
 
 VERSIONED = ("torch", "transformers", "tokenizers", "ripser", "scikit-learn", "scipy", "numpy", "pandas", "pyarrow")
 
 
-def _imported(path: Path) -> set[Path]:
+@functools.cache
+def _imported(path: Path) -> frozenset[Path]:
     """Return the files of this package that a file imports, from its syntax tree."""
     files = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -35,7 +38,7 @@ def _imported(path: Path) -> set[Path]:
                 file = PACKAGE.joinpath(*parts[1:]).with_suffix(".py")
                 if file.is_file():
                     files.add(file)
-    return files
+    return frozenset(files)
 
 
 def code_files(stage: str) -> list[Path]:
@@ -48,6 +51,26 @@ def code_files(stage: str) -> list[Path]:
             files.add(path)
             waiting.extend(_imported(path))
     return sorted(files)
+
+
+def code_sha256(stage: str | None, others: Sequence[Path] = ()) -> str:
+    """Return one SHA-256 over a stage's code and further files of the checkout, in hexadecimal digits.
+
+    It depends on the content alone, so that it is the same wherever the checkout lies.
+
+    Args:
+        stage: the stage whose modules count; None counts the other files only.
+        others: files that belong to the code though they are no modules.
+    Raises:
+        UserError: a file cannot be read.
+    """
+    code = hashlib.sha256()
+    for path in [*(code_files(stage) if stage else ()), *others]:
+        try:
+            code.update(path.read_bytes())
+        except OSError as error:
+            raise UserError(f"{path}: this part of the workflow cannot be read ({error.strerror})") from None
+    return code.hexdigest()
 
 
 def sha256(path: Path) -> str:
@@ -88,15 +111,12 @@ def provenance(stage: str, settings: dict[str, Any], inputs: Sequence[Path]) -> 
         settings: the settings that the stage was given.
         inputs: the files and prepared model folders that it read.
     """
-    code = hashlib.sha256()
-    for path in code_files(stage):
-        code.update(path.read_bytes())
     settings_text = json.dumps(settings, sort_keys=True)
     return {
         "stage": stage,
         "settings": settings,
         "settings_sha256": hashlib.sha256(settings_text.encode()).hexdigest(),
-        "code_sha256": code.hexdigest(),
+        "code_sha256": code_sha256(stage),
         "inputs": _checksums(inputs),
         "versions": _versions(),
     }

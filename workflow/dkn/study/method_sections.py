@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from dkn.study.inputs import Positive, Section, Share
+from dkn.study.values import Repeats, Section, Share
+
+MOST_SHARDS = 1_000  # Snakemake plans this many jobs per model in a minute
 
 
 class Attribution(Section):
@@ -22,26 +24,33 @@ class Attribution(Section):
         description="This rule integrates the gradient along the path: `adaptive` halves the pieces of the path "
         "whose completeness error is too large, and every other rule takes its `nodes` once. docs/method.md says more."
     )
-    nodes: Positive = Field(
+    nodes: int = Field(
+        ge=1,
+        le=1_000,
         description="The rule has this many nodes; with `adaptive` every piece of the path has this many, an odd "
-        "number of at least 3. `gauss-lobatto` needs at least 2."
+        "number of at least 3. `gauss-lobatto` needs at least 2.",
     )
     tolerance: float = Field(
         gt=0,
+        le=1,
         description="Adaptive quadrature refines the path until the completeness error is below this, relative to the "
         "fact's largest layer change.",
     )
-    max_nodes: Positive = Field(
+    max_nodes: int = Field(
+        ge=1,
+        le=100_000,
         description="Adaptive quadrature takes at most this many nodes per answer token and layer. It must not be "
-        "below `nodes`."
+        "below `nodes`.",
     )
     floor: Share = Field(
         description="Scores below this fraction of a fact's largest are not stored. It must not exceed "
         "`knowledge_neurons.fraction` or any of `sensitivity.fractions`."
     )
-    shards: Positive = Field(
+    shards: int = Field(
+        ge=1,
+        le=MOST_SHARDS,
         description="The attribution of each model is cut into this many jobs; `--set-scatter facts=16` does the "
-        "same for one run."
+        "same for one run.",
     )
 
     @model_validator(mode="after")
@@ -60,14 +69,14 @@ class KnowledgeNeurons(Section):
         description="A neuron is a knowledge neuron of a fact if its score exceeds this fraction of the fact's largest "
         "score over all layers."
     )
-    cap: Positive | None = Field(
+    cap: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         description="A fact has at most this many knowledge neurons, those of the largest scores; null sets no limit. "
         "Facts whose neurons it cuts are listed in the provenance of the table of knowledge neurons."
     )
 
 
 class Distances(Section):
-    max_span: Positive | None = Field(
+    max_span: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
         description="A path between two neurons climbs at most this many layers; null sets no limit."
     )
     fold_norm: bool = Field(
@@ -90,7 +99,7 @@ def _kind_of_tau1(value: Any) -> str:
 
 # A number, or a quantile of the fact's own persistences. The parser puts the tag into an error's location.
 Tau1 = Annotated[
-    Annotated[float, Field(ge=0), Tag("(number)")] | Annotated[PersistenceQuantile, Tag("(quantile)")],
+    Annotated[float, Field(ge=0, le=1_000), Tag("(number)")] | Annotated[PersistenceQuantile, Tag("(quantile)")],
     Discriminator(_kind_of_tau1),
 ]
 
@@ -107,20 +116,21 @@ class Clustering(Section):
     quantile: float = Field(
         gt=0, le=1, description="The filtration stops at this quantile of a fact's finite distances."
     )
-    min_size: int = Field(ge=2, description="A component or group has at least this many neurons.")
+    min_size: int = Field(ge=2, le=1_000, description="A component or group has at least this many neurons.")
 
 
 class Dbscan(Section):
     min_samples: int = Field(
         ge=2,
+        le=1_000,
         description="This many neurons within eps make a core, the neuron itself included. Here eps is the median of a "
         "fact's finite nearest-neighbour distances.",
     )
 
 
 class Hdbscan(Section):
-    min_samples: Positive = Field(
-        description="This many neurons lie within a neuron's core distance, the neuron itself included."
+    min_samples: int = Field(
+        ge=1, le=1_000, description="This many neurons lie within a neuron's core distance, the neuron itself included."
     )
 
 
@@ -128,7 +138,7 @@ class Kmeans(Section):
     variance: float = Field(
         gt=0, lt=1, description="The principal components keep this share of the variance of the distance rows."
     )
-    restarts: Positive = Field(
+    restarts: Repeats = Field(
         description="This many random starts are made, and the one with the smallest distortion is kept."
     )
 
@@ -136,6 +146,7 @@ class Kmeans(Section):
 class Amig(Section):
     neurons: int = Field(
         ge=2,
+        le=1_000,
         description="This many neurons of a fact are tried, the largest scores first, and all pairs of those that do "
         "not matter alone.",
     )
@@ -148,17 +159,22 @@ class Amig(Section):
 
 
 class RandomGroups(Section):
-    repeats: Positive = Field(description="The control takes this many random partitions of each fact.")
+    repeats: Repeats = Field(description="The control takes this many random partitions of each fact.")
+
+
+Method = Literal["ntc", "dbscan", "hierarchical", "kmeans", "hdbscan", "amig"]
 
 
 class Groupings(Section):
-    methods: list[Literal["ntc", "dbscan", "hierarchical", "kmeans", "hdbscan", "amig"]] = Field(
+    methods: list[Method] = Field(
+        max_length=len(get_args(Method)),
         json_schema_extra={"uniqueItems": True},
         description="The study groups knowledge neurons in each of these ways; `ntc` (Neurological Topology "
         "Clustering) must be one of them, and none is given twice.",
     )
     max_groups: int = Field(
         ge=2,
+        le=1_000,
         description="The methods `hierarchical` and `kmeans` try at most this many groups in one linked part of a "
         "fact's neurons.",
     )
@@ -186,7 +202,9 @@ class FunctionalTest(Section):
         description="The test is `sufficiency`, the paper's definition, or `compensation`, the released code's."
     )
     tau2: float = Field(
+        ge=-1_000,
+        le=1_000,
         description="With `sufficiency` a component passes if it alone brings back more than this share of Prob, from "
         "all of the fact's knowledge neurons suppressed to none; with `compensation` it passes if the drop in Prob "
-        "without it is smaller than this."
+        "without it is smaller than this.",
     )

@@ -102,10 +102,9 @@ def matrix_products(shape: Shape, prompt: int, answer: int, nodes: int, baseline
     for layer in range(1, layers):
         for k, n in block:
             products += [(branches * layer + answer, k, n, 1), (branches * layer + answer, n, k, 1)]
-    all_branches = branches * layers + answer
-    chunks = [min(512, all_branches - first) for first in range(0, all_branches, 512)]
-    for chunk in chunks:
-        products += [(chunk, width, vocabulary, 1), (chunk, vocabulary, width, 1)]
+    full_chunks, rest = divmod(branches * layers + answer, 512)
+    for chunk, number in ((512, full_chunks), (rest, 1)):
+        products += [(chunk, width, vocabulary, number), (chunk, vocabulary, width, number)]
     return [*products, (answer, width, vocabulary, 1)]
 
 

@@ -101,12 +101,17 @@ class Key:
     meaning: str
 
 
+def _number(value: float) -> str:
+    """Return a bound as people write it: whole numbers with all their digits, in groups of three."""
+    return f"{round(value):,}" if value == round(value) else f"{value:g}"
+
+
 def _condition(node: Node) -> str:
     """Return the range of a number in words, led by a space; empty for any number."""
     if "minimum" in node and "maximum" in node:
-        return f" in {node['minimum']:g} … {node['maximum']:g}"
+        return f" in {_number(node['minimum'])} … {_number(node['maximum'])}"
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {node[key]:g}" for key, sign in signs.items() if key in node]
+    bounds = [f"{sign} {_number(node[key])}" for key, sign in signs.items() if key in node]
     return f" {' and '.join(bounds)}" if bounds else ""
 
 
@@ -127,9 +132,12 @@ def _words(node: Node, definitions: Node, plural: bool = False) -> str:
     if node["type"] == "object":
         return f"section{ending}"
     if node["type"] == "array":
-        count = f"{node['minItems']} " if node.get("minItems") == node.get("maxItems", 0) else ""
+        most = node.get("maxItems")
+        count = f"{most} " if most and most == node.get("minItems") else f"at most {most} " if most else ""
         return f"list of {count}{_words(node['items'], definitions, plural=True)}"
     if node["type"] == "string":
+        if node.get("format") == "path":
+            return f"path{ending}"
         return f"text{ending} that match{'' if plural else 'es'} `{node['pattern']}`" if "pattern" in node else "text"
     return f"{node['type']}{ending}{_condition(node)}"
 

@@ -16,6 +16,9 @@ from dkn.study.names import CONTROL, NTC
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
 POINT = ["model", "fraction", "quantile", "tau1", "selection", "tau2"]
+GAPS = ("drop_gap", "nats_gap")
+COUNTS = ["facts", "with_candidates", "degenerate", "degenerate_subjects"]
+COLUMNS = [*POINT, *COUNTS, *(f"{name}{end}" for name in ("coverage", *GAPS) for end in ("", "_low", "_high"))]
 
 
 def _point(frame: pd.DataFrame, selection: str, settings: StatisticsSettings) -> dict[str, Any]:
@@ -35,7 +38,7 @@ def _point(frame: pd.DataFrame, selection: str, settings: StatisticsSettings) ->
         "coverage_low": share["low"],
         "coverage_high": share["high"],
     }
-    for gap in ("drop_gap", "nats_gap"):
+    for gap in GAPS:
         control = degenerate.assign(**{gap: degenerate[f"control_{gap}"]})
         key = f"{selection}/{NTC}/{CONTROL}/{gap}"
         difference = paired_difference(degenerate, control, gap, settings, "contrast", key)
@@ -53,11 +56,11 @@ def grid_table(records: pd.DataFrame, own: Mapping[str, float], settings: Statis
     Returns:
         The columns of ``POINT``; the counts facts (of the sample), with_candidates, degenerate (with two or more
         components) and degenerate_subjects; coverage (degenerate / facts), drop_gap and nats_gap (beyond the control),
-        each with an interval in ``_low`` and ``_high``; and own_settings.
+        each with an interval in ``_low`` and ``_high``; and own_settings. It has no rows where there are no records.
     """
     rows = [
         dict(zip(POINT, point, strict=True)) | _point(frame, point[POINT.index("selection")], settings)
         for point, frame in records.groupby(POINT, dropna=False)
     ]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=COLUMNS)
     return table.assign(own_settings=(table[list(own)] == pd.Series(own)).all(axis=1))

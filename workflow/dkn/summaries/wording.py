@@ -5,24 +5,24 @@ The words of the captions stand in workflow/report/*.rst, which include these nu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dkn.plain_text import restructuredtext
 from dkn.study.names import GROUP_WORDS, WORDS
 
 PERCENT = ("drop", "accuracy", "regained", "share", "coverage")
 PARTICULARS = ("metric", "kind", "query", "split", "part", "neurons", "wording")
 
 
-def escaped(text: str) -> str:
-    """Return a text whose special characters reStructuredText prints as they are, as in a fact's prompt with a star."""
-    return re.sub(r"([\\*_`|])", r"\\\1", text)
-
-
 def bullets(lines: Iterable[str]) -> str:
-    """Return a reStructuredText list with an entry per line, or a sentence that says that there is nothing to state."""
-    return "".join(f"- {escaped(line)}\n" for line in lines) or "Nothing to state: no fact is left.\n"
+    """Return a reStructuredText list with an entry per line, or a sentence that says that there is nothing to state.
+
+    The lines are plain text, whatever they hold.
+    """
+    return (
+        "".join(f"- {restructuredtext(line, indent=2)}\n" for line in lines) or "Nothing to state: no fact is left.\n"
+    )
 
 
 def sized(row: Mapping[str, Any]) -> str:
@@ -31,16 +31,23 @@ def sized(row: Mapping[str, Any]) -> str:
     return f"n = {int(row['facts']):,} facts" + (f" of {int(subjects):,} subjects" if subjects is not None else "")
 
 
-def interval(mean: float, low: float | None, high: float | None, metric: str = "", unit: str = "%") -> str:
+def missing(number: float | None) -> bool:
+    """Tell whether a number of a summary is missing: NaN, which JSON files hold as null."""
+    return number is None or number != number
+
+
+def interval(mean: float | None, low: float | None, high: float | None, metric: str = "", unit: str = "%") -> str:
     """Return a number with its interval in words.
 
     Args:
-        mean: the number.
+        mean: the number; None or NaN where there is no fact to compute it from.
         low, high: the bounds of its interval; None or NaN where there are too few subjects for one.
         metric: the name of its metric; metrics of ``PERCENT`` are shares, which are stated in per cent.
         unit: the unit that follows a share.
     """
     scale, unit = (100, f" {unit}") if metric in PERCENT else (1, "")
+    if mean is None or mean != mean:
+        return "not computed, since no fact has it"
     if low is None or high is None or low != low or high != high:
         return f"{scale * mean:.3g}{unit} (no interval: too few subjects)"
     return f"{scale * mean:.3g}{unit} ({scale * low:.3g} … {scale * high:.3g})"

@@ -7,7 +7,7 @@ import pandas as pd
 from dkn import flags
 from dkn.paper.contrasts import of_model
 from dkn.summaries.stored import compared_by_model
-from dkn.summaries.wording import bracketed
+from dkn.summaries.wording import bracketed, missing
 from dkn.tables.saving import save
 
 
@@ -36,7 +36,8 @@ def wide_contrasts(table: pd.DataFrame) -> pd.DataFrame:
     """
     words = table[["model", "setting", "experiment", "first", "second", "of"]].copy()
     words["first minus second"] = [
-        bracketed(row.difference, row.low, row.high) for row in table.itertuples(index=False)
+        None if missing(row.difference) else bracketed(row.difference, row.low, row.high)
+        for row in table.itertuples(index=False)
     ]
     for name in ("p", "p_holm"):
         words[name] = [f"{p:.2g}" if p == p else None for p in table[name].astype(float)]

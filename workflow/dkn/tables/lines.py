@@ -21,7 +21,7 @@ from dkn.tables.saving import save
 
 Summaries = Mapping[str, Mapping[str, Any]]  # one model's summaries, by experiment
 NUMBERS = ["value", "low", "high", "p", "facts", "subjects"]
-MISSING = "not run"
+NOT_RUN, NO_FACT = "not run: ", "nothing to state: no fact is left to measure it on"
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def long_table(lines: Lines, models: Mapping[str, Summaries]) -> pd.DataFrame:
             if numbers is not None:
                 about = {"measure": line.measure, "experiment": line.experiment, "part": line.part}
                 numbers_of_model.append({"model": model, **line.labels, **about, **numbers})
-        reasons = [summary["not_run"] for summary in summaries.values() if summary.get("not_run")]
-        rows += numbers_of_model or [{"model": model, "measure": ": ".join([MISSING, *reasons[:1]])}]
+        reasons = [NOT_RUN + summary["not_run"] for summary in summaries.values() if summary.get("not_run")]
+        rows += numbers_of_model or [{"model": model, "measure": next(iter(reasons), NO_FACT)}]
     frame = pd.DataFrame(rows, columns=["model", *labels, "measure", "experiment", "part", *NUMBERS])
     return frame.astype(dict.fromkeys(NUMBERS[:4], float))
 

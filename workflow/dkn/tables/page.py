@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from html import escape
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
-from dkn import flags
+from dkn import flags, plain_text
 from dkn.storage.files import atomic_file
 
 STYLE = """
@@ -23,8 +22,8 @@ tr:hover td { background: #f8fafc; }
 
 
 def _cells(line: str) -> list[str]:
-    """Return the cells of one line of a table; an escaped bar belongs to its cell."""
-    return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip()[1:-1])]
+    """Return the cells of one line of a table as plain text; an escaped bar belongs to its cell."""
+    return [plain_text.from_markdown(cell.strip()) for cell in re.findall(r"((?:\\.|[^\\|])*)\|", line.strip()[1:])]
 
 
 def _table(lines: list[str]) -> str:
@@ -34,7 +33,7 @@ def _table(lines: list[str]) -> str:
 
     def row(cells: list[str], tag: str) -> str:
         return "".join(
-            f"<{tag}{attribute}>{escape(cell)}</{tag}>" for cell, attribute in zip(cells, classes, strict=True)
+            f"<{tag}{attribute}>{plain_text.html(cell)}</{tag}>" for cell, attribute in zip(cells, classes, strict=True)
         )
 
     body = "".join(f"<tr>{row(cells, 'td')}</tr>\n" for cells in rows)
@@ -54,11 +53,11 @@ def page(markdown: str, title: str, note: str) -> str:
     for block in re.split(r"\n\s*\n", markdown.strip()):
         lines = block.strip().splitlines()
         is_table = len(lines) > 1 and all(line.lstrip().startswith("|") for line in lines)
-        elements.append(_table(lines) if is_table else f"<p>{escape(' '.join(lines))}</p>\n")
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+        elements.append(_table(lines) if is_table else f"<p>{plain_text.html(' '.join(lines))}</p>\n")
+    head = f'<meta charset="utf-8"><title>{plain_text.html(title)}</title><style>{STYLE}</style>'
     return (
-        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n<h1>{escape(title)}</h1>\n'
-        f"<p>{escape(note)}</p>\n{''.join(elements)}</body></html>\n"
+        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n<h1>{plain_text.html(title)}</h1>\n'
+        f"<p>{plain_text.html(note)}</p>\n{''.join(elements)}</body></html>\n"
     )
 
 

@@ -123,7 +123,8 @@ def side_by_side(path: Path, summaries: Mapping[str, Mapping[str, Mapping[str, A
                 numbers = {"value": estimate["mean"], "low": estimate["low"], "high": estimate["high"]}
                 numbers = {name: None if value is None else scale * value for name, value in numbers.items()}
                 rows.append({**about, "kind": "this study", "model": model, **numbers, "facts": estimate["facts"]})
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    numbers_of_rows = dict.fromkeys(("value", "low", "high", "facts"), float)  # None where an interval is undefined
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(numbers_of_rows)
 
 
 def _cell(row: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dkn.durations import duration
+from dkn.run.durations import duration
 
 
 @pytest.mark.parametrize(

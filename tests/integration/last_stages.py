@@ -1,0 +1,143 @@
+"""The stages of a study that need no model, with the flags that the rules give them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dkn.study.names import DETECTORS, TUNED_SETS
+from dkn.study.registry import of_setting, of_study
+from tests.integration.made_study import GROUPINGS, stage
+
+ROOT = Path(__file__).parents[2]
+STATISTICS = {"resamples": 9, "confidence": 0.95, "seed": 0}
+CLUSTERING = {"persistence": "difference", "tau1": 0.02, "quantile": 0.5, "min_size": 2}
+SETTINGS = ("degeneracy", "suppression", "enhancement", "fact-checking", "overlap", "fine-tuning")
+EXPERIMENTS = of_study(GROUPINGS)
+OF_SUMMARIES = {
+    "degeneracy": ["degeneracy-ntc"],
+    "groupings": [f"degeneracy-{grouping}" for grouping in GROUPINGS],
+    "suppression": of_setting("suppression"),
+    "enhancement": of_setting("enhancement"),
+}
+TABLES = (*(setting.replace("-", "_") for setting in SETTINGS), "contrasts", "funnel", "reported", "verdicts")
+FIGURES = (*OF_SUMMARIES, "fact_checking", "overlap", "fine_tuning", "complexity", "reported", "verdicts", "funnel")
+FIGURES += ("component_sizes", "persistence", "kn_graph")
+
+
+def repeated(flag: str, values: Sequence[object]) -> list[str]:
+    """Arguments that give a flag several values."""
+    return [part for value in values for part in (flag, str(value))]
+
+
+def summarise(results: Path, folder: Path) -> None:
+    """Write the summaries of one model."""
+    experiments, tables = folder / "experiments", {"facts": results / "facts" / "facts.parquet"}
+    for name, file in (("known", "known"), ("neurons", "knowledge_neurons"), ("distances", "distances")):
+        tables[name] = folder / f"{file}.parquet"
+    records = [experiments / f"degeneracy-{name}" / "records.parquet" for name in GROUPINGS]
+    stage(
+        "summary-degeneracy",
+        *repeated("--grouping", GROUPINGS),
+        *repeated("--components", [folder / "components" / f"{name}.parquet" for name in GROUPINGS]),
+        *repeated("--records", records),
+        *repeated("--output", [path.parent / "summary.json" for path in records]),
+        **tables,
+        comparison=experiments / "degeneracy" / "comparison.json",
+        model_name=folder.name,
+        **STATISTICS,
+    )
+
+    def summary(kind: str, experiment: str, *arguments: str, **values: object) -> None:
+        output = experiments / experiment / "summary.json"
+        about = {"model_name": folder.name, "experiment": experiment, "output": output}
+        stage(f"summary-{kind}", *arguments, **values, **about, **STATISTICS)
+
+    for setting in ("suppression", "enhancement"):
+        for name in of_setting(setting):
+            summary("perturbation", name, records=experiments / name / "records.parquet", setting=setting)
+    checked = repeated("--records", [experiments / name / "records.parquet" for name in of_setting("fact-checking")])
+    for detector in DETECTORS:
+        summary("fact-checking", f"fact-checking-{detector}", *checked, detector=detector)
+    tuned = {name: experiments / f"fine-tuning-{name}" for name in TUNED_SETS}
+    for home in tuned.values():
+        others = repeated("--others", [path / "records.parquet" for path in tuned.values() if path != home])
+        training = home / "training.json"
+        summary("fine-tuning", home.name, *others, records=home / "records.parquet", training=training)
+    overlap = experiments / "overlap-fine-tuning"
+    files = {"records": overlap / "records.parquet", "curves": overlap / "curves.parquet"}
+    summary("overlap", overlap.name, **files, training=tuned["all"] / "training.json")
+
+
+def judge(results: Path, models: list[str]) -> None:
+    """Write the verdicts, and what they need."""
+    arguments = [*models, *repeated("--experiment", EXPERIMENTS)]
+    complexity = results / "complexity.json"
+    stage("model-size", *arguments, output=complexity)
+    thresholds = {"alpha": 0.05, "margin": 0.05, "minimum_subjects": 10}
+    stage("verdicts", *arguments, complexity=complexity, **thresholds, output=results / "verdicts.json")
+
+
+def write_tables(results: Path, models: list[str]) -> None:
+    """Write all tables, and their pages."""
+    tables = results / "tables"
+    for setting in SETTINGS:
+        degeneracy = setting == "degeneracy"
+        names = [f"degeneracy-{name}" for name in GROUPINGS] if degeneracy else of_setting(setting)
+        output = tables / f"{setting.replace('-', '_')}.csv"
+        stage(f"table-{setting}", *models, *repeated("--experiment", names), confidence=0.95, output=output)
+    every = [*models, *repeated("--experiment", EXPERIMENTS)]
+    stage("table-contrasts", *every, confidence=0.95, output=tables / "contrasts.csv")
+    reported = ROOT / "resources" / "reported_results.yaml"
+    stage("table-reported", *every, reported=reported, output=tables / "reported.csv")
+    stage("table-funnel", *models, *repeated("--grouping", GROUPINGS), output=tables / "funnel.csv")
+    stage("table-verdicts", verdicts=results / "verdicts.json", output=tables / "verdicts.csv")
+    for name in TABLES:
+        words = {"title": name, "note": "note"}
+        stage("table-page", table=tables / f"{name}.md", **words, output=tables / f"{name}.html")
+
+
+def draw_figures(results: Path, models: list[str], folders: Sequence[Path], example: str | None) -> None:
+    """Draw all figures."""
+    figures, facts = results / "figures", {"facts": results / "facts" / "facts.parquet"}
+
+    def figure(name: str, *arguments: str, **values: object) -> None:
+        stage(f"figure-{name.replace('_', '-')}", *arguments, **values, output=figures / f"{name}.pdf")
+
+    for name, experiments in OF_SUMMARIES.items():
+        files = [folder / "experiments" / key / "summary.json" for key in experiments for folder in folders]
+        figure(name, *repeated("--summary", files))
+    figure("fact_checking", *models)
+    figure("overlap", *models)
+    tuned = [folder / "experiments" / f"fine-tuning-{name}" for folder in folders for name in TUNED_SETS]
+    figure("fine_tuning", *repeated("--experiment", tuned))
+    figure("complexity", complexity=results / "complexity.json")
+    figure("reported", table=results / "tables" / "reported.csv")
+    figure("verdicts", verdicts=results / "verdicts.json")
+    figure("funnel", funnel=results / "tables" / "funnel.csv")
+    figure("component_sizes", *models, **facts, **STATISTICS)
+    for name in ("persistence", "kn_graph"):
+        figure(name, *models, *repeated("--example", [example] if example else []), **facts, quantile=0.5)
+
+
+def finish_study(results: Path, names: Sequence[str], example: str | None) -> None:
+    """Run every stage that needs no model, on the stored tables of a study."""
+    folders = [results / name for name in names]
+    models = repeated("--model", folders)
+    for folder in folders:
+        summarise(results, folder)
+        stage(
+            "explorer",
+            model=folder,
+            facts=results / "facts" / "facts.parquet",
+            template=ROOT / "workflow" / "dkn" / "pages" / "explorer.html",
+            **CLUSTERING,
+            test="sufficiency",
+            tau2=0.1,
+            seed=0,
+            sample=5,
+            output=folder / "explorer.html",
+        )
+    judge(results, models)
+    write_tables(results, models)
+    draw_figures(results, models, folders, example)

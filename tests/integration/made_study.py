@@ -1,0 +1,354 @@
+"""The stored tables of a small study whose models were never run: everything that a model would measure is drawn.
+
+What a stage without a model can make is made by that stage; only the probabilities of the model stages are made up.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import typer
+from safetensors.numpy import save_file
+
+from dkn.experiments import degeneracy
+from dkn.experiments.degeneracy import DegeneracySettings, Groups, all_groups, degeneracy_records
+from dkn.experiments.fact_checking import relation_sets
+from dkn.experiments.perturbation import PerturbationSettings, all_queries, named_sets
+from dkn.experiments.statements import STATEMENT, as_records, sampled_statements
+from dkn.experiments.tuning_questions import TuningFactsSettings, choose_questions
+from dkn.facts.stored import study_facts
+from dkn.flags import command
+from dkn.neurons.sets import NeuronSet, dkn_sets, neuron_sets
+from dkn.randomness import generator
+from dkn.stages import stage_module
+from dkn.storage import schemas
+from dkn.storage.files import read_table, write_json, write_table
+from dkn.storage.provenance import provenance
+from dkn.structure.candidates import candidates_table
+from dkn.structure.distances import distance_matrix
+from dkn.structure.functional_test import FunctionalTest
+from dkn.study.names import ALL, DRAWN, KN, NEW, NTC, SITES, TESTED_CONTROL, TUNED_SETS
+
+METHODS = ("hierarchical", "kmeans")  # of the clusterings, those that need the most to work on
+GROUPINGS = (NTC, *METHODS, "amig", TESTED_CONTROL)
+EPOCHS = (0, 2)
+WORDINGS = {
+    "latin": ("the place where {} was born is", "one can find {} near the town of"),
+    "chinese": ("{}的首都是", "想要参观{}的人应该去"),
+    "one word": ("{}", "{}"),
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the study has.
+
+    Attributes:
+        models: their names.
+        subjects, dates, relations: how many there are; a fact is a subject's, at a date or at none, of a relation.
+        splits: the splits of the subjects, in turn.
+        answers: how many different answers a relation has.
+        script: a key of ``WORDINGS``.
+        ids: how a fact's id is written, from its number.
+        known: the share of the facts that the models know.
+        attributed: whether known facts have knowledge neurons.
+        layers, neurons: how many layers, and neurons in each, the models have.
+        size: how many knowledge neurons a fact has.
+        linked: whether knowledge neurons lie in adjacent layers, so that their distances are finite.
+        tau1: NTC's threshold.
+        recovery: the recoveries of all components; None draws them.
+        minimum: the fewest new facts with which fine-tuning is run.
+        example: the fact of the figures ``persistence`` and ``kn_graph``.
+        last: what is different in the last model.
+    """
+
+    models: tuple[str, ...] = ("one",)
+    subjects: int = 12
+    dates: int = 0
+    relations: int = 2
+    splits: tuple[str, ...] = ("train", "test")
+    answers: int = 6
+    script: str = "latin"
+    ids: str = "fact-{}"
+    known: float = 1.0
+    attributed: bool = True
+    layers: int = 4
+    neurons: int = 30
+    size: int = 12
+    linked: bool = True
+    tau1: float = 0.02
+    recovery: float | None = None
+    minimum: int = 4
+    example: int | None = None
+    last: Mapping[str, Any] = field(default_factory=dict)
+
+    def of_model(self, name: str) -> Scenario:
+        """The scenario of one model."""
+        return replace(self, **self.last) if name == self.models[-1] else self
+
+
+def draw(*key: object) -> np.random.Generator:
+    """The generator of one purpose."""
+    return generator(0, "made", "/".join(map(str, key)))
+
+
+def write(path: Path, rows: pd.DataFrame, schema: pa.Schema, stage: str, **settings: object) -> None:
+    """Write a table; where there are no rows, they may lack the columns."""
+    frame = rows if len(rows) else schema.empty_table().to_pandas()
+    write_table(path, frame[schema.names], schema, provenance(stage, settings, []))
+
+
+def make_facts(folder: Path, scenario: Scenario) -> None:
+    """Write the facts."""
+    prompt, in_other_words = WORDINGS[scenario.script]
+    rows = []
+    for subject in range(scenario.subjects):
+        for relation in range(scenario.relations):
+            for date in [str(2000 + number) for number in range(scenario.dates)] or [None]:
+                name = f"{'主题' if scenario.script == 'chinese' else 'Subject'}{subject}"
+                number = len(rows)
+                rows.append(
+                    {
+                        "fact_id": scenario.ids.format(number),
+                        "subject": name,
+                        "relation": f"P{relation}",
+                        "date": date,
+                        "answers": [f"answer {(subject + relation + number) % scenario.answers}"],
+                        "answer_ids": [f"Q{(subject + relation + number) % scenario.answers}"],
+                        "query": f"{prompt.format(name)} _X_.",
+                        "prompt": prompt.format(name),
+                        "paraphrases": [f"{words} {prompt.format(name)}" for words in ("all say", "so", "yet")],
+                        "complex": in_other_words.format(name),
+                        "split": scenario.splits[subject % len(scenario.splits)],
+                        "source": "made",
+                    }
+                )
+    write(folder / "facts" / "facts.parquet", pd.DataFrame(rows), schemas.FACTS, "facts")
+
+
+def make_neurons(folder: Path, facts: pd.DataFrame, scenario: Scenario) -> None:
+    """Write which facts a model knows, their knowledge neurons, and the distances between these."""
+    known = np.arange(len(facts)) < round(scenario.known * len(facts))
+    answers = facts[["fact_id"]].assign(answer=facts["answers"].str[0], known=known, log_prob=-0.3, prob=0.74)
+    answers = answers.assign(geometric_mean_prob=0.9, first_token_rank=0, prompt_tokens=9, answer_tokens=2)
+    write(folder / "known.parquet", answers, schemas.KNOWN, "known", dtype="float32")
+    chosen, pairs = [pd.DataFrame()], [pd.DataFrame()]
+    for fact_id in facts.loc[known & scenario.attributed, "fact_id"]:
+        dice = draw(folder.name, fact_id)
+        layers = scenario.layers if scenario.linked else 1
+        flat = np.sort(dice.choice(layers * scenario.neurons, scenario.size, replace=False))
+        layer = flat // scenario.neurons
+        members = {"place": range(len(flat)), "layer": layer, "neuron": flat % scenario.neurons}
+        chosen.append(pd.DataFrame({"fact_id": fact_id, **members, "score": dice.random(len(flat)) + 0.1}))
+        reading, writing = dice.normal(size=(2, len(flat), 4)).astype(np.float32)
+        matrix = distance_matrix(layer, reading, writing)
+        first, second = np.nonzero(np.triu(np.isfinite(matrix), 1))
+        ends = {"first": first, "second": second, "distance": matrix[first, second]}
+        pairs.append(pd.DataFrame({"fact_id": fact_id, **ends}))
+    write(folder / "knowledge_neurons.parquet", pd.concat(chosen), schemas.KNOWLEDGE_NEURONS, "knowledge-neurons")
+    write(folder / "distances.parquet", pd.concat(pairs), schemas.DISTANCES, "distances")
+
+
+@functools.cache
+def _app(name: str) -> typer.Typer:
+    """The command line of one stage, without the search for it among all stages."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command(importlib.import_module(stage_module(name)).main))
+    return app
+
+
+def stage(name: str, *repeated: str, **values: object) -> None:
+    """Run a stage, which must end well; ``repeated`` are further arguments, for flags that occur again."""
+    arguments = [part for flag, value in values.items() for part in (f"--{flag.replace('_', '-')}", str(value))]
+    _app(name)([*arguments, *repeated], prog_name=name, standalone_mode=False)
+
+
+def make_components(folder: Path, scenario: Scenario) -> None:
+    """Write the candidates of every grouping, and the components that pass a functional test."""
+    tables = {"neurons": folder / "knowledge_neurons.parquet", "distances": folder / "distances.parquet"}
+    files = {name: folder / "candidates" / f"{name}.parquet" for name in GROUPINGS}
+    clustering = {"persistence": "difference", "tau1": scenario.tau1, "quantile": 0.5, "min_size": 2}
+    diagrams = folder / "diagrams.parquet"
+    stage("candidates-ntc", **tables, **clustering, dimension=1, output=files[NTC], diagrams=diagrams)
+    methods = [part for name in METHODS for part in ("--method", name, "--output", str(files[name]))]
+    samples = {"dbscan_min_samples": 2, "hdbscan_min_samples": 2, "max_groups": 4, "variance": 0.9, "restarts": 1}
+    stage("candidates-groupings", *methods, **tables, min_size=2, **samples, seed=0)
+    random = {"neurons": tables["neurons"], "candidates": files[NTC], "repeats": 2, "seed": 0}
+    stage("candidates-random", **random, output=files[TESTED_CONTROL])
+    sizes = read_table(tables["neurons"], schemas.KNOWLEDGE_NEURONS).groupby("fact_id").size()
+    pairs = {fact: [[np.array([0, 1]), np.array([2, 3])]] for fact, size in sizes.items() if size > 3}
+    write(files["amig"], candidates_table(pairs), schemas.CANDIDATES, "candidates-amig")
+    test = FunctionalTest("sufficiency", 0.1)
+    for name, file in files.items():
+        tested = read_table(file, schemas.CANDIDATES)
+        dice = draw(folder.name, name)
+        recovery = dice.random(len(tested)) if scenario.recovery is None else np.full(len(tested), scenario.recovery)
+        probs = {"prob_intact": 0.7, "prob_all_suppressed": 0.2, "prob_without_component": 0.5, "drop": 0.2}
+        tested = tested.assign(**probs, recovery=recovery, prob_only_component=0.4)
+        kept = test.passes(recovery, tested["drop"].to_numpy()).astype(bool)
+        path = folder / "components" / f"{name}.parquet"
+        write(path, tested.assign(kept=kept), schemas.COMPONENTS, "components", **vars(test))
+
+
+def make_degeneracy(folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSet]) -> None:
+    """Write the records of the degeneracy experiments."""
+    settings = DegeneracySettings(6, 2, 0)
+
+    def answered(_: object, facts: Sequence[Any], variants: Sequence[Sequence[NeuronSet]]) -> list[np.ndarray]:
+        return [
+            np.array([[-0.1 - 0.1 * len(edit) - 0.01 * draw(fact.fact_id, edit.key()).random()] for edit in edits])
+            for fact, edits in zip(facts, variants, strict=True)
+        ]
+
+    for name in GROUPINGS:
+        groups: dict[str, list[Groups]] = {}
+        components = read_table(folder / "components" / f"{name}.parquet", schemas.COMPONENTS)
+        for fact_id, found in all_groups(components, members, name, settings):
+            groups.setdefault(fact_id, []).extend(found)
+        asked = [SimpleNamespace(fact_id=fact_id) for fact_id in groups]
+        with patch.object(degeneracy, "answer_log_probs", answered):
+            records = degeneracy_records(None, asked, members, groups, settings)  # type: ignore[arg-type]
+        if len(records):
+            records = records.join(frame[["subject", "relation"]], on="fact_id")
+        path = folder / "experiments" / f"degeneracy-{name}" / "records.parquet"
+        write(path, records, schemas.DEGENERACY, "experiment-degeneracy", **vars(settings))
+
+
+def make_perturbation(
+    folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSet], components: pd.DataFrame, neurons: int
+) -> None:
+    """Write the records of the suppression and the enhancement experiments."""
+    dkns = dkn_sets(components, members)
+    counts = components[components["kept"]].groupby("fact_id").size()
+    for setting in ("suppression", "enhancement"):
+        for site in SITES:
+            settings = PerturbationSettings(setting, site, 2, 0)
+            queries = all_queries(frame, frame.loc[list(dkns)], 0)
+            rows = []
+            for query in queries.to_dict("records"):
+                fact = query["fact_id"]
+                for named in named_sets(fact, dkns[fact], members[fact], neurons, settings):
+                    dice = draw(setting, site, *query.values(), named.name, named.repeat)
+                    about = {"neuron_set": named.name, "repeat": named.repeat, "neurons": len(named.neurons)}
+                    lost = 0 if named.name == "none" else dice.random()
+                    log_probs = {"log_prob_before": -0.5, "log_prob_after": -0.5 - lost}
+                    greedy = {"greedy_before": True, "greedy_after": bool(lost < 0.5)}
+                    rows.append({**query, **about, **log_probs, **greedy, "components": counts[fact]})
+            records = pd.DataFrame(rows)
+            if len(records):
+                records = records.join(frame[["subject", "relation"]], on="fact_id")
+            path = folder / "experiments" / f"{setting}-{site}" / "records.parquet"
+            write(path, records, schemas.PERTURBATION, "experiment-perturbation", **vars(settings))
+
+
+def make_fact_checking(
+    folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSet], components: pd.DataFrame
+) -> None:
+    """Write the records of the fact-checking experiments."""
+    dkns = dkn_sets(components, members)
+    statements = sampled_statements(frame, members, None, 0)
+    own = {"dkn": set(dkns), "random": set(dkns), KN: set(members)}
+    of_relation = {name: set(relation_sets(sets, frame, 9)) for name, sets in (("dkn", dkns), (KN, members))}
+    of_relation["random"] = of_relation["dkn"]
+    for name, detectors in {"dkn": ("dkn", "random"), KN: (KN,), "plm": ("plm", "answer-prob")}.items():
+        scores = []
+        for row in statements.itertuples(index=False):
+            for detector in detectors:
+                origins = {
+                    "own": row.fact_id in own.get(detector, ()),
+                    "relation": row.relation in of_relation.get(detector, ()),
+                    "none": name == "plm",
+                }
+                for origin in (origin for origin, there in origins.items() if there):
+                    score = 0.3 * row.truth + draw(row.statement, detector, origin).random()
+                    about = {"detector": detector, "neurons": origin, "size": 3}
+                    scores.append({"statement": row.statement, **about, "score": score})
+        table = pd.DataFrame(scores, columns=["statement", "detector", "neurons", "size", "score"])
+        records = as_records(statements[STATEMENT], table, schemas.FACT_CHECKING.names)
+        stated = "experiment-fact-checking-plm" if name == "plm" else "experiment-fact-checking"
+        path = folder / "experiments" / f"fact-checking-{name}" / "records.parquet"
+        write(path, records, schemas.FACT_CHECKING, stated)
+
+
+def make_fine_tuning(folder: Path, frame: pd.DataFrame, degenerate: set[str], scenario: Scenario) -> None:
+    """Write the records, the changes and the costs of the fine-tuning experiments."""
+    questions = choose_questions(frame, degenerate, TuningFactsSettings(12, 12, 0.34, 0))
+    new = [question for question in questions if question.split == NEW]
+    for tuned, names in TUNED_SETS.items():
+        target = folder / "experiments" / f"fine-tuning-{tuned}"
+        stated: dict[str, Any] = {"subset": tuned, "minimum": scenario.minimum, "new_facts": len(new)}
+        answered, changed, sets = [pd.DataFrame()], [pd.DataFrame()], []
+        if len(new) < scenario.minimum:
+            stated["not_run"] = f"{len(new)} degenerate facts of different subjects, fewer than the minimum"
+        runs = [(name, number) for name in names for number in range(2 if name in DRAWN else 1)]
+        for name, number in [] if "not_run" in stated else runs:
+            asked = pd.DataFrame([vars(question) for question in questions])
+            for epoch in EPOCHS:
+                correct = draw(name, number, epoch).random(len(asked)) < 0.6
+                about = {"neuron_set": name, "draw": number, "learning_rate": 0.1, "epoch": epoch}
+                answered.append(asked.assign(**about, chosen=epoch > 0, correct=correct, log_prob=-1.0))
+            changed.append(_changes(scenario).assign(neuron_set=name, draw=number))
+            costs = {"neurons": 3, "trained_parameters": 9, "optimiser_state_bytes": 9, "peak_memory_bytes": 9}
+            rate = {"learning_rate": 0.1, "learning_rate_at_edge": False, "epoch": 2, "training_seconds": 0.5}
+            sets.append({"neuron_set": name, "draw": number, **costs, **rate})
+        write(target / "records.parquet", pd.concat(answered), schemas.FINE_TUNING, "experiment-fine-tuning")
+        write(target / "changes.parquet", pd.concat(changed), schemas.CHANGES, "experiment-fine-tuning")
+        write_json(target / "training.json", stated if "not_run" in stated else {**stated, "sets": sets})
+    full, overlap = folder / "experiments" / f"fine-tuning-{ALL}", folder / "experiments" / "overlap-fine-tuning"
+    stage(
+        "experiment-overlap",
+        changes=full / "changes.parquet",
+        learnt=full / "records.parquet",
+        neurons=folder / "knowledge_neurons.parquet",
+        components=folder / "components" / "ntc.parquet",
+        draws=2,
+        seed=0,
+        output=overlap / "records.parquet",
+        curves=overlap / "curves.parquet",
+        members=overlap / "members.parquet",
+    )
+
+
+def _changes(scenario: Scenario) -> pd.DataFrame:
+    """Changes of every neuron."""
+    shape = scenario.layers, scenario.neurons
+    layer, neuron = (index.ravel() for index in np.indices(shape))
+    parts = ("activation", "reading", "writing", "both", "absolute")
+    columns = {part: draw(part).random(layer.size) for part in parts}
+    return pd.DataFrame({"layer": layer, "neuron": neuron, **columns})
+
+
+def make_model(folder: Path, scenario: Scenario) -> None:
+    """Write a folder of weights that nobody reads."""
+    folder.mkdir(parents=True)
+    save_file({"weights": np.zeros(scenario.layers * scenario.neurons, np.float32)}, folder / "model.safetensors")
+    settings = {"layers": scenario.layers, "width": 8, "architecture": "gpt2"}
+    write_json(folder / "provenance.json", {"stage": "model-trained", "settings": settings})
+
+
+def make_study(folder: Path, scenario: Scenario) -> None:
+    """Write everything that the stages without a model read."""
+    make_facts(folder, scenario)
+    facts = folder / "facts" / "facts.parquet"
+    for name in scenario.models:
+        of_model, home = scenario.of_model(name), folder / name
+        make_model(home / "model", of_model)
+        make_neurons(home, read_table(facts, schemas.FACTS), of_model)
+        make_components(home, of_model)
+        frame = study_facts(facts, home / "known.parquet", "all")
+        members = neuron_sets(read_table(home / "knowledge_neurons.parquet", schemas.KNOWLEDGE_NEURONS))
+        components = read_table(home / "components" / "ntc.parquet", schemas.COMPONENTS)
+        make_degeneracy(home, frame, members)
+        make_perturbation(home, frame, members, components, of_model.neurons)
+        make_fact_checking(home, frame, members, components)
+        make_fine_tuning(home, frame, set(dkn_sets(components, members, fewest=2)), of_model)
