@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from dkn.figures.groupings import caption, draw, table
+from dkn.figures.style import COLOURS
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import CONTROL, TESTED_CONTROL
 from dkn.summaries.degeneracy import summarise
@@ -43,6 +44,13 @@ def test_the_table_holds_methods_and_both_controls_once() -> None:
         2: pytest.approx(0.1),
         4: pytest.approx(0.4),
     }
+
+
+def test_more_groupings_than_colours_are_told_apart_by_their_markers() -> None:
+    names = [f"grouping-{number}" for number in range(len(COLOURS) + 2)]
+    handles = draw([summary("m", name, CONTROL) for name in names]).legends[0].legend_handles
+    looks = {line.get_label(): (line.get_color(), line.get_marker()) for line in handles}
+    assert len({looks[name] for name in names}) == len(names)
 
 
 def test_it_draws_every_grouping_and_says_where_there_is_nothing() -> None:

@@ -8,6 +8,7 @@ number of suppressed neurons, whichever components they belong to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import pandas as pd
@@ -98,14 +99,19 @@ def _drops(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
     axes.set_xlabel("mean drop in Prob (%)")
 
 
+def _markers(count: int) -> list[str]:
+    """One marker per grouping, so that groupings whose colours are the same have different markers."""
+    return [MARKERS[(index + index // len(COLOURS)) % len(MARKERS)] for index in range(count)]
+
+
 def _by_neurons(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
     """Draw the mean drop against the mean number of suppressed neurons in bins that double, with NTC's control."""
     frame = frame[frame["facts"] >= FEWEST_FACTS]
-    for index, (grouping, colour) in enumerate(colours.items()):
+    for (grouping, colour), marker in zip(colours.items(), _markers(len(colours)), strict=True):
         rows = frame[frame["grouping"] == grouping].sort_values("most_neurons")
         mean, spread = error_bars(rows, 100)
         axes.errorbar(
-            rows["mean_neurons"], mean, yerr=spread, color=colour, marker=MARKERS[index], markersize=3.5, linewidth=1.1
+            rows["mean_neurons"], mean, yerr=spread, color=colour, marker=marker, markersize=3.5, linewidth=1.1
         )
     control = frame[(frame["experiment"] == NTC) & (frame["grouping"] == CONTROL)].sort_values("most_neurons")
     mean, spread = error_bars(control, 100)
@@ -126,7 +132,7 @@ def _legend(figure: Figure, colours: dict[str, str]) -> None:
     ]
     methods = [
         Line2D([], [], color=colour, marker=marker, markersize=4, label=grouping)
-        for (grouping, colour), marker in zip(colours.items(), MARKERS, strict=False)
+        for (grouping, colour), marker in zip(colours.items(), _markers(len(colours)), strict=True)
     ]
     figure.legend(handles=[*drops, *methods], loc="outside lower center", ncols=3)
 
@@ -142,7 +148,7 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
     frame = table(summaries)
     models = list(dict.fromkeys(summary["model"] for summary in summaries))
     experiments = dict.fromkeys(summary["grouping"] for summary in summaries if summary["grouping"] != TESTED_CONTROL)
-    colours = dict(zip(experiments, COLOURS, strict=False))
+    colours = dict(zip(experiments, cycle(COLOURS), strict=False))
     figure, axes = panels(len(ROWS) + 1, len(models), height=2.7)
     for column, model in enumerate(models):
         of_model = frame[frame["model"] == model]
