@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from dkn.storage import provenance
 from tests.integration.last_stages import FIGURES, TABLES, finish_study
 from tests.integration.made_study import Scenario, make_study
+from tests.workflow_rules import figure_names, table_names
 
 TWO = ("one", "two")
 NO_COMPONENT: dict[str, Any] = {"tau1": 5.0}
@@ -119,6 +120,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr(Figure, "savefig", coarsely)
     monkeypatch.setattr(provenance, "_versions", functools.cache(provenance._versions))
     return words
+
+
+def test_the_last_stages_are_those_of_the_rules() -> None:
+    assert set(FIGURES) == set(figure_names()) - {"sensitivity"}
+    assert set(TABLES) == set(table_names()) - {"sensitivity"}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

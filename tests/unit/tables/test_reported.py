@@ -15,13 +15,12 @@ from dkn.tables.reported import COLUMNS, quantities, side_by_side, wide_table
 REPORTED = PACKAGE.parents[1] / "resources" / "reported_results.yaml"
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
+@pytest.mark.parametrize("experiment", [each for each in EXPERIMENTS if each.reported], ids=lambda each: each.name)
 def test_reported_numbers_are_where_the_registry_says(experiment: Any) -> None:
-    """Every experiment has quantities, all of them under its setting in the file of reported numbers."""
+    """Every experiment of the paper has quantities, all of them under its setting in the file of reported numbers."""
     tree = yaml.safe_load(REPORTED.read_text())
     columns = {setting: part["columns"] for setting, part in tree.items() if "columns" in part}
     own = [quantity for quantity in quantities(columns) if quantity.experiment == experiment.name]
-    assert own or experiment.name == "fine-tuning-none"
     assert {quantity.setting for quantity in own} == {experiment.reported[0]}
 
 
