@@ -58,6 +58,8 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, dryrun=True)) as api:
             "rule": job.rule.name,
             "command": job.shellcmd,
             "compared": [*map(str, job.input), *map(repr, job.non_derived_params)],
+            "inputs": [str(file) for file in job.input],
+            "outputs": [str(file) for file in job.output],
         }
         for job in read._workflow.dag.jobs
         if job.shellcmd
@@ -127,14 +129,22 @@ def table_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Job:
-    """One job: its rule, its command for the shell, and what Snakemake compares with that of the last run.
+    """One job: its rule, its command for the shell, its files, and what Snakemake compares with that of the last run.
 
-    These are the paths of inputs, and the parameters as their ``repr``.
+    The last are the paths of inputs, and the parameters as their ``repr``.
     """
 
     rule: str
     command: str
     compared: list[str]
+    inputs: list[str]
+    outputs: list[str]
+
+    @property
+    def stage(self) -> list[str]:
+        """The stage that the command runs, its flags and values; empty where it runs none."""
+        words = shlex.split(self.command)
+        return words[3 : words.index("2>&1")] if words[:3] == ["python", "-m", "dkn"] else []
 
 
 def jobs_of_a_run(targets: Sequence[str], folder: Path, configfiles: Sequence[str] = ()) -> list[Job]:
@@ -145,5 +155,4 @@ def jobs_of_a_run(targets: Sequence[str], folder: Path, configfiles: Sequence[st
 
 def commands_of_a_run(targets: Sequence[str], folder: Path, configfiles: Sequence[str] = ()) -> list[list[str]]:
     """Stage, flags and values of every job that targets need and that runs a stage."""
-    commands = [shlex.split(job.command) for job in jobs_of_a_run(targets, folder, configfiles)]
-    return [words[3 : words.index("2>&1")] for words in commands if words[:3] == ["python", "-m", "dkn"]]
+    return [job.stage for job in jobs_of_a_run(targets, folder, configfiles) if job.stage]

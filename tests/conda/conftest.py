@@ -11,7 +11,8 @@ from subprocess import CompletedProcess
 import pytest
 
 from tests.environments import requirements
-from tests.workflow.conftest import Checkout, new_checkout, short_config
+from tests.short_study import Checkout, short_config
+from tests.workflow.conftest import new_checkout
 
 from .local_conda import PYTHON, install
 
@@ -75,9 +76,11 @@ def conda(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def with_conda(
     conda: Path, new_checkout: Callable[[dict], Checkout], tmp_path_factory: pytest.TempPathFactory
 ) -> CondaCheckout:
-    """The shortened study of one model, its environments made, nothing run."""
+    """The shortened study of one model with too few facts for fine-tuning: environments made, nothing run."""
     folder = tmp_path_factory.mktemp("environments")
-    made = CondaCheckout(new_checkout(short_config(("gpt2",))), conda, folder, folder / "interpreters.tsv")
+    content = short_config(("gpt2",))
+    content["experiments"]["fine_tuning"]["minimum"] = 999
+    made = CondaCheckout(new_checkout(content), conda, folder, folder / "interpreters.tsv")
     result = made.run("--conda-create-envs-only")
     assert result.returncode == 0, result.stdout[-4000:]
     for site in folder.glob(f"*/lib/{PYTHON}/site-packages"):

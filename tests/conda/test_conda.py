@@ -13,7 +13,7 @@ import pytest
 
 from dkn.stages import stage_module
 from tests.environments import JOBS, STAGES, packages, place
-from tests.workflow.conftest import Checkout, jobs_in, short_config
+from tests.short_study import Checkout, jobs_in, short_config
 from tests.workflow_rules import ROOT
 
 from .conftest import CondaCheckout
@@ -76,7 +76,12 @@ def test_every_job_of_a_study_runs_in_its_own_environment(
             expected[environment(with_conda, job.environment.stem), job.stage] += count
     assert {path.stem for path, _ in expected} == {environment(with_conda, path.stem).stem for path in STAGES}
     assert Counter(with_conda.started()) == expected
-    assert (with_conda.checkout.path / "results" / "figures" / "degeneracy.pdf").is_file()
+    results = with_conda.checkout.path / "results"
+    assert (results / "figures" / "degeneracy.pdf").is_file()
+    for name in ("fine-tuning-dkn", "fine-tuning-random", "overlap-fine-tuning"):
+        summary = json.loads((results / "gpt2-short" / "experiments" / name / "summary.json").read_text())
+        assert "999" in summary["not_run"]
+        assert not summary["estimates"]
 
 
 BROKEN = {

@@ -13,8 +13,8 @@ import pytest
 
 from dkn.storage.files import read_table
 from dkn.storage.schemas import CANDIDATES
+from tests.short_study import Checkout, short_config
 
-from ..workflow.conftest import Checkout, short_config
 from .cluster import output_of, wait_for
 
 pytestmark = pytest.mark.slurm

@@ -9,13 +9,20 @@ import copy
 import gzip
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from dkn.errors import UserError
+from dkn.facts.schema import GAP
+from dkn.facts.sources import FactsSource, read_facts, read_templates
+
 RESOURCES = Path(__file__).parents[2] / "resources" / "facts"
+TEMPLATES = read_templates([RESOURCES / "templates.yaml"])
+LONGEST_LINE = 600  # characters of a message
 TEXTS = (
     *(
         "",
@@ -173,3 +180,35 @@ def broken_templates(seed: int, count: int) -> Iterator[bytes]:
             for _ in range(draw.randrange(1, 4)):
                 content = damaged(content, draw)
             yield content
+
+
+def _wrong_message(message: str, start: str) -> str | None:
+    """What is wrong with a refusal; None where it is one short line that begins with the place."""
+    if message.isprintable() and len(message) < LONGEST_LINE and re.match(start, message):
+        return None
+    return f"a bad line: {message[:1000]!r}"
+
+
+def wrong_about_facts(path: Path) -> tuple[str | None, str | None]:
+    """Read a facts file: the message of a refusal, and what is wrong with it or with the facts, or None for each."""
+    try:
+        facts, _ = read_facts([FactsSource(str(path))], TEMPLATES, 0)
+    except UserError as error:
+        return str(error), _wrong_message(str(error), rf"{re.escape(str(path))}(:\d+)?: ")
+    for fact in facts:
+        texts = (fact.fact_id, fact.subject, *fact.answers, fact.query, fact.prompt, *fact.paraphrases, fact.complex)
+        for text in texts:
+            if text != " ".join(text.split()) or re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", text):
+                return None, f"not plain text: {text!r}"
+        if GAP in fact.prompt or not re.fullmatch("[0-9]{4}", fact.date or "2012"):
+            return None, f"no prompt or no year: {fact.prompt!r}, {fact.date!r}"
+    return None, None
+
+
+def wrong_about_templates(path: Path) -> tuple[str | None, str | None]:
+    """Read a file of templates: the message of a refusal, and what is wrong with it, or None for each."""
+    try:
+        read_templates([path])
+    except UserError as error:
+        return str(error), _wrong_message(str(error), f"{re.escape(str(path))}: ")
+    return None, None

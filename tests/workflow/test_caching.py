@@ -15,8 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from dkn.storage.files import read_table
 from dkn.storage.schemas import SCORES
-
-from .conftest import Checkout, short_config
+from tests.short_study import Checkout, short_config
 
 SHARDS = ("1-of-2", "2-of-2")
 

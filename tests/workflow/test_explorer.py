@@ -9,8 +9,7 @@ import pytest
 
 from dkn.storage.files import read_table
 from dkn.storage.schemas import COMPONENTS, KNOWLEDGE_NEURONS
-
-from .conftest import Checkout
+from tests.short_study import Checkout
 
 
 @pytest.mark.parametrize("model", ["gpt2-short", "llama-short"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .conftest import Checkout, rules_in, short_config
+from tests.short_study import Checkout, rules_in, short_config
 
 ODD = "it's (2) é☃ & co #1 $(touch ran) `touch ran`"
 

@@ -25,8 +25,8 @@ from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import FACTS, KNOWN
 from dkn.study.estimates import STAGES
 from dkn.study.registry import of_study
+from tests.short_study import ROOT, Checkout, jobs_in
 
-from .conftest import ROOT, Checkout, jobs_in
 from .hub import TOKEN, Served, serving
 
 PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())

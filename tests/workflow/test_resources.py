@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .conftest import Checkout, short_config
+from tests.short_study import Checkout, short_config
 
 # The workflow, printing what each of its rules asks for in its first two attempts: memory, minutes, GPUs.
 ASKING = """

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from .conftest import Checkout, jobs_in, short_config
+from tests.short_study import Checkout, jobs_in, short_config
 
 GRID = {"fractions": [0.2], "quantiles": [0.2], "tau1": [0.02, 0.05], "tau2": [0.1], "facts": 12, "partitions": 1}
 

@@ -40,6 +40,7 @@ figure(
     "the paper's numbers beside this study's",
     [f"--table={RESULTS}/tables/reported.csv"],
     table=f"{RESULTS}/tables/reported.csv",
+    checksums=f"{RESULTS}/tables/reported.sha256",
 )
 figure_of_summaries(
     "degeneracy",
@@ -88,6 +89,7 @@ figure(
     "facts left at every step",
     [f"--funnel={RESULTS}/tables/funnel.csv"],
     funnel=f"{RESULTS}/tables/funnel.csv",
+    checksums=f"{RESULTS}/tables/funnel.sha256",
 )
 figure_of_summaries(
     "suppression",
@@ -139,4 +141,5 @@ figure(
     "gap and coverage over the grid of settings",
     [f"--table={RESULTS}/tables/sensitivity.csv"],
     table=f"{RESULTS}/tables/sensitivity.csv",
+    checksums=f"{RESULTS}/tables/sensitivity.sha256",
 )

@@ -1,4 +1,5 @@
-# Tables: each a target of its own, from stored records only, as CSV, Markdown and LaTeX, and as a page for the report.
+# Tables: each a target of its own, from stored records only, as CSV, Markdown and LaTeX with their checksums, and as a
+# page for the report.
 
 for written, stated in TABLES.items():
 
@@ -8,7 +9,7 @@ for written, stated in TABLES.items():
         input:
             **stated["inputs"],
         output:
-            multiext(f"{RESULTS}/tables/{written}", csv=".csv", markdown=".md", latex=".tex"),
+            multiext(f"{RESULTS}/tables/{written}", csv=".csv", markdown=".md", latex=".tex", checksums=".sha256"),
         log:
             f"{RESULTS}/logs/table_{written}.log",
         benchmark:
@@ -31,6 +32,7 @@ for written, stated in TABLES.items():
 rule table_page:
     input:
         table=f"{RESULTS}/tables/{{table}}.md",
+        checksums=f"{RESULTS}/tables/{{table}}.sha256",
     output:
         report(
             f"{RESULTS}/tables/{{table}}.html",

@@ -28,16 +28,18 @@ GROUND = (
     "storage/schemas",
     "storage/writing",
 )  # of every stage, with the package root
+CHECKED = "storage/checked_texts"
 FOLDER = ("models/families", "models/files", "models/weights")
 MODEL = (*FOLDER, "decoder", "models/opening", "models/prepared")
 PREPARED = (*FOLDER, "models/opening", "models/sources", "models/tokens")
 FACTS = ("facts/stored",)
 SOURCES = ("facts/addresses", "facts/schema", "facts/sources", "facts/template_files", "facts/text")
+TABLE = ("tables/saving", CHECKED)
 SUMMARIES = ("statistics/inference", "study/names", "summaries/stored")
 CLAIMS = ("paper/claims", "study/registry", *SUMMARIES)
 FIGURE = ("figures/saving", "figures/style", "study/names", "summaries/wording")
 HEADLINES = (*FIGURE, *CLAIMS, "paper/headlines", "paper/model_size")
-SETTING_TABLE = ("paper/contrasts", "study/registry", "summaries/wording", "tables/lines", "tables/saving", *SUMMARIES)
+SETTING_TABLE = ("paper/contrasts", "study/registry", "summaries/wording", "tables/lines", *TABLE, *SUMMARIES)
 # Beside its own module: the packages and modules that a stage may depend on. Everything else is a stranger to it.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "attribution": (*MODEL, *FACTS, "attribution", "storage/cache", "storage/shard_parts"),
@@ -95,13 +97,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "figure-enhancement": (*HEADLINES, "figures/perturbation"),
     "figure-fact-checking": (*HEADLINES, "statistics/detection", "summaries/fact_checking"),
     "figure-fine-tuning": HEADLINES,
-    "figure-funnel": (*FIGURE, "summaries/funnel"),
+    "figure-funnel": (*FIGURE, CHECKED, "summaries/funnel"),
     "figure-groupings": (*FIGURE, *SUMMARIES),
     "figure-kn-graph": (*FIGURE, "figures/example", "structure/dendrogram"),
     "figure-overlap": HEADLINES,
     "figure-persistence": (*FIGURE, "figures/example", "structure/dendrogram"),
-    "figure-reported": FIGURE,
-    "figure-sensitivity": (*FIGURE, "statistics/inference"),
+    "figure-reported": (*FIGURE, CHECKED),
+    "figure-sensitivity": (*FIGURE, CHECKED, "statistics/inference"),
     "figure-suppression": (*HEADLINES, "figures/perturbation"),
     "figure-verdicts": FIGURE,
     "knowledge-neurons": ("attribution/selection",),
@@ -120,21 +122,21 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "summary-fine-tuning": (*SUMMARIES, "summaries/by_fact", "summaries/fine_tuning"),
     "summary-overlap": (*SUMMARIES, "summaries/by_fact", "summaries/fine_tuning", "summaries/overlap"),
     "summary-perturbation": (*SUMMARIES, "summaries/by_fact", "summaries/perturbation"),
-    "table-contrasts": (*SUMMARIES, "paper/contrasts", "study/registry", "summaries/wording", "tables/saving"),
+    "table-contrasts": (*SUMMARIES, "paper/contrasts", "study/registry", "summaries/wording", *TABLE),
     "table-degeneracy": SETTING_TABLE,
     "table-enhancement": (*SETTING_TABLE, "tables/perturbation"),
     "table-fact-checking": SETTING_TABLE,
     "table-fine-tuning": SETTING_TABLE,
-    "table-funnel": ("summaries/funnel", "tables/saving"),
+    "table-funnel": ("summaries/funnel", *TABLE),
     "table-overlap": SETTING_TABLE,
-    "table-page": (),
-    "table-reported": (*SUMMARIES, "study/registry", "tables/saving"),
+    "table-page": (CHECKED,),
+    "table-reported": (*SUMMARIES, "study/registry", *TABLE),
     "table-sensitivity": (
         *("statistics/inference", "study/names", "summaries/by_fact", "summaries/sensitivity"),
-        *("summaries/wording", "tables/saving"),
+        *("summaries/wording", *TABLE),
     ),
     "table-suppression": (*SETTING_TABLE, "tables/perturbation"),
-    "table-verdicts": ("study/names", "summaries/wording", "tables/saving"),
+    "table-verdicts": ("study/names", "summaries/wording", *TABLE),
     "verdicts": (*CLAIMS, "paper/model_size"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from typer import Option
 from dkn import flags
 from dkn.figures.saving import save
 from dkn.figures.style import WIDTH, use_style
+from dkn.storage.checked_texts import read_checked
 from dkn.summaries.wording import bullets
 
 STEPS = {
@@ -103,5 +105,5 @@ def main(
     output: flags.Pdf,
 ) -> None:
     """Draw the figure from the stored table of the funnel."""
-    frame = pd.read_csv(funnel)
+    frame = pd.read_csv(io.StringIO(read_checked(funnel)))
     save(draw(frame), frame, output, caption(frame))

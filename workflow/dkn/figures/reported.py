@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from typer import Option
 from dkn import flags
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, MARKERS, WIDTH, error_bars, use_style
+from dkn.storage.checked_texts import read_checked
 from dkn.summaries.wording import bullets, interval
 
 ROW = 0.15  # the height of a quantity's row, in inches
@@ -110,5 +112,5 @@ def caption(frame: pd.DataFrame) -> str:
 
 def main(table: Annotated[Path, Option(help="reported.csv")], output: flags.Pdf) -> None:
     """Draw the figure from the stored table ``reported``."""
-    frame = pd.read_csv(table)
+    frame = pd.read_csv(io.StringIO(read_checked(table)))
     save(draw(frame), frame, output, caption(frame))

@@ -6,6 +6,7 @@ knowledge neurons; the cells of a block differ in tau1 and tau2 (docs/method.md)
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ from dkn import flags
 from dkn.figures.saving import save
 from dkn.figures.style import panels, say_nothing_to_draw
 from dkn.statistics.inference import MIN_SUBJECTS
+from dkn.storage.checked_texts import read_checked
 from dkn.summaries.wording import bullets, interval
 
 OUTER = {"x": "quantile", "y": "fraction"}
@@ -181,5 +183,5 @@ def main(
     output: flags.Pdf,
 ) -> None:
     """Draw the figure from the stored table ``sensitivity``."""
-    frame = pd.read_csv(table)
+    frame = pd.read_csv(io.StringIO(read_checked(table)))
     save(draw(frame), frame, output, caption(frame))

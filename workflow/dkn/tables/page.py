@@ -9,6 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from dkn import flags, plain_text
+from dkn.storage.checked_texts import read_checked
 from dkn.storage.files import atomic_file
 
 STYLE = """
@@ -69,4 +70,4 @@ def main(
 ) -> None:
     """Write a Markdown table as an HTML page."""
     with atomic_file(output) as path:
-        path.write_text(page(table.read_text(), title, note))
+        path.write_text(page(read_checked(table), title, note), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Save a table as CSV, Markdown and LaTeX."""
+"""Save a table as CSV, Markdown and LaTeX, with the checksums of these files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from dkn import plain_text
+from dkn.storage.checked_texts import write_checksums
 from dkn.storage.files import atomic_file
 
 NOTHING = "–"  # in the Markdown table, for a missing value
@@ -62,7 +63,7 @@ def with_a_row(wide: pd.DataFrame) -> pd.DataFrame:
 
 
 def save(table: pd.DataFrame, wide: pd.DataFrame, caption: str, csv: Path) -> None:
-    """Write a table for programs as CSV, and the one for readers beside it in Markdown and LaTeX.
+    """Write a table for programs as CSV, and beside it the one for readers in Markdown and LaTeX, and checksums.
 
     Args:
         table: the table for programs; without rows it still has its columns.
@@ -71,9 +72,10 @@ def save(table: pd.DataFrame, wide: pd.DataFrame, caption: str, csv: Path) -> No
         csv: the CSV to write; the other files have the same name with another suffix.
     """
     with atomic_file(csv) as path:
-        table.to_csv(path, index=False, float_format="%.6g")
-    wide = with_a_row(wide)
-    with atomic_file(csv.with_suffix(".md")) as path:
-        path.write_text(markdown(wide))
-    with atomic_file(csv.with_suffix(".tex")) as path:
-        path.write_text(latex(wide, caption, f"tab:{csv.stem.replace('_', '-')}"))
+        table.to_csv(path, index=False, float_format="%.6g", encoding="utf-8")
+    wide, label = with_a_row(wide), f"tab:{csv.stem.replace('_', '-')}"
+    texts = {".md": markdown(wide), ".tex": latex(wide, caption, label)}
+    for suffix, text in texts.items():
+        with atomic_file(csv.with_suffix(suffix)) as path:
+            path.write_text(text, encoding="utf-8")
+    write_checksums([csv, *map(csv.with_suffix, texts)])
