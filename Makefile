@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SEED ?= 0
 
-.PHONY: demo smollm2 test test-slurm test-conda lint audit format reference envs clean
+.PHONY: demo smollm2 test test-slurm test-conda torture lint audit format reference envs clean
 
 demo: $(VENV)/installed  ## the default study: two nano models, all figures
 	$(BIN)/snakemake --cores all
@@ -20,6 +21,9 @@ test-slurm: $(VENV)/installed  ## the profile for clusters on a one-node SLURM, 
 
 test-conda: $(VENV)/installed  ## --use-conda with a real conda: every environment, a whole study; minutes
 	$(BIN)/pytest -m conda tests/conda
+
+torture: $(VENV)/installed  ## kills, damaged files, broken inputs and odd paths, drawn by SEED; half an hour (docs/reliability.md)
+	PYTHONPATH=workflow $(BIN)/python -m tests.torture --seed $(SEED)
 
 lint: $(VENV)/installed  ## format, style, types, Snakemake's own linter, and the Dockerfile's
 	$(BIN)/ruff format --check .
