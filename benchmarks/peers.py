@@ -67,7 +67,7 @@ class PeerScores:
 def _run(command: Sequence[str | Path], failure: str) -> None:
     """Run a command; if it fails, raise with the line of its output that says why."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=environment)
     if done.returncode:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         errors = [line for line in lines if line.lower().startswith("error")] or lines[-1:]

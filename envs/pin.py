@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 
 def pins() -> dict[str, str]:
     """Package -> version, from requirements.txt."""
-    lines = (HERE.parent / "requirements.txt").read_text().splitlines()
+    lines = (HERE.parent / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
 
 
@@ -22,4 +22,4 @@ def pinned(text: str) -> str:
 
 if __name__ == "__main__":
     for path in sorted(HERE.glob("*.yaml")):
-        path.write_text(pinned(path.read_text()))
+        path.write_text(pinned(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -74,7 +74,7 @@ def _measured(stage: str, folder: Path) -> float | None:
     files = [path for pattern in patterns for path in sorted(folder.glob(f"{pattern}.tsv"))]
     if not files or (jobs is not None and len(files) < jobs):
         return None
-    return sum(float(path.read_text().splitlines()[-1].split("\t")[0]) for path in files)
+    return sum(float(path.read_text(encoding="utf-8").splitlines()[-1].split("\t")[0]) for path in files)
 
 
 def _amount(value: Range | None, unit: float) -> str:

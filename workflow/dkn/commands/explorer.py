@@ -51,9 +51,9 @@ def main(
         "description": model_description(model.name, record, parameters(model / "model")),
     }
     data["look"] = look()
-    style, script = files[".css"].read_text(), files[".js"].read_text()
-    text = page(files[".html"].read_text(), model.name, style, get_plotlyjs(), script, data)
+    style, script, frame = (files[suffix].read_text(encoding="utf-8") for suffix in (".css", ".js", ".html"))
+    text = page(frame, model.name, style, get_plotlyjs(), script, data)
     with atomic_file(output) as path:
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     counts = data["counts"]
     print(f"{counts['shown']} of {counts['attributed']} facts are shown, {output.stat().st_size / 1e6:.1f} MB")

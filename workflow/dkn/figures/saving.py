@@ -26,4 +26,4 @@ def save(figure: Figure, table: pd.DataFrame, pdf: Path, numbers: str) -> None:
     with atomic_file(pdf.with_suffix(".csv")) as path:
         table.to_csv(path, index=False, float_format="%.6g")
     with atomic_file(pdf.with_suffix(".rst")) as path:
-        path.write_text(numbers)
+        path.write_text(numbers, encoding="utf-8")

@@ -142,7 +142,8 @@ def download_wheel(package: str, version: str, checksum: str, folder: Path) -> P
     result = subprocess.run(
         [*command, "--only-binary=:all:", "--dest", str(folder), f"{package}=={version}"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     wheels = list(folder.glob("*.whl"))

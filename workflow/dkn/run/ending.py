@@ -21,7 +21,7 @@ SLOWEST = 5
 def _seconds(path: Path) -> float | None:
     """Return the seconds that a job took, from its benchmark file; None where the file does not say it."""
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             return sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
     except (OSError, KeyError, TypeError, ValueError):
         return None
@@ -53,7 +53,7 @@ def slowest_rules(
 def _verdicts(path: Path) -> list[str]:
     """Return one line per claim and model from the file of verdicts, or none where it cannot be read."""
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text())["verdicts"]
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
         return [f"{row['claim']} {row['model'] or 'all models'}: {row['verdict']}" for row in rows]
     except (OSError, KeyError, TypeError, ValueError):
         return []
@@ -109,7 +109,7 @@ def failed(logs: Iterable[Path], seconds: float) -> str:
     jobs: list[tuple[str, list[str]]] = []
     for path in logs:
         try:
-            jobs += failed_jobs(path.read_text(errors="replace"))
+            jobs += failed_jobs(path.read_text(encoding="utf-8", errors="replace"))
         except OSError:
             continue
     lines = [f"{len(jobs)} job{'s' * (len(jobs) != 1)} failed; the reason is at the end of:"] if jobs else []

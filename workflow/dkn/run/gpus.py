@@ -29,7 +29,7 @@ def _all_gpus() -> list[str]:
     """Return the identifiers of this machine's GPUs in the order of their numbers; none where there is no driver."""
     command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     try:
-        result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        result = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         return []
     return result.stdout.split()

@@ -68,9 +68,11 @@ def _in_environment_only() -> str:
 def before_every_job(workflow: Path, with_conda: bool) -> str:
     """Return shell code for the start of every job: it stops at errors, and ``python`` finds this library.
 
+    Python reads and writes text as UTF-8 in jobs, whatever the locale, also where another library opens the file.
+
     Args:
         workflow: the folder that this library lies in.
         with_conda: whether jobs have conda environments; then ``python`` runs in the job's own one only.
     """
-    code = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow))} PYTHONUNBUFFERED=1; "
+    code = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow))} PYTHONUNBUFFERED=1 PYTHONUTF8=1; "
     return code + (_in_environment_only() if with_conda else "")

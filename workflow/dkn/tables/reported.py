@@ -99,7 +99,7 @@ def side_by_side(path: Path, summaries: Mapping[str, Mapping[str, Mapping[str, A
     Raises:
         ValueError: several estimates of a summary match one quantity.
     """
-    reported = yaml.safe_load(path.read_text())
+    reported = yaml.safe_load(path.read_text(encoding="utf-8"))
     columns = {
         setting: reported_setting["columns"]
         for setting, reported_setting in reported.items()
