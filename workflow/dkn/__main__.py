@@ -8,10 +8,10 @@ from contextlib import nullcontext
 
 import typer
 
-from dkn.errors import UserError
+from dkn.errors import UserError, lacks_memory
 from dkn.flags import command
 from dkn.run.gpus import claimed_gpus
-from dkn.run.problems import in_one_line, lacks_memory
+from dkn.run.problems import in_one_line
 from dkn.stages import stage_module, stages
 
 OUT_OF_MEMORY = 12  # the exit status, which is the number of the error ENOMEM

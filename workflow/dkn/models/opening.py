@@ -6,7 +6,6 @@ model is loaded all of them are.
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,21 +17,11 @@ from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from dkn.errors import UserError
+from dkn.errors import UserError, lacks_memory
 from dkn.models.weights import StoredTensor, all_tensors, is_buffer, listed
 
-_NO_MEMORY = re.compile(r"not enough memory|can(no|')t allocate memory|failed to map|out of memory", re.IGNORECASE)
 _DROPPED = re.compile(r"attn.bias|inv_freq|position_ids")  # what transformers leaves out without a word
 _MOST_LETTERS = 300  # of another library's message
-
-
-def _lacks_memory(error: BaseException) -> bool:
-    """Tell whether an error says that the machine's memory, or what the job may have of it, is used up."""
-    return (
-        isinstance(error, MemoryError)
-        or getattr(error, "errno", None) == errno.ENOMEM
-        or bool(_NO_MEMORY.search(str(error)))
-    )
 
 
 @contextmanager
@@ -50,7 +39,7 @@ def one_line(folder: Path, what: str) -> Iterator[None]:
     except (UserError, KeyboardInterrupt, SystemExit, torch.OutOfMemoryError):
         raise
     except BaseException as error:  # a panic in a library's Rust code is no Exception
-        if _lacks_memory(error):
+        if lacks_memory(error):
             raise UserError(
                 f"{folder}: not enough memory to load {what}; free some, allow the job more (ulimit -v, mem_mb), or "
                 f"take a smaller model or dtype: bfloat16"

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-OF_MEMORY = re.compile(
-    r"not enough memory|can(no|')t allocate memory|failed to map segment|out of memory|can't start new thread"
-    r"|unable to (mmap|allocate)|std::bad_alloc|Resource temporarily unavailable",
-    re.IGNORECASE,
-)
+from dkn.errors import lacks_memory
+
 MOST_LETTERS = 300
 
 
 def _short(error: BaseException) -> str:
     """Return an error's message on one line."""
     return " ".join(str(error).split())[:MOST_LETTERS] or type(error).__name__
-
-
-def lacks_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory, or the threads that need it, are used up."""
-    if isinstance(error, MemoryError) or getattr(error, "errno", None) in (errno.ENOMEM, errno.EAGAIN):
-        return True
-    return isinstance(error, (RuntimeError, ImportError, OSError)) and bool(OF_MEMORY.search(str(error)))
 
 
 def in_one_line(error: BaseException, arguments: Sequence[str]) -> str | None:
