@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dkn.experiments.statements import false_answer, make_statements
+from dkn.decoder.loading import LanguageModel
+from dkn.experiments.statements import encode_by_wording, false_answer, make_statements
 from dkn.facts.same_answers import SameAnswers
 from tests.unit.statement_facts import facts_table
 
@@ -80,3 +81,18 @@ def test_every_fact_has_a_true_and_one_false_statement_in_both_wordings() -> Non
     shuffled = make_statements(FACTS.sample(frac=1, random_state=0), FACTS[FACTS["relation"] == "P1"][::-1], 0)
     left, right = (frame.sort_values("statement", ignore_index=True) for frame in (statements, shuffled))
     pd.testing.assert_frame_equal(left, right)
+
+
+def test_a_wording_of_a_fact_is_asked_as_a_whole_or_left_out(language_model: LanguageModel) -> None:
+    """Where only the false answer is too long, the true statement is left out, too, and one reason stands for both."""
+    long = " ".join(["w3"] * 40)
+    asked = [
+        (f"{fact}\x1f{wording}\x1f{truth}", "a1", answer)
+        for fact, false in (("f", long), ("g", "w4"))
+        for wording in ("triple", "complex")
+        for truth, answer in ((True, "w3"), (False, false if wording == "triple" else "w5"))
+    ]
+    encoded, left_out = encode_by_wording(language_model, asked)
+    assert list(encoded) == [name for name, _, _ in asked if not name.startswith("f\x1ftriple")]
+    (reason,) = left_out
+    assert reason.startswith("fact f (triple, False): 41 tokens exceed")

@@ -8,7 +8,7 @@ from typer import Option
 from dkn import flags
 from dkn.decoder.loading import open_model
 from dkn.experiments.fact_checking import StatementSet, attribution_records, relation_sets, with_control
-from dkn.experiments.statements import as_records, encoded_statements, sampled_statements
+from dkn.experiments.statements import as_records, encoded_statements, sampled_statements, say_left_out
 from dkn.facts.stored import study_facts
 from dkn.neurons.sets import dkn_sets, neuron_sets
 from dkn.storage.files import read_table, write_table
@@ -49,12 +49,13 @@ def main(
         own_dkn = [] if dkn is None else with_control("own", row.fact_id, dkn, n_neurons, seed)
         own_kn = StatementSet("kn", "own", members[row.fact_id])
         sets[row.fact_id] = [*own_dkn, own_kn, *by_relation.get(row.relation, [])]
-    encoded = encoded_statements(language_model, statements)
+    encoded, left_out = encoded_statements(language_model, statements)
     scores = attribution_records(language_model, statements, encoded, sets, batch)
     records = as_records(statements, scores, FACT_CHECKING.names)
-    settings = {"relation_neurons": relation_neurons, "limit": limit, "seed": seed}
+    settings = {"relation_neurons": relation_neurons, "limit": limit, "seed": seed, "wordings_left_out": len(left_out)}
     record = provenance("experiment-fact-checking", settings, [model, facts, known, neurons, components])
     is_kn = records["detector"] == "kn"
     write_table(output, records[~is_kn], FACT_CHECKING, record)
     write_table(kn_output, records[is_kn], FACT_CHECKING, record)
-    print(f"{len(statements)} statements of {len(sets)} facts")
+    say_left_out(left_out, "the statements in them")
+    print(f"{len(encoded)} statements of {len(sets)} facts")

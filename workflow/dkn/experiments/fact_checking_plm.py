@@ -7,11 +7,14 @@ stated answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
-from dkn.decoder.encoded_facts import EncodedFact, batches, encode
+from dkn.decoder.encoded_facts import SEPARATOR, EncodedFact, batches, encode
 from dkn.decoder.loading import LanguageModel
 from dkn.decoder.recall import recall
+from dkn.experiments.statements import encode_by_wording
 from dkn.progress import progress
 from dkn.randomness import generator
 
@@ -55,20 +58,39 @@ def truth_prompts(shots: pd.DataFrame, statements: pd.DataFrame) -> list[str]:
     return ["".join(examples) + _question(statement) for _, statement in statements.iterrows()]
 
 
+def _asked(shots: pd.DataFrame, statements: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Yield for every statement and verdict an id, the prompt that asks for the verdict, and the verdict."""
+    for statement, prompt in zip(statements["statement"], truth_prompts(shots, statements), strict=True):
+        yield from ((f"{statement}{SEPARATOR}{verdict}", prompt, verdict) for verdict in VERDICTS)
+
+
+def askable(model: LanguageModel, statements: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the statements about which the model can be asked without any example.
+
+    Args:
+        model: the model, for its tokenizer and the length of its context.
+        statements: rows with statement (an id), prompt and answer.
+    Returns:
+        The rows that are left, and a message about each wording of a fact that is left out.
+    """
+    encoded, left_out = encode_by_wording(model, _asked(statements.iloc[:0], statements))
+    fit = [f"{statement}{SEPARATOR}{VERDICTS[0]}" in encoded for statement in statements["statement"]]
+    return statements[fit], left_out
+
+
 def fitting_shots(model: LanguageModel, shots: pd.DataFrame, statements: pd.DataFrame) -> pd.DataFrame:
     """Return as many of the first examples as fit into the model's context in the prompt of every statement.
 
-    The number is even, so that true and false examples are equally many; it is zero where not even two fit.
+    The number is even, so that true and false examples are equally many; it is zero where not even two fit, or where
+    there is nothing to ask about.
 
     Args:
         model: the model, for its tokenizer and the length of its context.
         shots: the examples in their order, rows with prompt, answer and truth.
         statements: the statements to ask about, rows with prompt and answer.
     """
-    for count in range(len(shots) - len(shots) % 2, 0, -2):
-        asked = [
-            f"{prompt} {verdict}" for prompt in truth_prompts(shots.iloc[:count], statements) for verdict in VERDICTS
-        ]
+    for count in range(len(shots) - len(shots) % 2 if len(statements) else 0, 0, -2):
+        asked = [f"{prompt} {verdict}" for _, prompt, verdict in _asked(shots.iloc[:count], statements)]
         if max(len(tokens) for tokens in model.tokenizer(asked)["input_ids"]) <= model.adapter.context:
             return shots.iloc[:count]
     return shots.iloc[:0]
@@ -98,18 +120,15 @@ def truth_log_odds(model: LanguageModel, statements: pd.DataFrame, shots: pd.Dat
 
     Args:
         model: the model that is asked.
-        statements: rows with statement (an id), prompt and answer.
+        statements: rows with statement (an id), prompt and answer, which fit behind the examples.
         shots: the examples, rows with prompt, answer and truth.
         batch: the number of prompts computed at once.
     """
-    asked = zip(statements["statement"], truth_prompts(shots, statements), strict=True)
-    encoded = {
-        f"{statement}\x1f{verdict}": encode(model, f"{statement}\x1f{verdict}", prompt, verdict)
-        for statement, prompt in asked
-        for verdict in VERDICTS
-    }
+    encoded = {name: encode(model, name, prompt, verdict) for name, prompt, verdict in _asked(shots, statements)}
     log_probs = answer_log_prob(model, encoded, batch)
-    true, false = (log_probs[[f"{name}\x1f{verdict}" for name in statements["statement"]]] for verdict in VERDICTS)
+    true, false = (
+        log_probs[[f"{name}{SEPARATOR}{verdict}" for name in statements["statement"]]] for verdict in VERDICTS
+    )
     return pd.Series(true.to_numpy() - false.to_numpy(), index=statements["statement"])
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from dkn.decoder.encoded_facts import EncodedFact, encode
+from dkn.decoder.encoded_facts import SEPARATOR, EncodedFact, encode
 from dkn.decoder.loading import LanguageModel
+from dkn.errors import UserError
 from dkn.facts.same_answers import SameAnswers
 from dkn.facts.sampling import sample_by_subject
 from dkn.neurons.sets import NeuronSet
@@ -101,9 +102,46 @@ def sampled_statements(
     return make_statements(frame.reset_index(drop=True), chosen, seed)
 
 
-def encoded_statements(model: LanguageModel, statements: pd.DataFrame) -> dict[str, EncodedFact]:
-    """Return the prompt and the stated answer of every statement in tokens, by the statement's id."""
-    return {
-        row.statement: encode(model, row.statement, row.prompt, row.answer)
-        for row in statements.itertuples(index=False)
-    }
+def encode_by_wording(
+    model: LanguageModel, asked: Iterable[tuple[str, str, str]]
+) -> tuple[dict[str, EncodedFact], list[str]]:
+    """Tokenise what the model can be asked about statements; a wording of a fact is asked as a whole or not at all.
+
+    So true and false statements stay equally many.
+
+    Args:
+        asked: an id, which begins with a statement's id, a prompt and an answer each.
+    Returns:
+        What can be asked, by id, and a message about each wording of a fact that is left out.
+    """
+    encoded: dict[str, EncodedFact] = {}
+    left_out: dict[str, str] = {}
+    for name, prompt, answer in asked:
+        try:
+            encoded[name] = encode(model, name, prompt, answer)
+        except UserError as error:
+            left_out.setdefault(_wording(name), str(error))
+    return {name: one for name, one in encoded.items() if _wording(name) not in left_out}, list(left_out.values())
+
+
+def _wording(name: str) -> str:
+    """Return the part of an id that names a wording of a fact."""
+    return SEPARATOR.join(name.split(SEPARATOR)[:2])
+
+
+def encoded_statements(model: LanguageModel, statements: pd.DataFrame) -> tuple[dict[str, EncodedFact], list[str]]:
+    """Return the prompts and the stated answers of statements in tokens, as ``encode_by_wording`` does."""
+    return encode_by_wording(
+        model, zip(statements["statement"], statements["prompt"], statements["answer"], strict=True)
+    )
+
+
+def say_left_out(left_out: Sequence[str], what: str) -> None:
+    """Print how many wordings of facts are left out, if any.
+
+    Args:
+        left_out: a message about each of them.
+        what: what the model cannot be asked.
+    """
+    if left_out:
+        print(f"{len(left_out)} wordings of facts are left out, since the model cannot be asked {what}: {left_out[0]}")
