@@ -162,6 +162,12 @@ def test_sentences_are_the_new_facts_with_their_full_stop(exam: Exam) -> None:
     assert [decode(s.tokens[s.answer_start :]) for s in exam.sentences()] == [f" {q.answer}." for q in new]
 
 
+def test_a_full_stop_that_does_not_fit_the_context_is_left_out(exam: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = max(len(sentence.tokens) for sentence in exam.sentences())
+    monkeypatch.setattr(exam.model.adapter, "context", longest - 1)
+    assert max(len(sentence.tokens) for sentence in exam.sentences()) == longest - 1
+
+
 def test_the_development_score_by_hand(exam: Exam) -> None:
     """Mean of the three accuracies, of development alone; what happens to test facts does not matter."""
     correct = np.zeros(len(exam.questions), dtype=bool)

@@ -83,7 +83,8 @@ class Exam:
     def sentences(self) -> list[Sentence]:
         """Return what the model is trained on: every new fact, as a sentence with a full stop.
 
-        The full stop is left out where it would change how the tokenizer divides the answer before it.
+        The full stop is left out where it would change how the tokenizer divides the answer before it, or where it does
+        not fit the model's context.
         """
         pairs = [pair for pair in zip(self.questions, self.encoded, strict=True) if pair[0].split == NEW]
         return [self._sentence(question, fact) for question, fact in pairs]
@@ -91,8 +92,8 @@ class Exam:
     def _sentence(self, question: Question, fact: EncodedFact) -> Sentence:
         statement = fact.prompt + fact.answer
         stopped = self.model.tokenizer(f"{question.prompt} {question.answer}{FULL_STOP}")["input_ids"]
-        tokens = stopped if stopped[: len(statement)] == statement else statement
-        return Sentence(tokens, len(fact.prompt))
+        fits = stopped[: len(statement)] == statement and len(stopped) <= self.model.adapter.context
+        return Sentence(stopped if fits else statement, len(fact.prompt))
 
 
 @dataclass(frozen=True)
