@@ -21,7 +21,7 @@ from dkn.study.config import check_scatter, parse_config
 from dkn.study.inputs import BundledFacts, PathFacts
 from dkn.study.names import CLUSTERINGS, DETECTORS, SITES, TESTED_CONTROL, TUNED_SETS
 from dkn.study.overlays import check_overlays
-from dkn.study.registry import SETTINGS, of_setting, of_study
+from dkn.study.registry import of_setting, of_study
 
 
 def or_stop(check, *arguments):

@@ -15,7 +15,7 @@ def main(
     model: flags.Folders,
     experiment: flags.Experiments,
     confidence: flags.Confidence,
-    output: flags.Output,
+    output: flags.Csv,
 ) -> None:
     """Write the CSV with a row per contrast, and the same table in Markdown and LaTeX beside it."""
     tables = [of_model(name, summaries) for name, summaries in compared_by_model(model, experiment).items()]

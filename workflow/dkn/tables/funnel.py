@@ -17,7 +17,7 @@ from dkn.tables.saving import save
 def main(
     model: flags.Folders,
     grouping: Annotated[list[str], Option(help="Name of a grouping; repeatable.")],
-    output: flags.Output,
+    output: flags.Csv,
 ) -> None:
     """Write the CSV with a row per model, grouping and step; Markdown and LaTeX have a row per model and grouping."""
     rows = []

@@ -158,7 +158,7 @@ def main(
     reported: Annotated[Path, Option(help="reported_results.yaml")],
     model: flags.Folders,
     experiment: flags.Experiments,
-    output: flags.Output,
+    output: flags.Csv,
 ) -> None:
     """Write the CSV with a row per quantity and model; Markdown and LaTeX have a row per quantity."""
     table = side_by_side(reported, compared_by_model(model, experiment))

@@ -22,7 +22,7 @@ def main(
     fraction: Annotated[float, Option(help="The study's own KN fraction.")],
     quantile: Annotated[float, Option(help="The study's own filtration limit.")],
     tau2: Annotated[float, Option(help="The study's own tau2.")],
-    output: flags.Output,
+    output: flags.Csv,
     statistics: flags.Statistics,
     tau1: Annotated[float, Option(help="The study's own tau1, unless that is a quantile of lifetimes.")] = float("nan"),
 ) -> None:

@@ -14,7 +14,7 @@ from dkn.tables.saving import save
 HEADER = ("claim", "model", "verdict of the claim", "contrast", "p (Holm)", "says")
 
 
-def main(verdicts: Annotated[Path, Option(help="verdicts.json")], output: flags.Output) -> None:
+def main(verdicts: Annotated[Path, Option(help="verdicts.json")], output: flags.Csv) -> None:
     """Write the CSV with a row per claim, model and contrast, and the same table in Markdown and LaTeX beside it."""
     rows, lines = [], []
     for row in read_json(verdicts)["verdicts"]:
