@@ -35,6 +35,7 @@ def summarise(results: Path, folder: Path) -> None:
     experiments, tables = folder / "experiments", {"facts": results / "facts" / "facts.parquet"}
     for name, file in (("known", "known"), ("neurons", "knowledge_neurons"), ("distances", "distances")):
         tables[name] = folder / f"{file}.parquet"
+    tables["completeness"] = folder / "attribution" / "1-of-1.completeness.parquet"
     records = [experiments / f"degeneracy-{name}" / "records.parquet" for name in GROUPINGS]
     stage(
         "summary-degeneracy",
@@ -90,7 +91,7 @@ def write_tables(results: Path, models: list[str]) -> None:
     stage("table-contrasts", *every, confidence=0.95, output=tables / "contrasts.csv")
     reported = ROOT / "resources" / "reported_results.yaml"
     stage("table-reported", *every, reported=reported, output=tables / "reported.csv")
-    stage("table-funnel", *models, *repeated("--grouping", GROUPINGS), output=tables / "funnel.csv")
+    stage("table-funnel", *models, *repeated("--grouping", GROUPINGS), shards=1, output=tables / "funnel.csv")
     stage("table-verdicts", verdicts=results / "verdicts.json", output=tables / "verdicts.csv")
     for name in TABLES:
         words = {"title": name, "note": "note"}

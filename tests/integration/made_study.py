@@ -139,6 +139,9 @@ def make_facts(folder: Path, scenario: Scenario) -> None:
 def make_neurons(folder: Path, facts: pd.DataFrame, scenario: Scenario) -> None:
     """Write which facts a model knows, their knowledge neurons, and the distances between these."""
     known = np.arange(len(facts)) < round(scenario.known * len(facts))
+    paths = {"token": 0, "layer": 0, "prob": 0.7, "change": 0.6, "total": 0.6, "error": 1e-5, "nodes": 3}
+    paths = facts.loc[known, ["fact_id"]].assign(**paths, converged=True)
+    write(folder / "attribution" / "1-of-1.completeness.parquet", paths, schemas.COMPLETENESS, "attribution")
     answers = facts[["fact_id"]].assign(answer=facts["answers"].str[0], known=known, log_prob=-0.3, prob=0.74)
     answers = answers.assign(geometric_mean_prob=0.9, first_token_rank=0, prompt_tokens=9, answer_tokens=2)
     write(folder / "known.parquet", answers, schemas.KNOWN, "known", dtype="float32")

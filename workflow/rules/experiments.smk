@@ -42,6 +42,7 @@ rule summary_degeneracy:
     input:
         facts=rules.make_facts.output,
         known=rules.known.output,
+        completeness=gather.facts(f"{RESULTS}/{{{{model}}}}/attribution/{{scatteritem}}.completeness.parquet"),
         neurons=rules.knowledge_neurons.output,
         distances=rules.distances.output,
         components=rules.components.output,
@@ -59,6 +60,7 @@ rule summary_degeneracy:
         **ANALYSIS,
     params:
         code=code("summary-degeneracy"),
+        completeness=lambda wildcards, input: repeated("--completeness", input.completeness),
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),
         records=lambda wildcards, input: repeated("--records", input.records),
@@ -67,8 +69,8 @@ rule summary_degeneracy:
     message:
         "Summarising degeneracy of {wildcards.model}"
     shell:
-        "python -m dkn summary-degeneracy --facts {input.facts:q} --known {input.known:q} --neurons {input.neurons:q}"
-        " --distances {input.distances:q} {params.groupings:q} {params.components:q} {params.records:q} {params.output:q}"
+        "python -m dkn summary-degeneracy --facts {input.facts:q} --known {input.known:q} {params.completeness:q}"
+        " --neurons {input.neurons:q} --distances {input.distances:q} {params.groupings:q} {params.components:q} {params.records:q} {params.output:q}"
         " --comparison {output.comparison:q} --model-name {wildcards.model:q} {params.statistics:q} 2>&1 | tee -- {log:q}"
 
 

@@ -13,7 +13,7 @@ import pytest
 from snakemake.utils import update_config
 
 from dkn.storage.files import write_table
-from dkn.storage.schemas import KNOWN
+from dkn.storage.schemas import COMPLETENESS, KNOWN
 from dkn.study.estimates import STAGES
 from tests.unit.default_study import DEFAULT, PAPER
 from tests.unit.stage_runs import status_of
@@ -83,6 +83,26 @@ def test_finished_stages_are_shown_beside_their_estimates(
     assert found["gpt2", "attribution"][-1] == "1 min 1 s"
     assert found["gpt2", "suppression"][-1] == "-", "one of its two jobs is not done"
     assert "| gpt2 | 30 known of 50310 |" in printed
+
+
+def test_a_finished_attribution_says_what_of_it_converged(
+    tree: Callable[..., dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over both shards; of a model of which a shard is missing nothing is said."""
+    paths = {"token": 0, "layer": range(4), "prob": 0.5, "change": 0.4, "total": 0.4, "error": 0.0}
+    for model, shard, converged in (
+        ("gpt2", 1, [True] * 4),
+        ("gpt2", 2, [True, False, True, True]),
+        ("llama2-7b", 1, [True] * 4),
+    ):
+        rows = pd.DataFrame({"fact_id": f"f{shard}", **paths, "nodes": [3, 3, 9, 5], "converged": converged})
+        path = tmp_path / model / "attribution" / f"{shard}-of-2.completeness.parquet"
+        write_table(path, rows, COMPLETENESS, {})
+    assert run(tree(), "--source", "https://a.org/facts.json") == 0
+    printed = capsys.readouterr().out
+    assert "\n| gpt2 | 1 of 2 | 7 of 8 | 5, at most 9 |\n" in printed
+    assert "\n| llama2-7b | 1 of" not in printed
+    assert "taken to need 3 nodes; one that does not converge with these takes up to 192" in printed
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,16 @@ def test_steps_come_in_order_and_others_are_refused() -> None:
     frame = pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])
     wide = funnel.counts(frame)
     assert wide.index.tolist() == [("b", "ntc"), ("b", "amig"), ("a", "ntc"), ("a", "amig")]
-    assert wide.iloc[0].tolist() == [100, 90, 80, 70, 60, 50, 40, 30, 20]
+    assert wide.iloc[0].tolist() == [100, 90, 80, 70, 60, 50, 40, 30, 20, 10]
     with pytest.raises(ValueError, match="steps"):
         funnel.counts(frame[frame["step"] != "known"])
     drawn(funnel.draw(frame))
 
 
 def test_the_caption_counts_ntcs_facts() -> None:
-    steps = {step: 9 - at for at, step in enumerate(funnel.STEPS)}
+    steps = {step: 10 - at for at, step in enumerate(funnel.STEPS)}
     rows = [{"model": "m", "grouping": g, "step": s, "facts": n} for g in ("ntc", "kmeans") for s, n in steps.items()]
     assert rendered(funnel.caption(pd.DataFrame(rows))) == (
-        "m, NTC: 8 of 9 facts are known, 5 have finite distances, 2 have a BDC, and 1 have two or more"
+        "m, NTC: 9 of 10 facts are known, 8 have converged attributions, 5 finite distances, 2 have a BDC, and 1 have "
+        "two or more"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dkn.storage.completeness import completeness_files
 from dkn.study.registry import of_setting
 from tests.integration.last_stages import GROUPINGS, STATISTICS, judge, repeated, summarise
 from tests.integration.made_study import Scenario, make_study
@@ -36,8 +37,9 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Readers:
         summarise(results, results / name)
     judge(results, repeated("--model", [results / "one", results / "two"]))
     one, found = results / "one", {}
-    funnel = of_table("funnel", "--model", str(one), *repeated("--grouping", GROUPINGS))
+    funnel = of_table("funnel", "--model", str(one), *repeated("--grouping", GROUPINGS), "--shards", "1")
     tables = [one / f"{name}.parquet" for name in ("known", "knowledge_neurons", "distances")]
+    tables += completeness_files(one, 1)
     found |= dict.fromkeys([*tables, *(one / "components").glob("*.parquet")], funnel)
     experiments = one / "experiments"
     for setting in ("suppression", "enhancement"):

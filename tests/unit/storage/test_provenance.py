@@ -49,7 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "candidates-random": ("structure", "study/names"),
     "components": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/functional_test", "study/names"),
     "distances": (*MODEL, "neurons/sets", "structure/distances"),
-    "estimate": (*SOURCES, "run/durations", "study"),
+    "estimate": (*SOURCES, "run/durations", "storage/completeness", "study"),
     "experiment-degeneracy": (
         *(*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/controls", "study/names"),
         "experiments/degeneracy",
@@ -116,7 +116,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "model-wheel": PREPARED,
     "summary-degeneracy": (
         *(*SUMMARIES, "experiments/degeneracy_measures", "summaries/by_fact"),
-        *("summaries/degeneracy", "summaries/funnel", "summaries/grouping_comparison"),
+        *("storage/completeness", "summaries/degeneracy", "summaries/funnel", "summaries/grouping_comparison"),
     ),
     "summary-fact-checking": (*SUMMARIES, "statistics/detection", "summaries/fact_checking"),
     "summary-fine-tuning": (*SUMMARIES, "summaries/by_fact", "summaries/fine_tuning"),
@@ -127,7 +127,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "table-enhancement": (*SETTING_TABLE, "tables/perturbation"),
     "table-fact-checking": SETTING_TABLE,
     "table-fine-tuning": SETTING_TABLE,
-    "table-funnel": ("summaries/funnel", *TABLE),
+    "table-funnel": (*TABLE, "storage/completeness", "summaries/funnel"),
     "table-overlap": SETTING_TABLE,
     "table-page": (CHECKED,),
     "table-reported": (*SUMMARIES, "study/registry", *TABLE),

@@ -16,25 +16,28 @@ NEURONS = pd.DataFrame(
     [("a", 0), ("a", 1), ("b", 3), ("b", 4), ("c", 0), ("c", 2), ("d", 1), ("e", 2), ("e", 3), ("f", 5), ("f", 5)],
     columns=["fact_id", "layer"],
 )
+COMPLETENESS = pd.DataFrame(
+    [("a", True), ("a", True), ("b", True), ("b", False), ("c", True), ("d", False)], columns=["fact_id", "converged"]
+)
 DISTANCES = pd.DataFrame({"fact_id": ["a", "a", "b"]})
 
 
 def test_every_step_by_hand() -> None:
     tested = components([("a", 0, True), ("a", 0, True), ("b", 0, False), ("b", 0, True), ("e", 0, False)])
-    counts = funnel(KNOWN, NEURONS, DISTANCES, tested)
+    counts = funnel(KNOWN, COMPLETENESS, NEURONS, DISTANCES, tested)
     assert tuple(counts) == STEPS
-    assert list(counts.values()) == [8, 7, 6, 3, 2, 3, 2, 2, 1]
+    assert list(counts.values()) == [8, 7, 2, 6, 3, 2, 3, 2, 2, 1]
 
 
 def test_of_random_partitions_the_first_counts() -> None:
     tested = components([("a", 0, True), ("a", 0, False), ("a", 1, True), ("a", 1, True), ("b", 1, True)])
-    counts = funnel(KNOWN, NEURONS, DISTANCES, tested)
-    assert [counts[step] for step in STEPS[5:]] == [1, 1, 1, 0]
+    counts = funnel(KNOWN, COMPLETENESS, NEURONS, DISTANCES, tested)
+    assert [counts[step] for step in STEPS[6:]] == [1, 1, 1, 0]
 
 
 def test_nothing_left_is_zero() -> None:
-    counts = funnel(KNOWN, NEURONS.iloc[:0], DISTANCES.iloc[:0], components([]))
-    assert list(counts.values()) == [8, 7, 0, 0, 0, 0, 0, 0, 0]
+    counts = funnel(KNOWN, COMPLETENESS.iloc[:0], NEURONS.iloc[:0], DISTANCES.iloc[:0], components([]))
+    assert list(counts.values()) == [8, 7, 0, 0, 0, 0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -6,9 +6,11 @@ from typing import Annotated
 
 from typer import Option
 
+from dkn import flags
 from dkn.errors import UserError
 from dkn.facts.sources import FactsSource, read_source
 from dkn.run.durations import duration
+from dkn.storage.completeness import completeness_files, converged_facts, read_completeness
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import FACTS, KNOWN
 from dkn.study.config import Study, parse_config
@@ -77,6 +79,18 @@ def _measured(stage: str, folder: Path) -> float | None:
     return sum(float(path.read_text(encoding="utf-8").splitlines()[-1].split("\t")[0]) for path in files)
 
 
+def _converged(model: str, folder: Path, shards: int) -> str | None:
+    """Return the row of a model whose attribution is finished: what of it converged, and at how many nodes."""
+    files = completeness_files(folder, shards)
+    if not all(path.is_file() for path in files):
+        return None
+    paths = read_completeness(files)
+    facts, nodes = paths["fact_id"].nunique(), paths["nodes"]
+    spent = f"{nodes.mean():.3g}, at most {nodes.max()}" if len(paths) else "-"
+    whole, reached = converged_facts(paths), int(paths["converged"].sum())
+    return f"| {model} | {whole} of {facts} | {reached} of {len(paths)} | {spent} |"
+
+
 def _amount(value: Range | None, unit: float) -> str:
     return "-" if value is None else f"{value.low / unit:.3g} – {value.high / unit:.3g}"
 
@@ -95,10 +109,30 @@ def _row(model: str, stage: StageEstimate, measured: float | None) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _assumptions(config: Study, facts: int) -> str:
+    """Return in words what the estimates assume.
+
+    Args:
+        facts: the number of facts of the study.
+    """
+    assumed, gpu, attribution = config.estimate, config.estimate.gpu, config.attribution
+    nodes = f"Every path of an attribution is taken to need {attribution.nodes} nodes"
+    if attribution.quadrature == "adaptive":
+        nodes += f"; one that does not converge with these takes up to {attribution.max_nodes}, and as much longer"
+    return (
+        f"Assumed: the study has {facts} facts. A CPU thread reaches {assumed.cpu_gflops} GFLOP/s (measured with "
+        f"nano models, with SmolLM2-135M and with a model of GPT-2's shape). A GPU reaches a share {gpu.utilisation} "
+        f"of {gpu.peak_tflops.float32} TFLOP/s in float32 and of {gpu.peak_tflops.bfloat16} TFLOP/s in bfloat16, and "
+        f"starts its kernels in the time that a nano model takes on a CPU (both are assumed, no GPU was measured). "
+        f"{nodes}. The two ends of a range take the favourable and the unfavourable end of every assumption (keys "
+        f"below `estimate`). docs/paper.md says more."
+    )
+
+
 def main(
     study: Annotated[str, Option(help="The study's whole configuration, as JSON.")],
     source: Annotated[list[str], Option(help="Facts file or URL; repeatable.")],
-    shards: Annotated[int, Option(help="Attribution jobs per model.")],
+    shards: flags.Shards,
 ) -> None:
     """Print the estimates beside what has been measured, and what the estimates assume."""
     config = parse_config(json.loads(study))
@@ -123,12 +157,8 @@ def main(
     print("|---|---|---|---|---|---|", *rows, sep="\n")
     print("\n| model | facts | download (GB) | results (GB) | memory (GB) | memory, all parameters trained (GB) |")
     print("|---|---|---|---|---|---|", *spaces, sep="\n")
-    assumed, gpu = config.estimate, config.estimate.gpu
-    print(
-        f"\nAssumed: the study has {facts} facts. A CPU thread reaches {assumed.cpu_gflops} GFLOP/s (measured with "
-        f"nano models, with SmolLM2-135M and with a model of GPT-2's shape). A GPU reaches a share {gpu.utilisation} "
-        f"of {gpu.peak_tflops.float32} TFLOP/s in float32 and of {gpu.peak_tflops.bfloat16} TFLOP/s in bfloat16, and "
-        f"starts its kernels in the time that a nano model takes on a CPU (both are assumed, no GPU was measured). The "
-        f"two ends of a range take the favourable and the unfavourable end of every assumption (keys below "
-        f"`estimate`). docs/paper.md says more."
-    )
+    converged = [_converged(model.name, results / model.name, shards) for model in config.models]
+    if any(converged):
+        print("\n| model | facts whose attribution converged | paths that converged | nodes per path |")
+        print("|---|---|---|---|", *filter(None, converged), sep="\n")
+    print(f"\n{_assumptions(config, facts)}")

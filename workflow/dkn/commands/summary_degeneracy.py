@@ -8,6 +8,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.statistics.inference import StatisticsSettings
+from dkn.storage.completeness import read_completeness
 from dkn.storage.files import read_table
 from dkn.storage.schemas import COMPONENTS, DEGENERACY, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
 from dkn.study.names import NTC, TESTED_CONTROL
@@ -20,6 +21,7 @@ from dkn.summaries.stored import write_summary
 def main(
     facts: flags.Facts,
     known: flags.Known,
+    completeness: flags.Completeness,
     neurons: flags.Neurons,
     distances: flags.Distances,
     grouping: Annotated[list[str], Option(help="Name of a grouping; repeatable.")],
@@ -34,12 +36,13 @@ def main(
     flags.one_output_each(output, grouping=grouping, components=components, records=records)
     settings = StatisticsSettings(**vars(statistics))
     subjects = read_table(facts, FACTS).set_index("fact_id")["subject"]
-    shared = (read_table(known, KNOWN), read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES))
+    found = (read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES))
+    shared = (read_table(known, KNOWN), read_completeness(completeness), *found)
     component_files = dict(zip(grouping, components, strict=True))
     record_files = dict(zip(grouping, records, strict=True))
     tested = {name: read_table(path, COMPONENTS) for name, path in component_files.items()}
     measured = {name: read_table(path, DEGENERACY) for name, path in record_files.items()}
-    common = [facts, known, neurons, distances]
+    common = [facts, known, *completeness, neurons, distances]
 
     for name, target in zip(grouping, output, strict=True):
         used = [name, TESTED_CONTROL] if name == NTC and TESTED_CONTROL in grouping else [name]

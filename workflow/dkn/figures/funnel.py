@@ -21,6 +21,7 @@ from dkn.summaries.wording import bullets
 STEPS = {
     "facts": "facts",
     "known": "known",
+    "with_converged_attribution": "converged\nattribution",
     "with_knowledge_neurons": "knowledge\nneurons",
     "with_adjacent_layers": "adjacent\nlayers",
     "with_finite_distances": "finite\ndistances",
@@ -93,8 +94,9 @@ def caption(frame: pd.DataFrame) -> str:
     """
     wide = counts(frame)
     return bullets(
-        f"{model}, NTC: {row['known']:,} of {row['facts']:,} facts are known, {row['with_finite_distances']:,} have "
-        f"finite distances, {row['with_bdcs']:,} have a BDC, and {row['degenerate']:,} have two or more"
+        f"{model}, NTC: {row['known']:,} of {row['facts']:,} facts are known, "
+        f"{row['with_converged_attribution']:,} have converged attributions, {row['with_finite_distances']:,} finite "
+        f"distances, {row['with_bdcs']:,} have a BDC, and {row['degenerate']:,} have two or more"
         for (model, grouping), row in wide.iterrows()
         if grouping == "ntc"
     )

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from dkn.storage.completeness import converged_facts
+
 STEPS = (
     "facts",
     "known",
+    "with_converged_attribution",
     "with_knowledge_neurons",
     "with_adjacent_layers",
     "with_finite_distances",
@@ -33,7 +36,11 @@ def with_adjacent_layers(neurons: pd.DataFrame) -> int:
 
 
 def funnel(
-    known: pd.DataFrame, neurons: pd.DataFrame, distances: pd.DataFrame, components: pd.DataFrame
+    known: pd.DataFrame,
+    completeness: pd.DataFrame,
+    neurons: pd.DataFrame,
+    distances: pd.DataFrame,
+    components: pd.DataFrame,
 ) -> dict[str, int]:
     """Return the number of facts that satisfy each step, in the order of ``STEPS``, for one model and grouping.
 
@@ -41,6 +48,7 @@ def funnel(
 
     Args:
         known: the columns of ``schemas.KNOWN``.
+        completeness: the columns of ``schemas.COMPLETENESS``.
         neurons: the columns of ``schemas.KNOWLEDGE_NEURONS``.
         distances: the columns of ``schemas.DISTANCES``.
         components: the grouping's tested components, with the columns of ``schemas.COMPONENTS``.
@@ -51,6 +59,7 @@ def funnel(
     counts = (
         len(known),
         int(known["known"].sum()),
+        converged_facts(completeness),
         neurons["fact_id"].nunique(),
         with_adjacent_layers(neurons),
         distances["fact_id"].nunique(),

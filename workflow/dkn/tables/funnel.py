@@ -8,6 +8,7 @@ import pandas as pd
 from typer import Option
 
 from dkn import flags
+from dkn.storage.completeness import completeness_files, read_completeness
 from dkn.storage.files import read_table
 from dkn.storage.schemas import COMPONENTS, DISTANCES, KNOWLEDGE_NEURONS, KNOWN
 from dkn.summaries.funnel import STEPS, funnel
@@ -17,17 +18,19 @@ from dkn.tables.saving import save
 def main(
     model: flags.Folders,
     grouping: Annotated[list[str], Option(help="Name of a grouping; repeatable.")],
+    shards: flags.Shards,
     output: flags.Csv,
 ) -> None:
     """Write the CSV with a row per model, grouping and step; Markdown and LaTeX have a row per model and grouping."""
     rows = []
     for folder in model:
         known = read_table(folder / "known.parquet", KNOWN)
+        completeness = read_completeness(completeness_files(folder, shards))
         neurons = read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS)
         distances = read_table(folder / "distances.parquet", DISTANCES)
         for name in grouping:
             components = read_table(folder / "components" / f"{name}.parquet", COMPONENTS)
-            counts = funnel(known, neurons, distances, components)
+            counts = funnel(known, completeness, neurons, distances, components)
             rows += [(folder.name, name, step, counts[step]) for step in STEPS]
     table = pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])
     caption = "Facts left at every step, by model and grouping; random: random groups of the sizes of NTC's components."
