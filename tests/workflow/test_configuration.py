@@ -38,6 +38,11 @@ def dry_run(folder: Path, overlay: str, *arguments: str) -> subprocess.Completed
         ("{}", ("--set-scatter", "facts=1000000"), "--set-scatter facts=1000000: must be from 1 to 1000"),
         ("{}", ("--config", "compute={batch: 1e3}"), "config: compute.batch: Input should be a valid integer (found"),
         ("figures: {example_fact: nobody}", (), "config: figures.example_fact: no fact has the id 'nobody'; allowed: "),
+        (
+            "<<: {__use_yte__: true}\nseed: ?2 + 1",
+            (),
+            "o.yaml: __use_yte__: a configuration holds values, not expressions",
+        ),
         ("seed: &a [*a]", (), "config: seed.1: sections and lists lie at most 12 levels deep"),
     ],
 )

@@ -73,8 +73,19 @@ def test_an_empty_section_in_place_of_a_section_changes_nothing() -> None:
     assert not lines_of("clustering: {tau1: {}}", changed(("clustering.tau1", {"quantile": 0.5})))
 
 
-def test_a_configuration_that_is_a_program_is_refused() -> None:
-    (line,) = lines_of("__use_yte__: true\nseed: ?1 + 1\n")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__use_yte__: true\nseed: ?1 + 1\n",
+        "'__use_yte__': false\n",
+        "<<: {__use_yte__: true}\n",
+        "<<: [{seed: 1}, {<<: {__use_yte__: true}}]\n",
+        "compute: &a {__use_yte__: true}\n<<: *a\n",
+        '{"__use_yte__": true}',
+    ],
+)
+def test_a_configuration_that_is_a_program_is_refused(text: str) -> None:
+    (line,) = lines_of(text)
     assert line.startswith("o.yaml: __use_yte__: a configuration holds values, not expressions")
 
 
@@ -103,3 +114,6 @@ def test_a_file_that_is_not_there_is_one_line() -> None:
 def test_a_file_of_aliases_ends() -> None:
     lines = ["a0: &a0 {x: 1}", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10))]
     assert not lines_of("\n".join(lines))
+    assert not lines_of(
+        "\n".join(["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n}]}}" for n in range(1, 9))])
+    )

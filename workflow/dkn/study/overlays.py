@@ -20,6 +20,7 @@ from dkn.study.trees import DEEPEST, MOST_VALUES
 from dkn.validation_messages import location_path
 
 EXPRESSIONS = "__use_yte__"  # this key makes Snakemake evaluate Python in a configuration
+MERGE = "tag:yaml.org,2002:merge"
 
 Place = tuple[str | int, ...]
 
@@ -31,12 +32,12 @@ class Written:
     Attributes:
         repeated: the places of keys that are given twice in one section, each with the line, or 0 in JSON.
         empty: the places of sections without keys that lie in no list, as lists are replaced whole.
-        keys: the keys of the file itself.
+        keys: the keys of the file itself, with those that YAML's ``<<`` merges into it.
     """
 
     repeated: list[tuple[Place, int]] = field(default_factory=list)
     empty: list[Place] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -76,17 +77,38 @@ def _parts(root: Any, read: Callable[[Any], _Part]) -> Iterator[tuple[Place, _Pa
             todo += [((*place, index), below) for index, below in enumerate(part)]
 
 
+def _with_merged(root: yaml.Node | None) -> set[str]:
+    """Return the keys of a section in YAML and those that ``<<`` merges into it, through sections that merge others."""
+    keys: set[str] = set()
+    todo, seen = [root], set()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo += node.value
+        elif isinstance(node, yaml.MappingNode):
+            keys |= {str(key.value) for key, _ in node.value}
+            todo += [value for key, value in node.value if key.tag == MERGE]
+    return keys
+
+
 def written(text: str) -> Written:
     """Return what a file of JSON or YAML holds that is lost when it is read.
 
     Raises:
         yaml.YAMLError: it is neither.
     """
-    try:
-        parts = _parts(json.loads(text, object_pairs_hook=_Pairs), _of_json)
-    except (ValueError, RecursionError):
-        parts = _parts(yaml.compose(text, Loader=yaml.SafeLoader), _of_yaml)
     found = Written()
+    try:
+        root = json.loads(text, object_pairs_hook=_Pairs)
+        parts = _parts(root, _of_json)
+        found.keys = {key for key, _ in root} if isinstance(root, _Pairs) else set()
+    except (ValueError, RecursionError):
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        parts = _parts(root, _of_yaml)
+        found.keys = _with_merged(root)
     for place, part in parts:
         if not isinstance(part, list):
             continue
@@ -95,8 +117,6 @@ def written(text: str) -> Written:
             if key in seen:
                 found.repeated.append(((*place, key), line))
             seen.add(key)
-        if not place:
-            found.keys = list(seen)
         if not part and not any(isinstance(step, int) for step in place):
             found.empty.append(place)
     return found
