@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
@@ -15,6 +16,7 @@ from dkn.facts.addresses import hide_credentials
 from dkn.models.files import model_files
 from dkn.run.checks import check_facts, check_gpus, check_models, facts_locations, template_files
 from dkn.run.jobs import before_every_job, gpus_of_job, make_environments_whole, pass_to_jobs, put_interpreter_first
+from dkn.run.kept_models import put_back, set_aside
 from dkn.run.paths import check_checkout, check_cluster, check_conda, check_containers
 from dkn.storage.provenance import code_sha256
 from dkn.study.config import check_scatter, parse_config
@@ -57,6 +59,7 @@ GROUPINGS = [*STUDY.groupings.methods, TESTED_CONTROL]
 RESOURCES = Path(workflow.basedir) / "resources" / "facts"
 TEMPLATES = template_files(STUDY, RESOURCES)
 FACTS_SOURCES = facts_locations(STUDY, RESOURCES)
+PREPARING = {}  # the jobs of this run that prepare models, by model
 if workflow.is_main_process:
     or_stop(check_overlays, workflow.configfiles, workflow.config_settings.config, config)
     or_stop(check_scatter, STUDY, workflow.resource_settings.overwrite_scatter)
@@ -76,9 +79,21 @@ onstart:
         settings = workflow.config_settings
         others = [Path.cwd(), workflow.main_snakefile, *settings.configfiles, *(settings.config_args or [])]
         or_stop(check_cluster, sys.executable, others)
-    planned = {job.wildcards.model for job in workflow.dag.needrun_jobs() if job.rule.name.startswith("model_")}
-    if planned:
-        or_stop(check_models, STUDY, planned)
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name.startswith("model_"):
+            PREPARING[job.wildcards.model] = job
+    if PREPARING:
+        or_stop(check_models, STUDY, PREPARING)
+    if not workflow.touch:
+        or_stop(set_aside, [Path(RESULTS) / model / "model" for model in PREPARING])
+
+
+def look_after_models():
+    """At the end of a run, put back the models of which it made no new ones; they are to be prepared all the same."""
+    for folder in or_stop(put_back, [Path(RESULTS) / model / "model" for model in MODELS]):
+        if folder.parent.name in PREPARING:
+            workflow.persistence.started(PREPARING[folder.parent.name])
+        logger.warning(f"{folder}: the model that was there before is put back; its job made no new one")
 
 
 def code(stage, *others):

@@ -129,7 +129,7 @@ def _check_opening(folders: Mapping[str, Path]) -> list[str]:
 def check_models(study: Study, planned: Collection[str]) -> None:
     """Raise where models that are about to be prepared are missing, damaged or unsupported.
 
-    Models that are prepared already are among them: Snakemake removes the prepared folder as their job starts.
+    Models that are prepared already are among them, where they are to be prepared anew.
 
     Args:
         planned: the names of the models that jobs are to prepare.
