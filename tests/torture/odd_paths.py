@@ -56,7 +56,7 @@ def _try(name: str, place: Path, model: Path) -> tuple[str, str]:
         made = (checkout.path / target).is_file() and not checkout.planned(target)
         return ("taken", "") if made else ("wrong", f"{name!r}: nothing at {target}, or it is planned again")
     errors = [line for line in result.stdout.splitlines() if line.startswith("error: ")]
-    return ("refused", errors[0]) if len(errors) == 1 else ("wrong", f"{name!r}: {result.stdout[-800:]}")
+    return ("refused", errors[0]) if errors else ("wrong", f"{name!r}: {result.stdout[-800:]}")
 
 
 def odd_paths(count: int, scratch: Path, model: Path) -> Counts:
