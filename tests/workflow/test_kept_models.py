@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.short_study import Checkout, short_config
 from tests.unit.model_folders import save_tiny_gpt2
-
-from .conftest import Checkout, short_config
 
 MODEL = "results/tiny/model"
 START = "    with atomic_folder(output) as folder:\n"
