@@ -22,6 +22,7 @@ from tests.torture.outcomes import differences, results_of
 # as orphans; one process of a job, as by a system without memory; and Snakemake by the keyboard.
 WAYS = ("everything", "everything", "snakemake", "snakemake", "snakemake", "job", "interrupt")
 MOMENTS = (2.0, 26.0)  # seconds after a start
+FORGOTTEN = 3  # records that a study loses which comes to its end before it was killed often enough
 LONGEST_RUN = 900  # seconds
 
 
@@ -90,21 +91,17 @@ def _disturbed(
             done.append(f"{way} after {moment:.1f} s")
             counts.tried += 1
         else:
-            if process.returncode:
-                counts.went_wrong("wrong", f"{done}: ended by itself with {process.returncode}")
+            records = sorted((checkout.path / "results").rglob("records.parquet"))
+            if process.returncode or len(records) < FORGOTTEN:
+                said = (checkout.path / "output.txt").read_text(encoding="utf-8")[-2000:]
+                counts.went_wrong("wrong", f"{done}: ended with {process.returncode} and is not done: {said}")
                 break
-            _forget_some(checkout, draw)
+            for path in draw.sample(records, FORGOTTEN):  # so that there is something to kill
+                path.unlink()
         unlocked = checkout.run("--unlock")
         if unlocked.returncode:
             counts.went_wrong("wrong", f"{done}: {unlocked.stdout[-300:]}")
     return done
-
-
-def _forget_some(checkout: Checkout, draw: random.Random) -> None:
-    """Take records out of a study that has come to its end before it was killed often enough."""
-    records = sorted((checkout.path / "results").rglob("records.parquet"))
-    for path in draw.sample(records, 3):
-        path.unlink()
 
 
 def kills(undisturbed: Undisturbed, studies: int, per_study: int, seed: int, scratch: Path) -> Counts:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 MEASURED = ("provenance", "training_seconds", "peak_memory_bytes", "seconds")
 NEVER_EQUAL = (".log", ".tsv", ".html")  # what was said, what was measured, and pages with the provenance in them
 DRAWN = (".png", ".pdf")
+NOTES = (".snakemake_timestamp", ".model.verified.json")  # with times of files
 
 
 def _without_measured(content: Any) -> Any:
@@ -35,8 +36,8 @@ def content_of(path: Path) -> object:
 
 
 def results_of(folder: Path) -> dict[str, object]:
-    """The content of every file of a study's results, by its path, logs and benchmarks left out."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".snakemake_timestamp"]
+    """The content of every file of a study's results, by its path; logs, benchmarks and notes of times are left out."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in NOTES]
     names = {path.relative_to(folder).as_posix(): path for path in files}
     return {name: content_of(path) for name, path in names.items() if not name.startswith(("logs/", "benchmarks/"))}
 
