@@ -20,7 +20,7 @@ TWO = ("one", "two")
 NO_COMPONENT: dict[str, Any] = {"tau1": 5.0}
 SCENARIOS = {
     "something of everything": Scenario(models=TWO),
-    "three models": Scenario(models=("one", "two", "three"), last={"layers": 6}),
+    "three models": Scenario(models=("one", "two", "three"), subjects=6, last={"layers": 6}),
     "three facts": Scenario(subjects=3, relations=1),
     "three facts in two models": Scenario(models=TWO, subjects=3, relations=1),
     "one fact": Scenario(subjects=1, relations=1),

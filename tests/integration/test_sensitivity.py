@@ -56,6 +56,7 @@ def summary(study: Path) -> dict:
         "summary-degeneracy",
         facts=study / "facts.parquet",
         known=study / "known.parquet",
+        completeness=study / "scores.parquet.completeness",
         **{name: files[name] for name in ("neurons", "distances", "components", "records")},
         grouping="ntc",
         comparison=study / "comparison.json",

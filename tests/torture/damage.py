@@ -21,6 +21,7 @@ from tests.unit.corruptions import KINDS, damaged
 from tests.workflow_rules import jobs_of_a_run
 
 LONGEST_STAGE = 180  # seconds
+SOUND = "sound"  # no damage: the stage must take the file
 OF_ANY_FILE = ("truncated", "flipped", "empty", "swapped", "encoding", "gone")
 
 
@@ -99,6 +100,8 @@ def _judge(reader: Reader, path: Path, kind: str, scratch: Path, counts: Counts)
         if other:
             return counts.went_wrong("wrong", f"{trial}: was taken, and {other[0]} is another")
         counts.taken += 1
+    elif kind == SOUND:
+        counts.went_wrong("wrong", f"{trial}: is refused: {errors}")
     elif len(errors) != 1 or not (str(path) in errors[0] or str(path.parent) in errors[0]):
         return counts.went_wrong("wrong", f"{trial}: is refused without its name: {errors}")
     else:
@@ -121,7 +124,7 @@ def damages(study: Checkout, count: int, seed: int, scratch: Path) -> Counts:
         for number in range(count):
             reader = readers[int(draw.integers(len(readers)))]
             path = reader.inputs[int(draw.integers(len(reader.inputs)))]
-            kinds = KINDS if path.suffix in (".json", ".parquet") else OF_ANY_FILE
+            kinds = [SOUND, *(KINDS if path.suffix in (".json", ".parquet") else OF_ANY_FILE)]
             kind = kinds[number % len(kinds)]
             others = [file for file in every if file.suffix == path.suffix and file != path] or every
             with tempfile.TemporaryDirectory(dir=scratch) as folder, _damaged(path, kind, others, draw):
@@ -138,6 +141,7 @@ def _damaged(path: Path, kind: str, others: list[Path], draw: np.random.Generato
     try:
         if kind != "gone":
             shutil.copy2(keep, path)
+        if kind not in ("gone", SOUND):
             path.write_bytes(damaged(path, kind, others, draw))
         yield
     finally:
