@@ -15,9 +15,9 @@ import numpy as np
 
 from dkn.__main__ import main
 from tests.short_study import Checkout
+from tests.torture.corruptions import KINDS, damaged
 from tests.torture.counts import Counts, counting
 from tests.torture.outcomes import content_of
-from tests.unit.corruptions import KINDS, damaged
 from tests.workflow_rules import jobs_of_a_run
 
 LONGEST_STAGE = 180  # seconds

@@ -20,7 +20,6 @@ WITHOUT_MODULE = {
     "study/test_mutations.py": "it draws configurations with mistakes in any key, for all modules of study together",
     "facts/test_mutations.py": "it reads broken files through all modules of facts together",
     "attribution/test_schedule.py": "it counts operations over all modules of attribution together",
-    "storage/test_corruptions.py": "it damages the files of a study before stages of several packages read them",
 }
 
 

@@ -239,8 +239,10 @@ def test_a_changed_threshold_keeps_the_attributions(study: Checkout) -> None:
     assert "attribution" not in planned
 
 
-def test_a_prepared_folder_is_a_model_too(study: Checkout, new_checkout: Callable[[dict], Checkout]) -> None:
-    """The trained model, used as a local folder by another study, knows the same facts."""
+def test_a_prepared_folder_is_a_model_that_must_know_enough(
+    study: Checkout, new_checkout: Callable[[dict], Checkout]
+) -> None:
+    """The trained model, used as a local folder by another study, knows the same facts; too few end the study."""
     checkout = new_checkout(
         {
             "facts": {"sources": [{"path": "short.jsonl"}]},
@@ -259,10 +261,7 @@ def test_a_prepared_folder_is_a_model_too(study: Checkout, new_checkout: Callabl
     pd.testing.assert_frame_equal(mine, original)
     weights = checkout.path / "results" / "mine" / "model" / "model.safetensors"
     assert weights.is_symlink()
-
-
-def test_a_model_that_knows_too_little_ends_in_one_line(study: Checkout) -> None:
-    result = study.run("--config", "minimum_known=100000", "--forcerun", "known", "--until", "known", "-q")
+    result = checkout.run("--config", "minimum_known=100000", "--forcerun", "known", "--until", "known", "-q")
     assert result.returncode != 0
     assert "the study needs at least 100000" in result.stdout
     assert "Traceback" not in result.stdout

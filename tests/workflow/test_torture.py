@@ -26,9 +26,9 @@ def test_a_killed_study_ends_with_the_same_results(study: Checkout, tmp_path: Pa
 
 
 def test_damaged_files_are_refused_or_change_nothing(study: Checkout, tmp_path: Path) -> None:
-    counts = damages(study, 40, SEED, tmp_path)
+    counts = damages(study, 120, SEED, tmp_path)
     assert not counts.faults, "\n".join(counts.faults)
-    assert counts.refused > 25
+    assert counts.refused > 75
 
 
 def test_odd_names_are_taken_or_refused(study: Checkout, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "candidates-random": ("structure", "study/names"),
     "components": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/functional_test", "study/names"),
     "distances": (*MODEL, "neurons/sets", "structure/distances"),
-    "estimate": (*SOURCES, "run/durations", "storage/completeness", "study"),
+    "estimate": (*SOURCES, "run/benchmarks", "run/durations", "storage/completeness", "study"),
     "experiment-degeneracy": (
         *(*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/controls", "study/names"),
         "experiments/degeneracy",

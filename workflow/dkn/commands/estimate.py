@@ -9,6 +9,7 @@ from typer import Option
 from dkn import flags
 from dkn.errors import UserError
 from dkn.facts.sources import FactsSource, read_source
+from dkn.run.benchmarks import job_seconds
 from dkn.run.durations import duration
 from dkn.storage.completeness import completeness_files, converged_facts, read_completeness
 from dkn.storage.files import read_json, read_table
@@ -71,12 +72,13 @@ def _seen(folder: Path) -> KnownFacts | None:
 
 
 def _measured(stage: str, folder: Path) -> float | None:
-    """Return how many seconds a finished stage took by its benchmark files, or None unless all its jobs have one."""
+    """Return how many seconds a finished stage took by its benchmark files, or None unless all its jobs have a sound one."""
     jobs, patterns = STAGES[stage]
     files = [path for pattern in patterns for path in sorted(folder.glob(f"{pattern}.tsv"))]
     if not files or (jobs is not None and len(files) < jobs):
         return None
-    return sum(float(path.read_text(encoding="utf-8").splitlines()[-1].split("\t")[0]) for path in files)
+    seconds = [value for value in map(job_seconds, files) if value is not None]
+    return sum(seconds) if len(seconds) == len(files) else None
 
 
 def _converged(model: str, folder: Path, shards: int) -> str | None:

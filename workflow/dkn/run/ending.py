@@ -6,25 +6,16 @@ empty.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dkn.run.benchmarks import job_seconds
 from dkn.run.durations import duration
 
 SLOWEST = 5
-
-
-def _seconds(path: Path) -> float | None:
-    """Return the seconds that a job took, from its benchmark file; None where the file does not say it."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
-    except (OSError, KeyError, TypeError, ValueError):
-        return None
 
 
 def slowest_rules(
@@ -42,7 +33,7 @@ def slowest_rules(
     """
     jobs: dict[str, list[float]] = {}
     for path in sorted(folder.rglob("*.tsv")):
-        seconds = _seconds(path) if path.stat().st_mtime >= since else None
+        seconds = job_seconds(path) if path.stat().st_mtime >= since else None
         rule = next((name for name, matches in rules.items() if matches(str(path))), None)
         if seconds is not None and rule is not None:
             jobs.setdefault(rule, []).append(seconds)
