@@ -239,9 +239,7 @@ def test_a_changed_threshold_keeps_the_attributions(study: Checkout) -> None:
     assert "attribution" not in planned
 
 
-def test_a_prepared_folder_is_a_model_that_must_know_enough(
-    study: Checkout, new_checkout: Callable[[dict], Checkout]
-) -> None:
+def test_a_prepared_folder_is_a_model_too(study: Checkout, new_checkout: Callable[[dict], Checkout]) -> None:
     """The trained model, used as a local folder by another study, knows the same facts; too few end the study."""
     checkout = new_checkout(
         {

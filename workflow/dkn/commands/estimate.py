@@ -72,7 +72,7 @@ def _seen(folder: Path) -> KnownFacts | None:
 
 
 def _measured(stage: str, folder: Path) -> float | None:
-    """Return how many seconds a finished stage took by its benchmark files, or None unless all its jobs have a sound one."""
+    """Return how many seconds a stage took by its benchmark files, or None unless all its jobs have a sound one."""
     jobs, patterns = STAGES[stage]
     files = [path for pattern in patterns for path in sorted(folder.glob(f"{pattern}.tsv"))]
     if not files or (jobs is not None and len(files) < jobs):
