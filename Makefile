@@ -12,9 +12,9 @@ demo: $(VENV)/installed  ## the default study: two nano models, all figures
 smollm2: $(VENV)/installed  ## the same on SmolLM2-135M-Instruct
 	$(BIN)/snakemake --cores all --configfile config/smollm2.yaml
 
-test: $(VENV)/installed  ## all tests but those of the next two; whole runs take two cores each
+test: $(VENV)/installed  ## all tests but those of the next two; whole runs use all cores themselves
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto tests/unit tests/integration
-	$(BIN)/pytest -n 2 --dist loadgroup tests/workflow tests/browser
+	$(BIN)/pytest tests/workflow tests/browser
 
 test-slurm: $(VENV)/installed  ## the profile for clusters on a one-node SLURM, which is started and stopped; as root
 	DKN_NEED_SLURM=1 $(BIN)/pytest -m slurm tests/slurm
