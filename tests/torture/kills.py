@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -23,14 +24,8 @@ from tests.torture.outcomes import differences, results_of
 # as orphans; one process of a job, as by a system without memory; and Snakemake by the keyboard.
 WAYS = ("everything", "everything", "snakemake", "snakemake", "snakemake", "job", "interrupt")
 MOMENTS = (2.0, 26.0)  # seconds after a start
-REMEMBERED = (
-    "facts",
-    "model",
-    "known.parquet",
-    "attribution",
-    "logs",
-    "benchmarks",
-)  # of a study that has come to its end
+# What is left of a study that has come to its end before it was killed often enough.
+REMEMBERED = ("facts", "model", "known.parquet", "attribution", "logs", "benchmarks")
 LONGEST_RUN = 900  # seconds
 
 
@@ -91,7 +86,8 @@ def _kill(process: subprocess.Popen[bytes], way: str, draw: random.Random) -> No
         os.killpg(process.pid, signal.SIGINT)
     else:
         jobs = _jobs_below(process) if way == "job" else []
-        (draw.choice(jobs) if jobs else process).kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended by itself
+            (draw.choice(jobs) if jobs else process).kill()
 
 
 def _disturbed(
