@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 0
 
-.PHONY: demo smollm2 test test-slurm test-conda torture lint audit format reference envs clean
+.PHONY: demo smollm2 test test-parts test-studies test-slurm test-conda torture lint audit format reference envs clean
 
 demo: $(VENV)/installed  ## the default study: two nano models, all figures
 	$(BIN)/snakemake --cores all
@@ -12,8 +12,12 @@ demo: $(VENV)/installed  ## the default study: two nano models, all figures
 smollm2: $(VENV)/installed  ## the same on SmolLM2-135M-Instruct
 	$(BIN)/snakemake --cores all --configfile config/smollm2.yaml
 
-test: $(VENV)/installed  ## all tests but those of the next two; whole runs use all cores themselves
+test: test-parts test-studies  ## all tests but those with SLURM or conda
+
+test-parts: $(VENV)/installed  ## the library and its stages
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto tests/unit tests/integration
+
+test-studies: $(VENV)/installed  ## whole studies, which use all cores themselves, and their pages in a browser
 	$(BIN)/pytest tests/workflow tests/browser
 
 test-slurm: $(VENV)/installed  ## the profile for clusters on a one-node SLURM, which is started and stopped; as root
