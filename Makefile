@@ -26,7 +26,7 @@ test-slurm: $(VENV)/installed  ## the profile for clusters on a one-node SLURM, 
 test-conda: $(VENV)/installed  ## --use-conda with a real conda: every environment, a whole study; minutes
 	$(BIN)/pytest -m conda tests/conda
 
-torture: $(VENV)/installed  ## kills, damaged files, broken inputs and odd paths, drawn by SEED; half an hour (docs/reliability.md)
+torture: $(VENV)/installed  ## kills, damaged files, broken inputs and odd paths, drawn by SEED (docs/reliability.md)
 	PYTHONPATH=workflow $(BIN)/python -m tests.torture --seed $(SEED)
 
 lint: $(VENV)/installed  ## format, style, types, Snakemake's own linter, and the Dockerfile's

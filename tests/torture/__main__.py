@@ -66,7 +66,7 @@ def main() -> int:
     """Run all parts, and return how many trials went wrong, at most 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="what all draws depend on (default: %(default)s)")
-    parser.add_argument("--sample", action="store_true", help="a tenth of it, as in continuous integration")
+    parser.add_argument("--sample", action="store_true", help="about a tenth of it")
     arguments = parser.parse_args()
     done: list[Counts] = []
     with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as folder:
