@@ -18,6 +18,16 @@ NAMES = (
     *("a,b", "a=b", "@a", "a+b", "%s", "é", "模型", "☃", "🙂", "e\u0301", "x" * 60, "a\tb", "{a}", "{{a}}", "a:b"),
     *("a\nb", "a\\n", "\u202ea", "null", "1", "a'\"b", "^a", ".a", "a."),
 )
+# The names that are refused, with what the line says of them; every other one is taken.
+NOT_IN_A_CHECKOUT = "the path of the workflow's folder has {!r} in it"
+REFUSALS = {
+    " a": "must not begin or end with a space",
+    **dict.fromkeys(("~", "~root"), "must not begin with ~"),
+    **dict.fromkeys(("-a", "--output"), "must not begin with -"),
+    **{name: NOT_IN_A_CHECKOUT.format("{") for name in ("{a}", "{{a}}", "${HOME}")},
+    **{name: NOT_IN_A_CHECKOUT.format(name[1]) for name in ("a\tb", "a\nb", "a:b")},
+    "\u202ea": NOT_IN_A_CHECKOUT.format("\u202e"),
+}
 SEVERAL = 2  # at a time
 LONGEST_RUN = 600  # seconds
 
@@ -52,11 +62,12 @@ def _try(name: str, place: Path, model: Path) -> tuple[str, str]:
         return "executed", repr(name)
     if "Traceback (most recent" in result.stdout:
         return "tracebacks", f"{name!r}: {result.stdout[-800:]}"
-    if result.returncode == 0:
+    if result.returncode == 0 and name not in REFUSALS:
         made = (checkout.path / target).is_file() and not checkout.planned(target)
         return ("taken", "") if made else ("wrong", f"{name!r}: nothing at {target}, or it is planned again")
     errors = [line for line in result.stdout.splitlines() if line.startswith("error: ")]
-    return ("refused", errors[0]) if errors else ("wrong", f"{name!r}: {result.stdout[-800:]}")
+    expected = result.returncode and errors and name in REFUSALS and REFUSALS[name] in errors[0]
+    return ("refused", errors[0]) if expected else ("wrong", f"{name!r}: {result.stdout[-800:]}")
 
 
 def odd_paths(count: int, scratch: Path, model: Path) -> Counts:
