@@ -77,6 +77,25 @@ def test_few_subjects_give_no_interval_and_none_give_no_mean() -> None:
     assert empty.facts == 0
 
 
+def test_the_standard_error_of_single_facts_is_the_common_one() -> None:
+    values = generator(1).normal(size=30)
+    found = estimate(values, np.arange(30).astype(str), 100, 0.95, generator())
+    assert found.se == pytest.approx(values.std(ddof=1) / np.sqrt(30))
+    assert found.df == 29
+
+
+def test_the_standard_error_is_about_the_spread_of_the_bootstrap() -> None:
+    """Subjects of unequal numbers of facts, whose facts resemble each other."""
+    subjects = np.repeat(np.arange(60), generator().integers(1, 6, 60))
+    values = generator(2).normal(size=60)[subjects] + 0.3 * generator(3).normal(size=len(subjects))
+    found = estimate(values, subjects, 4000, 0.6827, generator())
+    assert found.se == pytest.approx((found.high - found.low) / 2, rel=0.06)
+
+
+def test_one_subject_has_no_standard_error() -> None:
+    assert np.isnan(estimate(np.arange(3.0), np.zeros(3), 100, 0.95, generator()).se)
+
+
 def test_a_missing_value_is_refused() -> None:
     with pytest.raises(ValueError, match="missing"):
         estimate(np.array([1.0, np.nan]), np.array(["a", "b"]), 100, 0.95, generator())

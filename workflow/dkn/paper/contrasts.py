@@ -14,9 +14,23 @@ from dkn.statistics.inference import holm
 from dkn.study.registry import EXPERIMENTS
 
 SETTING = {**{experiment.name: experiment.setting for experiment in EXPERIMENTS}, "degeneracy": "degeneracy"}
-COLUMNS = ["model", "setting", "experiment", "first", "second", "of", "difference", "low", "high", "p", "p_holm"]
+COLUMNS = [
+    "model",
+    "setting",
+    "experiment",
+    "first",
+    "second",
+    "of",
+    "difference",
+    "low",
+    "high",
+    "se",
+    "df",
+    "p",
+    "p_holm",
+]
 COUNTS = ["facts", "subjects"]
-NUMBERS = ["difference", "low", "high", "p", "p_holm"]
+NUMBERS = ["difference", "low", "high", "se", "df", "p", "p_holm"]
 
 
 def _where(row: Mapping[str, Any]) -> str:

@@ -131,6 +131,25 @@ def auroc(frame: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
     return ((weights @ won) * weights).sum(1) / ((weights @ true) * (weights @ false))
 
 
+def without_each(subjects: int) -> np.ndarray:
+    """Return (subjects, subjects) weights, as ``auroc`` takes them, of the samples that lack one subject each."""
+    return 1 - np.eye(subjects)
+
+
+def jackknife_error(without: np.ndarray) -> float:
+    """Return the standard error of a number that is no mean, by the jackknife.
+
+    Args:
+        without: (subjects,) the number without each subject.
+    Returns:
+        The standard error; NaN for fewer than two subjects, or where the number is undefined without one of them.
+    """
+    subjects = len(without)
+    if subjects < 2:
+        return float("nan")
+    return float(np.sqrt((subjects - 1) / subjects * ((without - without.mean()) ** 2).sum()))
+
+
 def detection_estimates(
     frame: pd.DataFrame, resamples: int, confidence: float, draw: np.random.Generator
 ) -> dict[str, Estimate]:
@@ -150,9 +169,11 @@ def detection_estimates(
     estimates = {}
     for name, metric in COUNTED.items():
         low, high = percentile_interval(metric(weights @ counts), subjects, confidence)
-        estimates[name] = Estimate(float(metric(counts.sum(0))), low, high, facts, subjects)
+        error = jackknife_error(metric(counts.sum(0) - counts))
+        estimates[name] = Estimate(float(metric(counts.sum(0))), low, high, error, subjects - 1.0, facts, subjects)
     low, high = percentile_interval(auroc(frame, weights), subjects, confidence)
-    estimates["auroc"] = Estimate(float(auroc(frame, np.ones((1, subjects)))[0]), low, high, facts, subjects)
+    mean, error = float(auroc(frame, np.ones((1, subjects)))[0]), jackknife_error(auroc(frame, without_each(subjects)))
+    estimates["auroc"] = Estimate(mean, low, high, error, subjects - 1.0, facts, subjects)
     return estimates
 
 
@@ -191,4 +212,6 @@ def detection_contrast(
     permuted = measure(first_counts.sum(0) + moved) - measure(second_counts.sum(0) - moved)
     extreme = int((np.abs(permuted) >= abs(difference) - 1e-12).sum())
     p = (extreme + 1) / (patterns + 1) if subjects > 1 else float("nan")
-    return Contrast(difference, low, high, p, first["fact_id"].nunique(), subjects)
+    without = measure(first_counts.sum(0) - first_counts) - measure(second_counts.sum(0) - second_counts)
+    error = jackknife_error(without)
+    return Contrast(difference, low, high, p, error, subjects - 1.0, first["fact_id"].nunique(), subjects)

@@ -40,12 +40,16 @@ class Estimate:
     Attributes:
         mean: the mean.
         low, high: the bounds of the interval, NaN where there are fewer than ``MIN_SUBJECTS`` subjects.
+        se: the standard error of the mean, from the spread of subjects; NaN where there are fewer than two.
+        df: its degrees of freedom.
         facts, subjects: the numbers of facts and of their subjects.
     """
 
     mean: float
     low: float
     high: float
+    se: float
+    df: float
     facts: int
     subjects: int
 
@@ -62,6 +66,8 @@ class Contrast:
         difference: the mean of first minus second.
         low, high: the bounds of the interval, NaN where there are fewer than ``MIN_SUBJECTS`` subjects.
         p: the two-sided p of the permutation test, NaN where there are fewer than two subjects.
+        se: the standard error of the difference, from the spread of subjects; NaN where there are fewer than two.
+        df: its degrees of freedom.
         facts, subjects: the numbers of facts and of their subjects.
     """
 
@@ -69,6 +75,8 @@ class Contrast:
     low: float
     high: float
     p: float
+    se: float
+    df: float
     facts: int
     subjects: int
 
@@ -111,6 +119,22 @@ def percentile_interval(resampled: np.ndarray, subjects: int, confidence: float)
     return float(low), float(high)
 
 
+def standard_error(sums: np.ndarray, counts: np.ndarray) -> float:
+    """Return the standard error of a mean over facts whose subjects are independent (cluster-robust, linearised).
+
+    Args:
+        sums: (subjects,) the sum of the values of each subject.
+        counts: (subjects,) the number of its values.
+    Returns:
+        The standard error; NaN for fewer than two subjects.
+    """
+    subjects, facts = len(sums), counts.sum()
+    if subjects < 2:
+        return float("nan")
+    residuals = sums - counts * (sums.sum() / facts)
+    return float(np.sqrt(subjects / (subjects - 1) * (residuals**2).sum()) / facts)
+
+
 def estimate(
     values: np.ndarray, subjects: np.ndarray, resamples: int, confidence: float, generator: np.random.Generator
 ) -> Estimate:
@@ -128,11 +152,13 @@ def estimate(
         ValueError: a value is missing.
     """
     if not len(values):
-        return Estimate(float("nan"), float("nan"), float("nan"), 0, 0)
+        missing = float("nan")
+        return Estimate(missing, missing, missing, missing, missing, 0, 0)
     sums, counts = _by_subject(values, subjects)
     weights = bootstrap_weights(len(sums), resamples, generator)
     low, high = percentile_interval((weights @ sums) / (weights @ counts), len(sums), confidence)
-    return Estimate(float(sums.sum() / counts.sum()), low, high, len(values), len(sums))
+    mean, error = float(sums.sum() / counts.sum()), standard_error(sums, counts)
+    return Estimate(mean, low, high, error, len(sums) - 1.0, len(values), len(sums))
 
 
 def sign_flip_p(sums: np.ndarray, flips: int, generator: np.random.Generator) -> float:
@@ -188,11 +214,11 @@ def paired_contrast(
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     if not len(difference):
         missing = float("nan")
-        return Contrast(missing, missing, missing, missing, 0, 0)
+        return Contrast(missing, missing, missing, missing, missing, missing, 0, 0)
     mean = estimate(difference, subjects, resamples, confidence, generator)
     sums, _ = _by_subject(difference, subjects)
     p = sign_flip_p(sums, FLIPS_PER_RESAMPLE * resamples, generator)
-    return Contrast(mean.mean, mean.low, mean.high, p, mean.facts, mean.subjects)
+    return Contrast(mean.mean, mean.low, mean.high, p, mean.se, mean.df, mean.facts, mean.subjects)
 
 
 def beyond_draws(value: float, draws: np.ndarray) -> float:
