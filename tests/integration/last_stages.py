@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dkn.study.names import DETECTORS, TUNED_SETS
-from dkn.study.registry import of_setting, of_study
+from dkn.study.registry import CONTROL_SETTINGS, SETTINGS, of_setting, of_study
 from tests.integration.made_study import GROUPINGS, stage
 
 ROOT = Path(__file__).parents[2]
 STATISTICS = {"resamples": 9, "confidence": 0.95, "seed": 0}
 CLUSTERING = {"persistence": "difference", "tau1": 0.02, "quantile": 0.5, "min_size": 2}
-SETTINGS = ("degeneracy", "suppression", "enhancement", "fact-checking", "overlap", "fine-tuning")
+WITH_TABLES = (*SETTINGS, *CONTROL_SETTINGS)
 EXPERIMENTS = of_study(GROUPINGS)
 OF_SUMMARIES = {
     "degeneracy": ["degeneracy-ntc"],
@@ -20,7 +20,7 @@ OF_SUMMARIES = {
     "suppression": of_setting("suppression"),
     "enhancement": of_setting("enhancement"),
 }
-TABLES = (*(setting.replace("-", "_") for setting in SETTINGS), "contrasts", "funnel", "reported", "verdicts")
+TABLES = (*(setting.replace("-", "_") for setting in WITH_TABLES), "contrasts", "funnel", "reported", "verdicts")
 FIGURES = (*OF_SUMMARIES, "fact_checking", "overlap", "fine_tuning", "complexity", "reported", "verdicts", "funnel")
 FIGURES += ("component_sizes", "persistence", "kn_graph")
 
@@ -82,7 +82,7 @@ def judge(results: Path, models: list[str]) -> None:
 def write_tables(results: Path, models: list[str]) -> None:
     """Write all tables, and their pages."""
     tables = results / "tables"
-    for setting in SETTINGS:
+    for setting in WITH_TABLES:
         degeneracy = setting == "degeneracy"
         names = [f"degeneracy-{name}" for name in GROUPINGS] if degeneracy else of_setting(setting)
         output = tables / f"{setting.replace('-', '_')}.csv"

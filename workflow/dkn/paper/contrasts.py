@@ -1,6 +1,6 @@
 """All contrasts of a study in one table, with Holm's adjustment over each setting (docs/method.md).
 
-A setting is one of the paper's groups of experiments, such as suppression.
+A setting is one of the paper's groups of experiments, such as suppression, or an experiment beyond the paper's.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from dkn.statistics.inference import holm
-from dkn.study.registry import EXPERIMENTS
+from dkn.study.registry import EVERY_EXPERIMENT
 
-SETTING = {**{experiment.name: experiment.setting for experiment in EXPERIMENTS}, "degeneracy": "degeneracy"}
+SETTING = {**{experiment.name: experiment.setting for experiment in EVERY_EXPERIMENT}, "degeneracy": "degeneracy"}
 COLUMNS = [
     "model",
     "setting",

@@ -1,6 +1,7 @@
 """The list of the experiments, from which rules, documentation, tables and verdicts are made.
 
-The paper counts 34 experiments in 6 settings and does not list them; these 17 per model are a reconstruction. In the
+The paper counts 34 experiments in 6 settings and does not list them; ``EXPERIMENTS``, 17 per model, are a
+reconstruction. ``CONTROLS`` are further ones, which ask what the paper's conclusions rest on without saying so. In the
 texts, D are a fact's degenerate knowledge neurons, N (or KNs) its knowledge neurons, and Prob is the probability of its
 answer. The Snakefile uses this module, so it imports nothing that loads slowly.
 """
@@ -21,11 +22,11 @@ class Experiment:
 
     Attributes:
         name: the name of its target and of its folder, ``results/{model}/experiments/{name}``.
-        setting: its setting, one of the paper's six.
+        setting: its setting, one of the paper's six; a control has one of its own.
         question: the question that it asks.
         metric: what it measures; the paper's own metric comes first.
         contrasts: what its summary compares.
-        claims: the claims of ``dkn.paper.claims`` that it tests.
+        claims: the claims of ``dkn.paper.claims`` that it tests; none, by default.
         reported: the keys under which ``resources/reported_results.yaml`` has the paper's number, or None.
     """
 
@@ -34,8 +35,8 @@ class Experiment:
     question: str
     metric: str
     contrasts: str
-    claims: tuple[str, ...]
-    reported: tuple[str, ...] | None
+    claims: tuple[str, ...] = ()
+    reported: tuple[str, ...] | None = None
 
 
 def _degeneracy(grouping: str) -> Experiment:
@@ -109,15 +110,18 @@ EXPERIMENTS = (
     ),
     *(_fine_tuning(tuned) for tuned in TUNED_SETS),
 )
+CONTROLS: tuple[Experiment, ...] = ()
+EVERY_EXPERIMENT = (*EXPERIMENTS, *CONTROLS)
 SETTINGS = tuple(dict.fromkeys(experiment.setting for experiment in EXPERIMENTS))
+CONTROL_SETTINGS = tuple(dict.fromkeys(experiment.setting for experiment in CONTROLS))
 
 
 def of_setting(setting: str) -> tuple[str, ...]:
-    """Return the names of a setting's experiments."""
-    return tuple(experiment.name for experiment in EXPERIMENTS if experiment.setting == setting)
+    """Return the names of the experiments of a setting, of the paper's or of a control's."""
+    return tuple(experiment.name for experiment in EVERY_EXPERIMENT if experiment.setting == setting)
 
 
 def of_study(groupings: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the experiments that a study with these groupings runs for each of its models."""
+    """Return the names of the experiments, controls included, that a study with these groupings runs for each model."""
     left_out = {f"degeneracy-{grouping}" for grouping in GROUPINGS if grouping not in groupings}
-    return tuple(experiment.name for experiment in EXPERIMENTS if experiment.name not in left_out)
+    return tuple(experiment.name for experiment in EVERY_EXPERIMENT if experiment.name not in left_out)
