@@ -45,7 +45,7 @@ class Setting:
 QUERIES = {ORIGINAL: "Q", PERTURBED: "Q* (mean)", **{name: name for name in PERTURBATIONS}, INTERACTION: "Q* − Q"}
 LOOKS: dict[str, dict[str, Any]] = {
     name: {"color": colour, "marker": marker, "markersize": 3.2}
-    for name, colour, marker in zip(FULL_WORDS, [*COLOURS[:3], GREY], MARKERS, strict=False)
+    for name, colour, marker in zip(FULL_WORDS, [*COLOURS[:3], GREY, *COLOURS[3:5]], MARKERS, strict=True)
 }
 KEYS = ["model", "site", "neuron_set", "mean_neurons", "query", "metric"]
 COLUMNS = ["mean", "low", "high", "facts", "subjects"]

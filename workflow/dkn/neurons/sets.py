@@ -43,6 +43,11 @@ def union(sets: Iterable[NeuronSet]) -> NeuronSet:
     return NeuronSet(distinct[:, 0], distinct[:, 1])
 
 
+def common_neurons(first: NeuronSet, second: NeuronSet) -> int:
+    """Return the number of neurons that are in both of two sets, each of which holds no neuron twice."""
+    return len(first) + len(second) - len(union((first, second)))
+
+
 def layer_strata(n_layers: int, n_neurons: int) -> np.ndarray:
     """Return every neuron's stratum, (layers, neurons), where each layer is one stratum."""
     return np.repeat(np.arange(n_layers)[:, None], n_neurons, axis=1)

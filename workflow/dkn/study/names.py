@@ -23,6 +23,7 @@ SELECTIONS = {"bdc": "base degenerate components", "candidate": "NTC components 
 
 # The neuron sets and detectors, what tables, legends and captions call them, and what they are in full.
 DKN, KN, KN_MATCHED = "dkn", "kn", "kn-matched"
+OTHER_FACT, OTHER_RELATION = "dkn-other-fact", "dkn-other-relation"
 RANDOM, RANDOM_KN, MATCHED = "random", "random-kn", "random-matched"
 ALL, NONE, PLM, ANSWER_PROB = "all", "none", "plm", "answer-prob"
 WORDS = {
@@ -30,6 +31,8 @@ WORDS = {
     KN: "N",
     KN_MATCHED: "N, as many as D",
     RANDOM: "random, as many as D",
+    OTHER_FACT: "D of another fact, as many",
+    OTHER_RELATION: "D of another relation, as many",
     MATCHED: "random, as active as D",
     RANDOM_KN: "random, as many as N",
     ALL: "all parameters",
@@ -41,6 +44,8 @@ FULL_WORDS = {
     KN: "all its knowledge neurons (N), D among them",
     KN_MATCHED: "as many random ones of N as D has",
     RANDOM: "as many random neurons per layer as D has",
+    OTHER_FACT: "as many neurons of D of another fact of the relation",
+    OTHER_RELATION: "as many neurons of D of a fact of another relation",
 }
 
 # The sites of an intervention: suppression and enhancement multiply a neuron's values or its weights.
