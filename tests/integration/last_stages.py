@@ -75,7 +75,9 @@ def judge(results: Path, models: list[str]) -> None:
     arguments = [*models, *repeated("--experiment", EXPERIMENTS)]
     complexity = results / "complexity.json"
     stage("model-size", *arguments, output=complexity)
-    thresholds = {"alpha": 0.05, "margin": 0.05, "minimum_subjects": 10}
+    metrics = ("drop", "accuracy", "balanced_accuracy", "auroc", "f1", "share")
+    arguments += repeated("--margin", [f"{metric}=0.05" for metric in metrics])
+    thresholds = {"alpha": 0.05, "minimum_subjects": 10}
     stage("verdicts", *arguments, complexity=complexity, **thresholds, output=results / "verdicts.json")
 
 

@@ -33,7 +33,7 @@ def filled(name: str, numbers: str, folder: Path) -> str:
     config = {
         "models": [{"name": "a-nano_"}, {"name": "b__nano"}],
         "statistics": {"confidence": "0.95"},
-        "claims": {"alpha": 0.05, "margin": 0.05, "minimum_subjects": 10},
+        "claims": {"alpha": 0.05, "margins": {"drop": 0.01, "f1": 0.02}, "minimum_subjects": 10},
         "seed": 0,
     }
     given = {

@@ -49,13 +49,13 @@ rule make_verdicts:
         models=of_models(),
         experiments=ALL_EXPERIMENTS,
         alpha=STUDY.claims.alpha,
-        margin=STUDY.claims.margin,
+        margins=repeated("--margin", [f"{metric}={margin}" for metric, margin in STUDY.claims.margins]),
         minimum_subjects=STUDY.claims.minimum_subjects,
     message:
         "Judging the paper's claims"
     shell:
         "python -m dkn verdicts {params.models:q} {params.experiments:q} --complexity {input.complexity:q}"
-        " --alpha {params.alpha:q} --margin {params.margin:q} --minimum-subjects {params.minimum_subjects:q}"
+        " --alpha {params.alpha:q} {params.margins:q} --minimum-subjects {params.minimum_subjects:q}"
         " --output {output:q} 2>&1 | tee -- {log:q}"
 
 

@@ -1,28 +1,55 @@
-"""Figure verdicts: what its caption counts and decides."""
+"""Figure verdicts: its table, and what its caption counts and decides."""
 
 from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.colors import to_rgb
 
 from dkn.figures import verdicts
 from tests.unit.captions import NUMBERS, rendered
 
+ABOUT = {"reading": "primary", "compares": "as many"}
+
+
+def rows() -> list[dict[str, Any]]:
+    part = {"experiment": "suppression-values", "first": "dkn", "second": "kn", "metric": "drop", **NUMBERS}
+    good, bad = ({**part, "difference": d, "outcome": v} for d, v in ((0.2, "supported"), (-0.4, "contradicted")))
+    many = {"claim": "C3", "text": "Q* falls", "model": "m_", "verdict": "contradicted", "evidence": [good, bad]}
+    none = {"claim": "C4", "text": "t", "model": "m_", "verdict": "not run", "evidence": [{"outcome": "not run"}]}
+    size = {
+        **{"claim": "C8", "text": "grows", "model": None, "verdict": "not run", "note": "1 model"},
+        "evidence": [{"model": "m_", "mean": 0.2, **NUMBERS}],
+    }
+    literal = {**many, "reading": "literal", "compares": "all KNs", "verdict": "supported", "evidence": [good]}
+    return [{**ABOUT, **row} for row in (many, literal, none, size)]
+
 
 def test_the_verdicts_caption_counts_and_decides() -> None:
-    part = {"experiment": "suppression-values", "first": "dkn", "second": "kn", "metric": "drop", **NUMBERS}
-    good, bad = ({**part, "difference": d, "verdict": v} for d, v in ((0.2, "supported"), (-0.4, "not supported")))
-    rows = [
-        {"claim": "C3", "text": "Q* falls", "model": "m_", "verdict": "not supported", "evidence": [good, bad]},
-        {"claim": "C4", "text": "t", "model": "m_", "verdict": "not run", "evidence": [{"verdict": "not run"}]},
-        {
-            "claim": "C8",
-            "text": "grows",
-            "model": None,
-            "verdict": "not run",
-            "note": "1 model",
-            "evidence": [{"model": "m_", "mean": 0.2, **NUMBERS}],
-        },
-    ]
-    said = rendered(verdicts.caption(rows))
-    assert said.startswith("m_: of 2 claims 0 supported, 1 not supported, 0 inconclusive, 1 not run C3: Q* falls. ")
-    assert "m_: not supported. D minus N (suppression-values: drop): -40 points" in said
-    assert "m_: not run. no contrast over enough subjects" in said
-    assert "all models: not run. 1 model; m_ 0.2 (0.1 … 0.3), n = 1,234 facts" in said
+    said = rendered(verdicts.caption(rows()))
+    assert said.startswith(
+        "m_, primary reading: of 2 claims 0 supported, 1 contradicted, 0 equivalent, 0 inconclusive, 0 too few facts, "
+        "1 not run m_, literal reading: of 1 claims 1 supported, "
+    )
+    assert "m_, primary, as many: contradicted. D minus N (suppression-values: drop): -40 points" in said
+    assert "m_, literal, all KNs: supported. D minus N (suppression-values: drop): 20 points" in said
+    assert "m_, primary, as many: not run. no contrast over enough subjects" in said
+    assert "all models, primary, as many: not run. 1 model; m_ 0.2 (0.1 … 0.3), n = 1,234 facts" in said
+
+
+def test_the_table_has_a_row_per_claim_reading_and_model() -> None:
+    table = verdicts.table(rows()).set_index(["claim", "reading"])
+    assert table.loc[("C3", "primary"), ["held", "needed", "fewest_facts"]].tolist() == [1, 2, 1234]
+    assert table.loc[("C8", "primary"), "model"] == verdicts.WHOLE_STUDY
+
+
+def test_words_on_colours_can_be_read() -> None:
+    """The contrast of every verdict's words with their ground, as WCAG 2 defines it, is at least 4.5."""
+
+    def luminance(colour: str) -> float:
+        parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+    for ground, ink, _ in verdicts.LOOKS.values():
+        darker, lighter = sorted((luminance(ground), luminance(ink)))
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5

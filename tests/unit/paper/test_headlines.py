@@ -22,7 +22,12 @@ def test_an_experiment_states_its_main_number_and_the_claims_contrasts(
     experiment: str, estimate: dict[str, str]
 ) -> None:
     """Of many estimates and contrasts, the one and those; a model's lines stand together."""
-    wanted = [evidence.where for claim in CLAIMS for evidence in claim.evidence if evidence.experiment == experiment]
+    wanted = [
+        evidence.where
+        for claim in CLAIMS
+        for evidence in (*claim.primary, *claim.literal)
+        if evidence.experiment == experiment
+    ]
     estimates = [
         {**estimate, "mean": 0.25, **NUMBERS},
         {**estimate, "metric": "other", "mean": 0.99, **NUMBERS},

@@ -73,14 +73,15 @@ def test_a_finished_study_is_summed_up(tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("")
     os.utime(tmp_path / "report.html", (START + 5, START + 5))
     rows = [
-        {"claim": "C1", "model": "nano", "verdict": "supported"},
-        {"claim": "C8", "model": None, "verdict": "not run"},
+        {"claim": "C2", "model": "nano", "reading": "primary", "verdict": "supported"},
+        {"claim": "C2", "model": "nano", "reading": "literal", "verdict": "equivalent"},
+        {"claim": "C8", "model": None, "reading": "primary", "verdict": "not run"},
     ]
     (tmp_path / "verdicts.json").write_text(json.dumps({"verdicts": rows}))
     lines = finished(tmp_path, 130.2, START, RULES).splitlines()
     assert [line.strip() for line in lines if line.startswith("  ")] == [
-        "C1 nano: supported",
-        "C8 all models: not run",
+        "C2 nano: supported (primary); equivalent (literal)",
+        "C8 all models: not run (primary)",
         "facts: 1 min 15 s in 1 job",
     ]
     assert str(tmp_path / "verdicts.json") in lines[0]

@@ -137,7 +137,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "table-suppression": (*SETTING_TABLE, "tables/perturbation"),
     "table-verdicts": ("study/names", "summaries/wording", *TABLE),
-    "verdicts": (*CLAIMS, "paper/model_size"),
+    "verdicts": (
+        *CLAIMS,
+        "paper/growth",
+        "paper/model_size",
+        "paper/verdicts",
+        "statistics/simultaneous",
+        "summaries/wording",
+    ),
 }
 
 

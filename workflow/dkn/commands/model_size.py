@@ -2,23 +2,18 @@
 
 from dkn import flags
 from dkn.models.files import parameters
-from dkn.paper.model_size import FEWEST_MODELS, against_size, grows_with_size
+from dkn.paper.model_size import FEWEST_SIZES, against_size
 from dkn.storage.files import write_json
 from dkn.storage.provenance import provenance
 from dkn.summaries.stored import compared_by_model, summary_files
 
 
 def main(model: flags.Folders, experiment: flags.Experiments, output: flags.Output) -> None:
-    """Write every metric by model size, and whether it grows."""
+    """Write every metric by model size."""
     sizes = {folder.name: parameters(folder / "model") for folder in model}
     table = against_size(sizes, compared_by_model(model, experiment))
-    rows = table.to_dict("records")
-    grows = {
-        name: grows_with_size(rows_of_metric.to_dict("records"))
-        for name, rows_of_metric in table.groupby("metric", sort=False)
-    }
-    few = len(set(sizes.values())) < FEWEST_MODELS
+    few = len(set(sizes.values())) < FEWEST_SIZES
     count = f"{len(sizes)} model{'s' * (len(sizes) != 1)}"
-    note = f"{count}: no trend is claimed from fewer than {FEWEST_MODELS} sizes" if few else None
+    note = f"{count}: no trend is claimed from fewer than {FEWEST_SIZES} sizes" if few else None
     record = provenance("model-size", {"experiments": list(experiment)}, summary_files(model, experiment))
-    write_json(output, {"sizes": sizes, "note": note, "rows": rows, "grows": grows, "provenance": record})
+    write_json(output, {"sizes": sizes, "note": note, "rows": table.to_dict("records"), "provenance": record})

@@ -19,33 +19,36 @@ from dkn.plain_text import restructuredtext
 from dkn.storage.files import read_json
 from dkn.summaries.wording import bullets, contrast, interval, sized
 
-# The colour of each verdict, and a sign that can be told without colours.
+# The colours of each verdict and of the words on it, and a sign that can be told without colours.
 LOOKS = {
-    "supported": ("#009E73", "✔"),
-    "not supported": ("#D55E00", "✘"),
-    "inconclusive": ("0.8", "?"),
-    "not run": ("white", "–"),
+    "supported": ("#00664A", "white", "✔"),
+    "contradicted": ("#A63F00", "white", "✘"),
+    "equivalent": ("#0B5C94", "white", "="),
+    "inconclusive": ("0.85", "0.15", "?"),
+    "too few facts": ("0.95", "0.15", "–"),
+    "not run": ("white", "0.15", "–"),
 }
 WHOLE_STUDY = "all models"
+GAP = 0.04  # between cells, in columns and in claims
+LINE = 60  # letters of a claim's words
 
 
 def table(verdicts: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return what the figure shows: one row per claim and model.
+    """Return what the figure shows: one row per claim, reading and model.
 
     Args:
         verdicts: the rows of verdicts.json.
     Returns:
-        The columns claim, text, model, verdict, held and needed (how many contrasts hold, and how many are needed), and
-        fewest_facts (the smallest n of the contrasts).
+        The columns claim, reading, text, compares, model, verdict, held and needed (how many contrasts hold, and how
+        many are needed), and fewest_facts (the smallest n of the contrasts).
     """
     rows = []
     for row in verdicts:
-        held = [piece.get("verdict") == "supported" for piece in row["evidence"]]
+        held = [piece.get("outcome") == "supported" for piece in row["evidence"]]
         facts = [piece["facts"] for piece in row["evidence"] if piece.get("facts") is not None]
         rows.append(
             {
-                "claim": row["claim"],
-                "text": row["text"],
+                **{name: row[name] for name in ("claim", "reading", "text", "compares")},
                 "model": row["model"] or WHOLE_STUDY,
                 "verdict": row["verdict"],
                 "held": sum(held) if row["model"] else None,
@@ -56,18 +59,33 @@ def table(verdicts: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _cell(axes: Axes, x: float, y: int, width: float, row: Any) -> None:
-    colour, sign = LOOKS[row.verdict]
-    axes.barh(y, width - 0.08, left=x - width / 2 + 0.04, height=0.86, color=colour, edgecolor="0.6", linewidth=0.6)
-    ink = "white" if row.verdict in ("supported", "not supported") else "0.15"
-    axes.text(x, y - 0.14, f"{sign} {row.verdict}", ha="center", va="center", size=7.5, color=ink)
+def _cell(axes: Axes, x: float, y: float, width: float, height: float, row: Any) -> None:
+    """Draw one verdict; ``y`` is the middle of its cell."""
+    colour, ink, sign = LOOKS[row.verdict]
+    left = x - width / 2 + GAP
+    axes.barh(y, width - 2 * GAP, left=left, height=height - GAP, color=colour, edgecolor="0.6", linewidth=0.6)
+    note = ""
     if row.needed == row.needed and row.needed is not None:
         note = f"{int(row.held)} of {int(row.needed)} contrasts, n ≥ {int(row.fewest_facts)}"
-        axes.text(x, y + 0.2, note, ha="center", va="center", size=6, color=ink)
+    axes.text(x, y - 0.13 * bool(note), f"{sign} {row.verdict}", ha="center", va="center", size=7, color=ink)
+    axes.text(x, y + 0.13, note, ha="center", va="center", size=5.5, color=ink)
+
+
+def _words(rows: pd.DataFrame) -> str:
+    """Return a claim in words, with what its readings compare."""
+    first = rows.iloc[0]
+    readings = rows.drop_duplicates("reading")
+    lines = [f"{first['claim']}  {first['text']}"]
+    lines += [
+        f"{reading}: {compares}" for reading, compares in zip(readings["reading"], readings["compares"], strict=True)
+    ]
+    return "\n".join(textwrap.fill(line, LINE) for line in lines)
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """Draw a row per claim and a column per model; a claim about all models spans all columns.
+    """Draw a row per claim, halved where it has two readings, and a column per model.
+
+    A claim about all models spans all columns.
 
     Args:
         frame: as ``table`` returns it.
@@ -75,15 +93,20 @@ def draw(frame: pd.DataFrame) -> Figure:
     use_style()
     models = [name for name in dict.fromkeys(frame["model"]) if name != WHOLE_STUDY]
     claims = list(dict.fromkeys(frame["claim"]))
-    figure = Figure(figsize=(3.9 + 1.55 * len(models), 0.55 * len(claims) + 0.7), layout="constrained")
+    figure = Figure(figsize=(4.1 + 1.6 * len(models), 0.72 * len(claims) + 0.5), layout="constrained")
     axes = figure.subplots()
-    for row in frame.itertuples(index=False):
-        whole = row.model == WHOLE_STUDY
-        x = (len(models) - 1) / 2 if whole else models.index(row.model)
-        _cell(axes, x, claims.index(row.claim), len(models) if whole else 1, row)
-    texts = frame.drop_duplicates("claim").set_index("claim")["text"]
-    axes.set_yticks(range(len(claims)), [textwrap.fill(f"{name}  {texts[name]}", 62) for name in claims])
-    axes.tick_params(axis="y", length=0, labelsize=6.5)
+    for (claim, model), rows in frame.groupby(["claim", "model"], sort=False):
+        whole = model == WHOLE_STUDY
+        x = (len(models) - 1) / 2 if whole else models.index(model)
+        height = 1 / len(rows)
+        for number, row in enumerate(rows.itertuples(index=False)):
+            middle = claims.index(claim) - 0.5 + (number + 0.5) * height
+            _cell(axes, x, middle, len(models) if whole else 1, height, row)
+    axes.hlines(
+        [number + 0.5 for number in range(len(claims) - 1)], -0.5, len(models) - 0.5, color="0.3", linewidth=0.8
+    )
+    axes.set_yticks(range(len(claims)), [_words(frame[frame["claim"] == name]) for name in claims])
+    axes.tick_params(axis="y", length=0, labelsize=6)
     axes.set_xticks(range(len(models)), models)
     axes.tick_params(axis="x", length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.set_xlim(-0.5, len(models) - 0.5)
@@ -95,7 +118,7 @@ def draw(frame: pd.DataFrame) -> Figure:
 def _decisive(row: Mapping[str, Any]) -> str:
     """Return in words the first contrast that says what the claim's verdict says, or why there is none."""
     for piece in row["evidence"]:
-        if piece.get("verdict") == row["verdict"] and piece.get("difference") is not None:
+        if piece.get("outcome") == row["verdict"] and piece.get("difference") is not None:
             return contrast(piece)
     if row["model"] is None and row["evidence"]:
         numbers = (
@@ -113,17 +136,23 @@ def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
         verdicts: the rows of verdicts.json.
     """
     counts = []
-    for model in dict.fromkeys(row["model"] for row in verdicts if row["model"]):
-        in_model = [row["verdict"] for row in verdicts if row["model"] == model]
+    for model, reading in dict.fromkeys((row["model"], row["reading"]) for row in verdicts if row["model"]):
+        found = [row["verdict"] for row in verdicts if (row["model"], row["reading"]) == (model, reading)]
         counts.append(
-            f"{model}: of {len(in_model)} claims "
-            + ", ".join(f"{in_model.count(verdict)} {verdict}" for verdict in LOOKS)
+            f"{model}, {reading} reading: of {len(found)} claims "
+            + ", ".join(f"{found.count(verdict)} {verdict}" for verdict in LOOKS)
         )
     blocks = [bullets(counts)]
     for name, text in sorted({(row["claim"], row["text"]) for row in verdicts}):
         rows = (row for row in verdicts if row["claim"] == name)
         blocks.append(f"**{name}**: {restructuredtext(text)}.\n")
-        blocks.append(bullets(f"{row['model'] or WHOLE_STUDY}: {row['verdict']}. {_decisive(row)}" for row in rows))
+        blocks.append(
+            bullets(
+                f"{row['model'] or WHOLE_STUDY}, {row['reading']}, {row['compares']}: "
+                f"{row['verdict']}. {_decisive(row)}"
+                for row in rows
+            )
+        )
     return "\n".join(blocks)
 
 

@@ -28,7 +28,7 @@ def _of_experiment(summary: Mapping[str, Any]) -> list[str]:
             if not rows:
                 lines.append(f"{model}, {metric.label}: no fact to measure it on, n = 0 facts")
     for claim in CLAIMS:
-        for evidence in claim.evidence:
+        for evidence in (*claim.primary, *claim.literal):
             if evidence.experiment == experiment:
                 rows = matching(summary["contrasts"], evidence.where)
                 named = ({**evidence.where, **row, "experiment": experiment} for row in rows)

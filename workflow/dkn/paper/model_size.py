@@ -1,22 +1,20 @@
 """The comparison of a study's models by size: every setting's main number against model size (docs/method.md).
 
-The paper calls it the complexity of a model, and concludes that degeneracy grows with it.
+The paper calls it the complexity of a model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
-from dkn.paper.claims import INCONCLUSIVE, NOT_RUN, NOT_SUPPORTED, SUPPORTED
 from dkn.summaries.stored import only_match
 
-NAME, TEXT = "C8", "Degeneracy grows with model size"
-FEWEST_MODELS = 3  # different sizes that a trend needs: two points always lie on a line
+FEWEST_SIZES = 3  # that a trend needs: two points always lie on a line
+COLUMNS = ["metric", "label", "model", "parameters", "mean", "low", "high", "se", "df", "facts", "subjects"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,12 @@ METRICS = (
         "degeneracy: full minus partial drop in Prob",
         "degeneracy-ntc",
         {"selection": "bdc", "grouping": "ntc", "metric": "drop", "kind": "gap"},
+    ),
+    Metric(
+        "degeneracy-beyond-control",
+        "degeneracy: the same beyond random groups of the same sizes",
+        "degeneracy",
+        {"selection": "bdc", "grouping": "ntc", "metric": "drop", "kind": "gap_beyond_control"},
     ),
     Metric(
         "suppression",
@@ -83,8 +87,7 @@ def against_size(sizes: Mapping[str, int], summaries: Mapping[str, Mapping[str, 
         sizes: the number of parameters of each model.
         summaries: the summaries by model and experiment.
     Returns:
-        One row per metric and model, the models ordered by size, with columns metric, label, model, parameters, mean,
-        low, high, facts and subjects.
+        One row per metric and model, the models ordered by size, with the columns ``COLUMNS``.
     Raises:
         ValueError: several estimates of a summary match one metric.
     """
@@ -94,35 +97,6 @@ def against_size(sizes: Mapping[str, int], summaries: Mapping[str, Mapping[str, 
             estimates = summaries[model].get(metric.experiment, {}).get("estimates", [])
             estimate = only_match(estimates, metric.where)
             if estimate is not None:
-                numbers = {name: estimate[name] for name in ("mean", "low", "high", "facts", "subjects")}
-                rows.append(
-                    {
-                        "metric": metric.name,
-                        "label": metric.label,
-                        "model": model,
-                        "parameters": sizes[model],
-                        **numbers,
-                    }
-                )
-    names = ["metric", "label", "model", "parameters", "mean", "low", "high", "facts", "subjects"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def grows_with_size(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the verdict whether one metric grows with model size.
-
-    It is supported if every larger model has more and the interval of the largest model lies above that of the
-    smallest, not supported if it lies below, and inconclusive otherwise. Models without an interval do not count; with
-    fewer than ``FEWEST_MODELS`` different sizes the verdict is that the metric was not run.
-
-    Args:
-        rows: the metric's rows in the order of the models' sizes, with parameters, mean, low and high.
-    """
-    usable = [row for row in rows if row["low"] is not None and row["low"] == row["low"]]
-    if len({row["parameters"] for row in usable}) < FEWEST_MODELS:
-        return NOT_RUN
-    first, last = usable[0], usable[-1]
-    grows = all(upper["mean"] > lower["mean"] for lower, upper in pairwise(usable))
-    if grows and last["low"] > first["high"]:
-        return SUPPORTED
-    return NOT_SUPPORTED if last["high"] < first["low"] else INCONCLUSIVE
+                about = {"metric": metric.name, "label": metric.label, "model": model, "parameters": sizes[model]}
+                rows.append({**about, **{name: estimate[name] for name in COLUMNS[len(about) :]}})
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -43,11 +43,17 @@ def slowest_rules(
 
 def _verdicts(path: Path) -> list[str]:
     """Return one line per claim and model from the file of verdicts, or none where it cannot be read."""
+    readings: dict[str, dict[str, str]] = {}
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
-        return [f"{row['claim']} {row['model'] or 'all models'}: {row['verdict']}" for row in rows]
+        for row in rows:
+            readings.setdefault(f"{row['claim']} {row['model'] or 'all models'}", {})[row["reading"]] = row["verdict"]
     except (OSError, KeyError, TypeError, ValueError):
         return []
+    return [
+        f"{name}: {'; '.join(f'{verdict} ({reading})' for reading, verdict in found.items())}"
+        for name, found in readings.items()
+    ]
 
 
 def finished(results: Path, seconds: float, since: float, rules: Mapping[str, Callable[[str], object]]) -> str:

@@ -165,16 +165,26 @@ class Statistics(Section):
     confidence: float = Field(gt=0.5, lt=1, description="Every interval has this confidence.")
 
 
+_Margin = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Margins(Section):
+    drop: _Margin = Field(description="This difference in the relative drop in Prob counts as none.")
+    accuracy: _Margin = Field(
+        description="This difference in greedy accuracy counts as none. Where a claim says that D reaches something, "
+        "the difference may lie below zero by as much."
+    )
+    balanced_accuracy: _Margin = Field(description="This difference in balanced accuracy counts as none.")
+    auroc: _Margin = Field(description="This difference in AUROC counts as none.")
+    f1: _Margin = Field(description="This difference in F1 counts as none.")
+    share: _Margin = Field(description="This difference in the share of the most changed neurons counts as none.")
+
+
 class Claims(Section):
     alpha: float = Field(
         gt=0,
         lt=1,
-        description="The permutation tests behind verdicts have this level, after Holm's adjustment over all evidence "
-        "of a model.",
+        description="The probability, at most, that anything is wrong that the verdicts of one reading say of a model.",
     )
-    margin: float = Field(
-        ge=0,
-        lt=1,
-        description='Where a claim says "reaches", the interval of a difference need only lie above minus this.',
-    )
-    minimum_subjects: int = Field(ge=5, le=10_000_000, description="A contrast over fewer subjects counts as not run.")
+    margins: Margins = Field(description="This section says how small a difference counts as none, by metric.")
+    minimum_subjects: int = Field(ge=5, le=10_000_000, description="A contrast over fewer subjects is not judged.")

@@ -11,19 +11,23 @@ from dkn.storage.files import read_json
 from dkn.summaries.wording import contrast
 from dkn.tables.saving import save
 
-HEADER = ("claim", "model", "verdict of the claim", "contrast", "p (Holm)", "says")
+HEADER = ("claim", "reading", "model", "verdict of the claim", "contrast", "p (Holm)", "says")
 
 
 def main(verdicts: Annotated[Path, Option(help="verdicts.json")], output: flags.Csv) -> None:
-    """Write the CSV with a row per claim, model and contrast, and the same table in Markdown and LaTeX beside it."""
+    """Write the CSV with a row per claim, reading, model and contrast, and the same in Markdown and LaTeX beside it."""
     rows, lines = [], []
     for row in read_json(verdicts)["verdicts"]:
-        about = {"claim": row["claim"], "model": row["model"] or "all models", "claim_verdict": row["verdict"]}
+        about = {"claim": row["claim"], "reading": row["reading"], "model": row["model"] or "all models"}
+        about["claim_verdict"] = row["verdict"]
         for piece in row["evidence"] if row["model"] else ():
             rows.append({**about, **piece})
             run = piece.get("difference") is not None
-            p = None if piece.get("p_holm") is None else f"{piece['p_holm']:.2g}"
-            lines.append([*about.values(), contrast(piece) if run else piece["experiment"], p, piece["verdict"]])
-    words = pd.DataFrame(lines, columns=HEADER, dtype=object).set_index(list(HEADER[:4]))
-    caption = "The contrasts behind every verdict; p is adjusted over all evidence of a model (Holm)."
+            p = None if piece.get("p_adjusted") is None else f"{piece['p_adjusted']:.2g}"
+            lines.append([*about.values(), contrast(piece) if run else piece["experiment"], p, piece["outcome"]])
+    words = pd.DataFrame(lines, columns=HEADER, dtype=object).set_index(list(HEADER[:5]))
+    caption = (
+        "The contrasts behind every verdict. Intervals hold together over all contrasts of a reading in a model, and p "
+        "is adjusted over them (Holm)."
+    )
     save(pd.DataFrame(rows), words, caption, output)
