@@ -198,9 +198,8 @@ def make_components(folder: Path, scenario: Scenario) -> None:
         recovery = dice.random(len(tested)) if scenario.recovery is None else np.full(len(tested), scenario.recovery)
         probs = {"prob_intact": 0.7, "prob_all_suppressed": 0.2, "prob_without_component": 0.5, "drop": 0.2}
         tested = tested.assign(**probs, recovery=recovery, prob_only_component=0.4)
-        kept = test.passes(recovery, tested["drop"].to_numpy()).astype(bool)
         path = folder / "components" / f"{name}.parquet"
-        write(path, tested.assign(kept=kept), schemas.COMPONENTS, "components", **vars(test))
+        write(path, tested.assign(kept=test.passes(tested)), schemas.COMPONENTS, "components", **vars(test))
 
 
 def make_degeneracy(folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSet]) -> None:

@@ -108,8 +108,8 @@ def test_the_grid_of_settings_has_no_gap_to_measure(which: str, tau1: float, stu
     write(tmp_path / "known.parquet", known.assign(known=False), KNOWN, "known", dtype="float32")
     shared = find_structure(tmp_path, study, which, 0.2, tau1)
     del shared["neurons"]
-    point = {"fraction": 0.2, "quantile": 0.3, "tau1": tau1, "tau2": 0.1}
-    grid = {"persistence": "difference", "min_size": 2, "test": "sufficiency", "max_subsets": 4, "partitions": 1}
+    point = {"fraction": 0.2, "quantile": 0.3, "tau1": tau1, "test": "sufficiency", "tau2": 0.1}
+    grid = {"persistence": "difference", "min_size": 2, "max_subsets": 4, "partitions": 1}
     files = {"scores": tmp_path / "scores.parquet", "output": tmp_path / "point.parquet"}
     stage("experiment-sensitivity", **shared, **point, **grid, **files, which=which, model_name="m")
     statistics = {"resamples": 9, "confidence": 0.95, "seed": 0}

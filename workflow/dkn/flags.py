@@ -38,7 +38,7 @@ Limit = Annotated[
 ]
 Quantile = Annotated[float, Option(help="Quantile of a fact's finite distances at which the filtration stops.")]
 MinSize = Annotated[int, Option(help="The fewest neurons of a component or group.")]
-Test = Annotated[str, Option(help="Functional test: sufficiency or compensation.")]
+Test = Annotated[str, Option(help="Functional test: sufficiency, absolute or compensation.")]
 Output = Annotated[Path, Option(help="File to write.")]
 Outputs = Annotated[list[Path], Option(help="File to write for each input, in the same order; repeatable.")]
 Shards = Annotated[int, Option(help="Attribution jobs per model.")]

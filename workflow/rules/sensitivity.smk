@@ -4,7 +4,7 @@ from itertools import product
 import pandas as pd
 from snakemake.utils import Paramspace
 
-# What a point changes before the clustering makes a job; tau1 and tau2 share its model evaluations.
+# What a point changes before the clustering makes a job; tau1, the tests and tau2 share its model evaluations.
 GRID = Paramspace(
     pd.DataFrame(product(STUDY.sensitivity.fractions, STUDY.sensitivity.quantiles), columns=["fraction", "quantile"])
 )
@@ -36,6 +36,7 @@ rule sensitivity_records:
         which=STUDY.attribution.facts,
         point=GRID.instance,
         tau1=repeated("--tau1", STUDY.sensitivity.tau1),
+        tests=repeated("--test", STUDY.sensitivity.tests),
         tau2=repeated("--tau2", STUDY.sensitivity.tau2),
         sample=optional("--sample", STUDY.sensitivity.facts),
         max_subsets=STUDY.sensitivity.max_subsets,
@@ -45,7 +46,6 @@ rule sensitivity_records:
         fold_norm=["--fold-norm"] if STUDY.distances.fold_norm else [],
         persistence=STUDY.clustering.persistence,
         min_size=STUDY.clustering.min_size,
-        test=STUDY.functional_test.test,
         seed=STUDY.seed,
         batch=STUDY.compute.batch,
         compute=compute,
@@ -54,9 +54,9 @@ rule sensitivity_records:
     shell:
         "python -m dkn experiment-sensitivity --model {input.model:q} --model-name {wildcards.model:q} --facts {input.facts:q}"
         " --known {input.known:q} {params.scores:q} --which {params.which:q} --fraction {params.point[fraction]:q}"
-        " --quantile {params.point[quantile]:q} {params.tau1:q} {params.tau2:q} {params.sample:q}"
+        " --quantile {params.point[quantile]:q} {params.tau1:q} {params.tests:q} {params.tau2:q} {params.sample:q}"
         " --max-subsets {params.max_subsets:q} --partitions {params.partitions:q} {params.cap:q} {params.max_span:q}"
-        " {params.fold_norm:q} --persistence {params.persistence:q} --min-size {params.min_size:q} --test {params.test:q}"
+        " {params.fold_norm:q} --persistence {params.persistence:q} --min-size {params.min_size:q}"
         " --seed {params.seed:q} --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
@@ -69,6 +69,7 @@ SENSITIVITY_FLAGS = [
     f"--fraction={STUDY.knowledge_neurons.fraction}",
     f"--quantile={STUDY.clustering.quantile}",
     *OWN_TAU1,
+    f"--test={STUDY.functional_test.test}",
     f"--tau2={STUDY.functional_test.tau2}",
     *STATISTICS,
 ]

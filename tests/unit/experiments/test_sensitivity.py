@@ -24,7 +24,11 @@ from dkn.study.names import CONTROL
 
 GRID = Grid(
     clusterings=[NTCSettings("difference", tau1, 0.15, 2) for tau1 in (0.0, 0.1, 0.3)],
-    tests=[FunctionalTest("sufficiency", tau2) for tau2 in (-1.0, 0.1)],
+    tests=[
+        *(FunctionalTest("sufficiency", tau2) for tau2 in (-1.0, 0.1)),
+        FunctionalTest("absolute", 1e-3),
+        FunctionalTest("compensation", 0.1),
+    ],
     degeneracy=DegeneracySettings(max_subsets=6, partitions=2, seed=3),
     max_span=None,
     fold_norm=False,
@@ -59,7 +63,7 @@ def expected(adapter: Adapter, sample: Sample, clustering: NTCSettings, test: Fu
         row["candidates"] = len(frame)
         if test is not None and len(frame):
             [frame] = measure_components(adapter, [fact], sample.members, {fact.fact_id: frame})
-            frame = frame[test.passes(frame["recovery"].to_numpy(), frame["drop"].to_numpy())]
+            frame = frame[test.passes(frame)]
         row["components"] = len(frame)
         if len(frame) >= 2:
             places = list(frame["places"])
@@ -73,13 +77,14 @@ def expected(adapter: Adapter, sample: Sample, clustering: NTCSettings, test: Fu
 
 def test_every_grid_point_is_what_the_studys_stages_give(adapter: Adapter, sample: Sample) -> None:
     records = sensitivity_records(adapter, sample, GRID, batch=3)
-    points = records.groupby(["tau1", "tau2"], dropna=False)
+    points = records.groupby(["tau1", "test", "tau2"], dropna=False)
     assert len(points) == len(GRID.clusterings) * (1 + len(GRID.tests))
     gaps = 0
     for clustering in GRID.clusterings:
         for test in (None, *GRID.tests):
-            tau2 = records["tau2"].isna() if test is None else records["tau2"] == test.tau2
-            found = records[(records["tau1"] == clustering.tau1) & tau2].sort_values("fact_id", ignore_index=True)
+            of_test = records["test"].isna() if test is None else records["test"] == test.test
+            of_test &= records["tau2"].isna() if test is None else records["tau2"] == test.tau2
+            found = records[(records["tau1"] == clustering.tau1) & of_test].sort_values("fact_id", ignore_index=True)
             assert (found["subject"] == found["fact_id"].map(sample.subjects)).all()
             want = expected(adapter, sample, clustering, test)
             gaps += want.shape[1] > 3 and int(want["drop_gap"].notna().sum())
@@ -87,11 +92,12 @@ def test_every_grid_point_is_what_the_studys_stages_give(adapter: Adapter, sampl
                 found[list(want)], want, check_dtype=False, rtol=1e-3, atol=1e-5, obj=f"{clustering.tau1}/{test}"
             )
     assert gaps >= 20
-    assert records.groupby("tau2", dropna=False)["components"].sum().nunique() == 3, "the test must decide something"
+    kept = records.groupby(["test", "tau2"], dropna=False)["components"].sum()
+    assert kept.nunique() >= 4, f"the tests must decide something, and not the same: {kept}"
 
 
 def test_records_do_not_depend_on_batch_or_order(adapter: Adapter, sample: Sample) -> None:
-    keys = ["fact_id", "tau1", "tau2"]
+    keys = ["fact_id", "tau1", "test", "tau2"]
     one = sensitivity_records(adapter, sample, GRID, batch=1).sort_values(keys, ignore_index=True)
     other = sensitivity_records(adapter, replace(sample, facts=sample.facts[::-1]), GRID, batch=8)
     pd.testing.assert_frame_equal(one, other.sort_values(keys, ignore_index=True), rtol=1e-3, atol=1e-5)
@@ -100,7 +106,7 @@ def test_records_do_not_depend_on_batch_or_order(adapter: Adapter, sample: Sampl
 def test_a_grid_that_leaves_nothing_counts_every_fact(adapter: Adapter, sample: Sample) -> None:
     empty = replace(GRID, clusterings=[NTCSettings("difference", 50.0, 0.15, 2)])
     records = sensitivity_records(adapter, sample, empty, batch=3)
-    assert len(records) == len(sample.facts) * 3
+    assert len(records) == len(sample.facts) * (1 + len(GRID.tests))
     assert (records["components"] == 0).all()
     assert records["drop_gap"].isna().all()
 

@@ -19,6 +19,7 @@ def made_table() -> pd.DataFrame:
             "fraction": fraction,
             "quantile": quantile,
             "tau1": 0.05,
+            "test": None if np.isnan(tau2) else "sufficiency",
             "tau2": tau2,
             "facts": 50,
             "degenerate": 10,
@@ -68,6 +69,17 @@ def test_a_gap_without_interval_is_not_drawn() -> None:
     assert (1, 1) not in {text.get_position() for text in axes.texts if text.get_text() == "●"}
 
 
+def test_every_test_has_a_map_with_its_own_points_and_those_without_a_test() -> None:
+    other = made_table().dropna(subset="test").assign(test="absolute", own_settings=False)
+    other["drop_gap"] += 0.001
+    figure = draw(pd.concat([made_table(), other]))
+    gaps, shares = figure.axes[:2], figure.axes[2:4]
+    values = [axes.images[0].get_array().filled(np.nan) for axes in gaps]
+    np.testing.assert_allclose(values[1] - values[0], [[0, 0.1, 0, 0.1], [0, 0.1, np.nan, 0.1]], atol=1e-9)
+    assert [axes.get_title().split()[-1] for axes in (*gaps, *shares)] == ["sufficiency", "absolute"] * 2
+    assert len([patch for patch in gaps[1].patches if isinstance(patch, Rectangle) and not patch.get_fill()]) == 0
+
+
 def test_a_grid_without_any_gap_is_drawn() -> None:
     draw(made_table().assign(drop_gap=np.nan, drop_gap_low=np.nan, drop_gap_high=np.nan, coverage=0.0))
 
@@ -75,10 +87,10 @@ def test_a_grid_without_any_gap_is_drawn() -> None:
 def test_the_sensitivity_caption_counts_points() -> None:
     lows, highs, own = (0.1, -0.1, -0.3, None), (0.2, 0.1, -0.1, None), (False, True, False, False)
     rows = [
-        {"model": "m", "selection": "bdc", "drop_gap": 0.05, "drop_gap_low": low, "drop_gap_high": high}
+        {"model": "m", "selection": "bdc", "test": "absolute", "drop_gap": 0.05, "drop_gap_low": low, "drop_gap_high": high}
         for low, high in zip(lows, highs, strict=True)
     ]
     frame = pd.DataFrame(rows).assign(own_settings=own, degenerate=12, facts=40)
     said = caption(frame)
-    assert "above zero at 1 of 4 points, and below zero at 1" in said
+    assert "m, absolute: the interval lies above zero at 1 of 4 points, and below zero at 1" in said
     assert "the gap is 5 % (-10 … 10), n = 12 of 40 facts" in said

@@ -56,6 +56,9 @@ def test_components_come_with_their_verdicts_base_degenerate_ones_first() -> Non
     assert [part["name"] for part in facts["plain"]["components"]] == ["BDC 1", "failed 1"]
     assert [part["places"] for part in facts["plain"]["components"]] == [[1, 3], [0, 2]]
     assert facts["plain"]["filtration"]["components"] == [1, 0]
+    absolute = replace(SETTINGS, test="absolute", tau2=0.5)
+    (verdict, _) = (part["verdict"] for part in facts_of(explorer_data(study(), absolute))["clear"]["components"])
+    assert verdict == "with it alone Prob is 40 %; more than 50 % is required"
     compensation = replace(SETTINGS, test="compensation", tau2=0.07)
     (verdict, _) = (part["verdict"] for part in facts_of(explorer_data(study(), compensation))["clear"]["components"])
     assert verdict == "suppressed alone, it lowers Prob by 10 %; less than 7 % is required"

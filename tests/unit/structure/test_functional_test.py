@@ -1,6 +1,7 @@
 """Which components pass a functional test."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dkn.errors import UserError
@@ -13,11 +14,37 @@ def test_recovery_and_drop_by_hand() -> None:
     assert relative_drop(0.8, 0.2) == pytest.approx(0.75)
 
 
+def passing(test: str, tau2: float, **numbers: float | None) -> bool:
+    """Whether one component with some numbers passes."""
+    return bool(FunctionalTest(test, tau2).passes(pd.DataFrame([numbers]))[0])
+
+
 def test_the_functional_tests_disagree_where_they_should() -> None:
-    """A component that nobody misses passes compensation and fails sufficiency."""
-    useless = np.array([0.0]), np.array([0.01])
-    assert not FunctionalTest("sufficiency", 0.1).passes(*useless)[0]
-    assert FunctionalTest("compensation", 0.05).passes(*useless)[0]
-    assert not FunctionalTest("sufficiency", 0.1).passes(np.array([np.nan]), np.array([0.5]))[0]
-    with pytest.raises(UserError, match="sufficiency, compensation"):
+    """In a fact that keeps most of Prob without its KNs, a component that nobody misses passes all but sufficiency."""
+    useless = {"recovery": 0.0, "prob_only_component": 0.8, "drop": 0.01}
+    assert not passing("sufficiency", 0.1, **useless)
+    assert passing("absolute", 0.1, **useless)
+    assert passing("compensation", 0.05, **useless)
+
+
+def test_in_a_fact_of_small_prob_a_component_that_brings_everything_back_fails_absolute() -> None:
+    all_there_is = {"recovery": 1.0, "prob_only_component": 0.05, "drop": 0.5}
+    assert passing("sufficiency", 0.1, **all_there_is)
+    assert not passing("absolute", 0.1, **all_there_is)
+    assert not passing("compensation", 0.1, **all_there_is)
+
+
+def test_a_threshold_must_be_exceeded() -> None:
+    assert not passing("sufficiency", 0.5, recovery=0.5)
+    assert not passing("absolute", 0.5, prob_only_component=0.5)
+    assert not passing("compensation", 0.5, drop=0.5)
+
+
+def test_what_cannot_be_recovered_does_not_pass() -> None:
+    for missing in (float("nan"), None):
+        assert not passing("sufficiency", -1000, recovery=missing)
+
+
+def test_another_test_is_refused() -> None:
+    with pytest.raises(UserError, match="sufficiency, absolute, compensation"):
         FunctionalTest("necessity", 0.1)

@@ -67,6 +67,7 @@ def test_validation_leaves_the_tree_alone() -> None:
         ("sensitivity.fractions", [0.05, 1]),
         ("sensitivity.facts", None),
         ("sensitivity.tau2", [-0.5]),
+        ("sensitivity.tests", ["absolute"]),
         ("knowledge_neurons.fraction", 1.0),
         ("clustering.tau1", 0),
         ("clustering.tau1", {"quantile": 0}),
@@ -162,6 +163,7 @@ def test_a_value_of_the_wrong_type_is_named_with_the_right_one(place: str, value
         ("experiments.degeneracy.max_subsets", 1, "2"),
         ("sensitivity.fractions", [], "1"),
         ("sensitivity.tau1", [], "1"),
+        ("sensitivity.tests", [], "1"),
         ("sensitivity.facts", 0, "1"),
         ("experiments.fine_tuning.development", 1.0, "1"),
         ("experiments.fine_tuning.minimum", 3, "4"),
@@ -244,7 +246,7 @@ def test_an_unknown_grouping_is_named_with_the_allowed_ones() -> None:
         ("attribution.baseline", ["amig", "zero"]),
         ("attribution.quadrature", ["adaptive", "gauss-legendre", "midpoint", "left-riemann"]),
         ("clustering.persistence", ["difference", "ratio"]),
-        ("functional_test.test", ["sufficiency", "compensation"]),
+        ("functional_test.test", ["sufficiency", "absolute", "compensation"]),
         ("compute.device", ["auto", "cpu", "cuda"]),
     ],
 )
@@ -288,6 +290,10 @@ def test_a_fraction_of_the_grid_below_the_floor_is_refused() -> None:
 @pytest.mark.parametrize("name", ["fractions", "quantiles", "tau1", "tau2"])
 def test_a_value_given_twice_in_the_grid_is_refused(name: str) -> None:
     assert complaint((f"sensitivity.{name}", [0.3, 0.1, 0.3])).startswith(f"sensitivity.{name}: a value is given twice")
+
+
+def test_a_test_given_twice_in_the_grid_is_refused() -> None:
+    assert complaint(("sensitivity.tests", ["absolute"] * 2)).startswith("sensitivity.tests: a value is given twice")
 
 
 def test_a_wrong_value_in_the_grid_is_named_by_its_place() -> None:

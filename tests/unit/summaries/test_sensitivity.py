@@ -12,7 +12,7 @@ from dkn.summaries.sensitivity import grid_table
 STATISTICS = StatisticsSettings(resamples=300, confidence=0.95, seed=0)
 
 
-def made_records(gap: float, degenerate: int, tau2: float = 0.1) -> pd.DataFrame:
+def made_records(gap: float, degenerate: int, tau2: float = 0.1, test: str = "sufficiency") -> pd.DataFrame:
     """Twenty facts of ten subjects at one point; the first ``degenerate`` have a gap that exceeds the control's."""
     number = np.arange(20)
     has = number < degenerate
@@ -26,6 +26,7 @@ def made_records(gap: float, degenerate: int, tau2: float = 0.1) -> pd.DataFrame
             "quantile": 0.2,
             "tau1": 0.05,
             "selection": "candidate" if np.isnan(tau2) else "bdc",
+            "test": None if np.isnan(tau2) else test,
             "tau2": tau2,
             "candidates": np.where(number < 16, 2, 0),
             "components": np.where(has, 2, 1),
@@ -37,7 +38,7 @@ def made_records(gap: float, degenerate: int, tau2: float = 0.1) -> pd.DataFrame
     )
 
 
-OWN = {"fraction": 0.2, "quantile": 0.2, "tau1": 0.05, "tau2": 0.1}
+OWN = {"fraction": 0.2, "quantile": 0.2, "tau1": 0.05, "test": "sufficiency", "tau2": 0.1}
 
 
 def test_the_table_by_hand() -> None:
@@ -58,3 +59,13 @@ def test_the_table_by_hand() -> None:
     assert table.loc[0.9, "coverage"] == 0
     assert np.isnan(table.loc[0.9, "drop_gap"])
     assert table.index.isna().sum() == 1
+
+
+def test_points_differ_by_the_test_and_only_one_is_the_studys_own() -> None:
+    """A gap planted for one test is found there, and not at the same tau2 of another test."""
+    parts = [made_records(0.1, 12), made_records(0.0, 16, test="absolute"), made_records(0.0, 14, test="compensation")]
+    table = grid_table(pd.concat(parts, ignore_index=True), OWN, STATISTICS).set_index("test")
+    assert table["degenerate"].to_dict() == {"sufficiency": 12, "absolute": 16, "compensation": 14}
+    assert list(table.index[table["own_settings"]]) == ["sufficiency"]
+    assert table.loc["sufficiency", "drop_gap_low"] > 0
+    assert table.loc["absolute", "drop_gap_low"] < 0 < table.loc["absolute", "drop_gap_high"]

@@ -41,8 +41,7 @@ def main(
     results = [table.iloc[:0].reindex(columns=[*COMPONENTS.names, "file"])]
     for group in progress(list(batches(encode_all(language_model, chosen), batch)), test, unit="batch"):
         for frame in measure_components(language_model.adapter, group, members, groups):
-            kept = functional.passes(frame["recovery"].to_numpy(), frame["drop"].to_numpy())
-            results.append(frame.assign(kept=kept))
+            results.append(frame.assign(kept=functional.passes(frame)))
     tested = pd.concat(results[1:] or results).sort_values(["fact_id", "repeat", "component"], ignore_index=True)
     for index, (source, target) in enumerate(zip(candidates, output, strict=True)):
         components = tested[tested["file"] == index].drop(columns="file")

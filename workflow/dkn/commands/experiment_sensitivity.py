@@ -1,4 +1,4 @@
-"""Run the degeneracy experiment over a grid of tau1 and tau2, at one KN fraction and filtration limit."""
+"""Run the degeneracy experiment over a grid of tau1, tests and tau2, at one KN fraction and filtration limit."""
 
 from typing import Annotated
 
@@ -32,10 +32,10 @@ def main(
     fraction: flags.Fraction,
     quantile: flags.Quantile,
     tau1: Annotated[list[float], Option(help="Persistence that a component must exceed; repeatable.")],
-    tau2: Annotated[list[float], Option(help="Threshold of the functional test; repeatable.")],
+    test: Annotated[list[str], Option(help="Functional test: sufficiency, absolute or compensation; repeatable.")],
+    tau2: Annotated[list[float], Option(help="Threshold of the functional tests; repeatable.")],
     persistence: Annotated[str, Option(help="Definition of persistence: difference or ratio.")],
     min_size: flags.MinSize,
-    test: flags.Test,
     max_subsets: flags.MaxSubsets,
     partitions: flags.Partitions,
     seed: flags.Seed,
@@ -51,7 +51,7 @@ def main(
     """Write one record per sampled fact and grid point, from stored attributions."""
     grid = Grid(
         clusterings=[NTCSettings(persistence, value, quantile, min_size) for value in tau1],
-        tests=[FunctionalTest(test, value) for value in tau2],
+        tests=[FunctionalTest(name, value) for name in test for value in tau2],
         degeneracy=DegeneracySettings(max_subsets, partitions, seed),
         max_span=max_span,
         fold_norm=fold_norm,
@@ -69,10 +69,10 @@ def main(
         "fraction": fraction,
         "quantile": quantile,
         "tau1": tau1,
+        "test": test,
         "tau2": tau2,
         "persistence": persistence,
         "min_size": min_size,
-        "test": test,
         "sample": sample,
         "cap": cap,
         "max_span": max_span,
@@ -81,4 +81,5 @@ def main(
     write_table(
         output, records, SENSITIVITY, provenance("experiment-sensitivity", settings, [model, facts, known, *scores])
     )
-    print(f"{len(chosen)} facts at {len(tau1) * len(tau2)} grid points, and {len(tau1)} without the functional test")
+    points = len(tau1) * len(grid.tests)
+    print(f"{len(chosen)} facts at {points} grid points, and {len(tau1)} without a functional test")

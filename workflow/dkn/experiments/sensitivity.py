@@ -1,8 +1,9 @@
-"""The sensitivity experiment: degeneracy at every tau1 and tau2, for one KN fraction and filtration limit.
+"""The sensitivity experiment: degeneracy at every tau1, test and tau2, for one KN fraction and filtration limit.
 
-A component must exceed the persistence tau1 to be a candidate, and the threshold tau2 to pass the functional test
-(docs/method.md). A pair of the two is a grid point. What grid points share is computed once: the probabilities that
-the test measures for a component do not depend on tau2, and a fact has the same components at many points.
+A component must exceed the persistence tau1 to be a candidate, and pass a functional test with the threshold tau2 to be
+a base degenerate component (docs/method.md). Three such settings are a grid point. What grid points share is computed
+once: the probabilities that the tests judge are the same for every test and tau2, and a fact has the same components at
+many points.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Grid:
 
     Attributes:
         clusterings: NTC's settings, which differ in tau1.
-        tests: functional tests, which differ in tau2.
+        tests: functional tests, which differ in kind or in tau2.
         degeneracy: the settings of the degeneracy experiment at every point.
         max_span: the most layers that a path between two neurons may climb; None for no limit.
         fold_norm: whether reading vectors are multiplied by the gain of the norm before the MLP.
@@ -89,13 +90,13 @@ def _conditions(
     rows: list[dict[str, object]] = []
     for clustering, numbers in zip(grid.clusterings, numbers_per_clustering, strict=True):
         about = {"fact_id": fact_id, "tau1": clustering.tau1, "candidates": len(numbers)}
-        rows.append({**about, "selection": "candidate", "tau2": np.nan, "chosen": numbers})
+        rows.append({**about, "selection": "candidate", "test": None, "tau2": np.nan, "chosen": numbers})
         for test in grid.tests:
             kept: tuple[int, ...] = ()
             if measured is not None:
-                passes = test.passes(measured["recovery"].to_numpy(), measured["drop"].to_numpy())
+                passes = test.passes(measured)
                 kept = tuple(number for number in numbers if passes[number])
-            rows.append({**about, "selection": "bdc", "tau2": test.tau2, "chosen": kept})
+            rows.append({**about, "selection": "bdc", **vars(test), "chosen": kept})
     return rows
 
 
@@ -110,8 +111,8 @@ def grid_components(
         grid: the grid points.
         batch: the number of facts computed at once.
     Returns:
-        One row per fact and point with columns fact_id, tau1, selection, tau2 (NaN without a functional test),
-        candidates (their number) and chosen (the numbers of the chosen components); and for each fact the components
+        One row per fact and point with columns fact_id, tau1, selection, test and tau2 (None and NaN without a
+        functional test), candidates (their number) and chosen (the numbers of the chosen components); and for each fact the components
         that these numbers stand for, as positions in its list of knowledge neurons.
     """
     places: dict[str, list[np.ndarray]] = {fact.fact_id: [] for fact in sample.facts}
@@ -130,7 +131,7 @@ def grid_components(
         for fact_id in sorted(places)
         for row in _conditions(fact_id, chosen_numbers[fact_id], measured.get(fact_id), grid)
     ]
-    columns = ["fact_id", "tau1", "candidates", "selection", "tau2", "chosen"]
+    columns = ["fact_id", "tau1", "candidates", "selection", "test", "tau2", "chosen"]
     return pd.DataFrame(rows, columns=columns), places
 
 

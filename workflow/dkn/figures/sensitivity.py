@@ -1,7 +1,7 @@
 """Figure ``sensitivity``: the degeneracy gap beyond the control, and coverage, over the grid of settings.
 
-Every model has two heat maps. Their blocks differ in the filtration's limit (quantile) and in the fraction that selects
-knowledge neurons; the cells of a block differ in tau1 and tau2 (docs/method.md).
+Every model has two heat maps for each functional test. Their blocks differ in the filtration's limit (quantile) and in
+the fraction that selects knowledge neurons; the cells of a block differ in tau1 and tau2 (docs/method.md).
 """
 
 from __future__ import annotations
@@ -117,31 +117,47 @@ def _with_interval(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(drop_gap=table["drop_gap"].where(table["drop_gap_low"].notna()))
 
 
+def _gap_map(axes: Axes, cells: pd.DataFrame, norm: Normalize, model: str, test: str) -> Any:
+    """Draw the gap at every point, with a mark where its interval excludes zero."""
+    excludes = (cells["drop_gap_low"] > 0) | (cells["drop_gap_high"] < 0)
+    axes.set_title(f"{model}: gap beyond the control,\ntest {test}", pad=14)
+    return _panel(axes, cells, "drop_gap", norm, "PuOr", np.where(excludes, MARK, "").tolist())
+
+
+def _coverage_map(axes: Axes, cells: pd.DataFrame, norm: Normalize, model: str, test: str) -> Any:
+    """Draw the share of degenerate facts at every point, with their number."""
+    counts = ", ".join(map(str, cells["facts"].unique()))
+    axes.set_title(f"{model}: degenerate facts among {counts},\ntest {test}", pad=14)
+    return _panel(axes, cells, "coverage", norm, "cividis", cells["degenerate"].astype(str).tolist())
+
+
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw a column per model: the gap above, coverage below.
+    """Draw a column per model and a row per functional test: the gaps above, coverage below.
 
     Args:
         table: the grid points of all models, as ``grid_table`` returns them.
     """
     table = _with_interval(table)
-    models = list(dict.fromkeys(table["model"]))
-    figure, axes = panels(2, max(1, len(models)), height=3.3)
+    models, tests = (list(dict.fromkeys(table[name].dropna())) for name in ("model", "test"))
+    figure, axes = panels(2 * max(1, len(tests)), max(1, len(models)), height=2.9)
     if not models:
         for row in axes:
             say_nothing_to_draw(row[0], "no fact to measure degeneracy on")
         return figure
+    gaps, shares = axes[: len(tests)], axes[len(tests) :]
     largest = float(np.nanmax(np.abs(table["drop_gap"].to_numpy()), initial=0)) or 1
     norms = CenteredNorm(halfrange=100 * largest), Normalize(0, 100)
-    for (above, below), model in zip(zip(*axes, strict=True), models, strict=True):
-        cells = _cells(table[table["model"] == model])
-        excludes = (cells["drop_gap_low"] > 0) | (cells["drop_gap_high"] < 0)
-        gap = _panel(above, cells, "drop_gap", norms[0], "PuOr", np.where(excludes, MARK, "").tolist())
-        above.set_title(f"{model}: gap beyond the control", pad=14)
-        share = _panel(below, cells, "coverage", norms[1], "cividis", cells["degenerate"].astype(str).tolist())
-        counts = ", ".join(map(str, cells["facts"].unique()))
-        below.set_title(f"{model}: degenerate facts among {counts}", pad=14)
-    figure.colorbar(gap, ax=axes[0], label="gap beyond the control (% of Prob)", fraction=0.05, aspect=25)
-    figure.colorbar(share, ax=axes[1], label="coverage (% of sampled facts)", fraction=0.05, aspect=25)
+    for column, model in enumerate(models):
+        for row, test in enumerate(tests):
+            with_test = (table["test"] == test) | table["test"].isna()
+            cells = _cells(table[(table["model"] == model) & with_test])
+            gap = _gap_map(gaps[row][column], cells, norms[0], model, test)
+            share = _coverage_map(shares[row][column], cells, norms[1], model, test)
+    for image, rows, label in (
+        (gap, gaps, "gap beyond the control (% of Prob)"),
+        (share, shares, "coverage (% of sampled facts)"),
+    ):
+        figure.colorbar(image, ax=rows, label=label, fraction=0.05, aspect=25 * len(tests))
     _legend(figure)
     figure.suptitle(
         "Full minus partial drop in Prob of a fact's components,\nminus the same for random groups of the same sizes"
@@ -168,9 +184,9 @@ def caption(frame: pd.DataFrame) -> str:
         frame: the grid points of all models, as ``grid_table`` returns them.
     """
     lines = []
-    for model, rows in frame[frame["selection"] == "bdc"].groupby("model", sort=False):
+    for (model, test), rows in frame[frame["selection"] == "bdc"].groupby(["model", "test"], sort=False):
         above, below = (rows["drop_gap_low"] > 0).sum(), (rows["drop_gap_high"] < 0).sum()
-        line = f"{model}: the interval lies above zero at {above} of {len(rows)} points, and below zero at {below}"
+        line = f"{model}, {test}: the interval lies above zero at {above} of {len(rows)} points, and below zero at {below}"
         for point in rows[rows["own_settings"]].itertuples(index=False):
             gap = interval(point.drop_gap, point.drop_gap_low, point.drop_gap_high, "drop")
             line += f"; at the study's own settings the gap is {gap}, n = {point.degenerate} of {point.facts} facts"

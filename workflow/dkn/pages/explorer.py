@@ -61,7 +61,7 @@ class Settings:
 
     Attributes:
         ntc: the settings of NTC.
-        test: the functional test: ``sufficiency`` or ``compensation``.
+        test: the functional test: ``sufficiency``, ``absolute`` or ``compensation``.
         tau2: its threshold.
         facts: how many facts the page shows; None for all.
         seed: the seed of the study.
@@ -148,6 +148,9 @@ def verdict(component: pd.Series, settings: Settings) -> str:
             f"suppressed alone, it lowers Prob by {percent(component['drop'])}; "
             f"less than {percent(settings.tau2)} is required"
         )
+    if settings.test == "absolute":
+        alone = percent(component["prob_only_component"])
+        return f"with it alone Prob is {alone}; more than {percent(settings.tau2)} is required"
     if pd.isna(component["recovery"]):
         return "suppressing all knowledge neurons does not lower Prob, so nothing can be brought back"
     share = percent(component["recovery"])

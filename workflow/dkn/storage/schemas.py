@@ -121,8 +121,8 @@ DEGENERACY = _schema(
     log_prob_after=FLOAT,
 )
 
-# One row per sampled fact and point of the grid. selection: bdc or candidate, as in DEGENERACY; tau2 is null for
-# candidate, which has no functional test. candidates: the number of components before the test; components: that of the
+# One row per sampled fact and point of the grid. selection: bdc or candidate, as in DEGENERACY; test and tau2 are
+# null for candidate, which has no functional test. candidates: the number of components before the test; components: that of the
 # selection. The gaps (full minus mean partial drop, relative and in nats) are null where the fact has fewer than two
 # components.
 SENSITIVITY = _schema(
@@ -133,6 +133,7 @@ SENSITIVITY = _schema(
     quantile=FLOAT,
     tau1=FLOAT,
     selection=TEXT,
+    test__optional=TEXT,
     tau2__optional=FLOAT,
     candidates=INT,
     components=INT,

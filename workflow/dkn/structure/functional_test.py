@@ -17,7 +17,7 @@ from dkn.errors import UserError
 from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
 
-FUNCTIONAL_TESTS = ("sufficiency", "compensation")
+FUNCTIONAL_TESTS = ("sufficiency", "absolute", "compensation")
 
 
 def recovery(only: np.ndarray, suppressed: float, intact: float) -> np.ndarray:
@@ -46,13 +46,14 @@ class FunctionalTest:
     """The rule by which a component passes.
 
     Attributes:
-        test: ``sufficiency``, the paper's definition: with the fact's other KNs suppressed, Prob must recover by more
-            than ``tau2``, see ``recovery``. ``compensation``, the released code's: with the component alone suppressed,
-            the relative drop in Prob must be below ``tau2``.
+        test: ``sufficiency``: with the fact's other KNs suppressed, Prob must recover by more than ``tau2``, see
+            ``recovery``. ``absolute``, the inequality in the paper's text: with the fact's other KNs suppressed, Prob
+            itself must exceed ``tau2``. ``compensation``, the released code's: with the component alone suppressed, the
+            relative drop in Prob must be below ``tau2``.
         tau2: the threshold.
 
     Raises:
-        UserError: ``test`` is neither.
+        UserError: ``test`` is none of them.
     """
 
     test: str
@@ -62,11 +63,16 @@ class FunctionalTest:
         if self.test not in FUNCTIONAL_TESTS:
             raise UserError(f"unknown functional test {self.test!r}; allowed: {', '.join(FUNCTIONAL_TESTS)}")
 
-    def passes(self, recovered: np.ndarray, drop: np.ndarray) -> np.ndarray:
-        """Return which components pass, (components,), by their recoveries and drops; a NaN recovery does not pass."""
-        if self.test == "sufficiency":
-            return np.nan_to_num(recovered, nan=-np.inf) > self.tau2
-        return drop < self.tau2
+    def passes(self, measured: pd.DataFrame) -> np.ndarray:
+        """Return which components pass, (components,) bool; one with a NaN recovery does not pass ``sufficiency``.
+
+        Args:
+            measured: the columns recovery, prob_only_component and drop, as ``measure_components`` returns them.
+        """
+        if self.test == "compensation":
+            return measured["drop"].to_numpy(dtype=float) < self.tau2
+        column = "recovery" if self.test == "sufficiency" else "prob_only_component"
+        return measured[column].to_numpy(dtype=float) > self.tau2  # NaN exceeds nothing
 
 
 def _variants(members: NeuronSet, components: list[np.ndarray]) -> list[NeuronSet]:

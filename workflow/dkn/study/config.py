@@ -87,7 +87,7 @@ class Study(Section):
     experiments: Experiments = Field(description="This section sets the experiments; docs/method.md describes them.")
     sensitivity: Sensitivity = Field(
         description="This section sets the grid of `snakemake sensitivity`, which repeats the degeneracy experiment "
-        "with all combinations of `fractions`, `quantiles`, `tau1` and `tau2`."
+        "with all combinations of `fractions`, `quantiles`, `tau1`, `tests` and `tau2`."
     )
     statistics: Statistics = Field(description="This section sets intervals and permutation tests.")
     claims: Claims = Field(

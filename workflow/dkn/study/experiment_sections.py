@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from dkn.study.method_sections import TestName
 from dkn.study.values import Batch, Epochs, FactCount, LearningRate, Repeats, Section, Share
 
 
@@ -119,7 +120,7 @@ class Experiments(Section):
     )
 
 
-def _different(values: list[float]) -> list[float]:
+def _different(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
         raise ValueError("a value is given twice")
     return values
@@ -140,6 +141,9 @@ class Sensitivity(Section):
     )
     quantiles: _Quantiles = Field(description="The grid has these values of `clustering.quantile`, none twice.")
     tau1: _Persistences = Field(description="The grid has these values of `clustering.tau1`, none twice.")
+    tests: Annotated[list[TestName], _AXIS, AfterValidator(_different)] = Field(
+        description="The grid has these values of `functional_test.test`, each with all values of `tau2`, none twice."
+    )
     tau2: _Numbers = Field(description="The grid has these values of `functional_test.tau2`, none twice.")
     facts: FactCount | None = Field(
         description="Each point of the grid takes the same sample of this many facts, or a few more, since "

@@ -197,14 +197,18 @@ class Groupings(Section):
         return methods
 
 
+TestName = Literal["sufficiency", "absolute", "compensation"]
+
+
 class FunctionalTest(Section):
-    test: Literal["sufficiency", "compensation"] = Field(
-        description="The test is `sufficiency`, the paper's definition, or `compensation`, the released code's."
+    test: TestName = Field(
+        description="The test is `sufficiency`, the paper's definition, `absolute`, the inequality in its text, or "
+        "`compensation`, the released code's."
     )
     tau2: float = Field(
         ge=-1_000,
         le=1_000,
         description="With `sufficiency` a component passes if it alone brings back more than this share of Prob, from "
-        "all of the fact's knowledge neurons suppressed to none; with `compensation` it passes if the drop in Prob "
-        "without it is smaller than this.",
+        "all of the fact's knowledge neurons suppressed to none; with `absolute` it passes if Prob with it alone "
+        "exceeds this; with `compensation` it passes if the drop in Prob without it is smaller than this.",
     )

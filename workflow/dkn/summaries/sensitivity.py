@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import CONTROL, NTC
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
-POINT = ["model", "fraction", "quantile", "tau1", "selection", "tau2"]
+POINT = ["model", "fraction", "quantile", "tau1", "selection", "test", "tau2"]
 GAPS = ("drop_gap", "nats_gap")
 COUNTS = ["facts", "with_candidates", "degenerate", "degenerate_subjects"]
 COLUMNS = [*POINT, *COUNTS, *(f"{name}{end}" for name in ("coverage", *GAPS) for end in ("", "_low", "_high"))]
@@ -46,12 +47,12 @@ def _point(frame: pd.DataFrame, selection: str, settings: StatisticsSettings) ->
     return row
 
 
-def grid_table(records: pd.DataFrame, own: Mapping[str, float], settings: StatisticsSettings) -> pd.DataFrame:
+def grid_table(records: pd.DataFrame, own: Mapping[str, float | str], settings: StatisticsSettings) -> pd.DataFrame:
     """Summarise the records of all grid points: one row per model and grid point.
 
     Args:
         records: the columns of ``schemas.SENSITIVITY``.
-        own: the study's own fraction, quantile, tau1 and tau2; column ``own_settings`` marks their point.
+        own: the study's own fraction, quantile, tau1, test and tau2; column ``own_settings`` marks their point.
         settings: the number of resamples, the confidence and the seed.
     Returns:
         The columns of ``POINT``; the counts facts (of the sample), with_candidates, degenerate (with two or more
@@ -63,4 +64,4 @@ def grid_table(records: pd.DataFrame, own: Mapping[str, float], settings: Statis
         for point, frame in records.groupby(POINT, dropna=False)
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.assign(own_settings=(table[list(own)] == pd.Series(own)).all(axis=1))
+    return table.assign(own_settings=np.logical_and.reduce([table[name] == value for name, value in own.items()]))

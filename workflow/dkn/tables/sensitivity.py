@@ -21,6 +21,7 @@ def main(
     records: Annotated[list[Path], Option(help="Records of some grid points; repeatable.")],
     fraction: Annotated[float, Option(help="The study's own KN fraction.")],
     quantile: Annotated[float, Option(help="The study's own filtration limit.")],
+    test: Annotated[str, Option(help="The study's own functional test.")],
     tau2: Annotated[float, Option(help="The study's own tau2.")],
     output: flags.Csv,
     statistics: flags.Statistics,
@@ -28,8 +29,8 @@ def main(
 ) -> None:
     """Write the CSV with a row per model and grid point, and the same table in Markdown and LaTeX beside it."""
     joined = pd.concat([read_table(path, SENSITIVITY) for path in records], ignore_index=True)
-    own_settings = {"fraction": fraction, "quantile": quantile, "tau1": tau1, "tau2": tau2}
-    table = grid_table(joined, own_settings, StatisticsSettings(**vars(statistics)))
+    own = {"fraction": fraction, "quantile": quantile, "tau1": tau1, "test": test, "tau2": tau2}
+    table = grid_table(joined, own, StatisticsSettings(**vars(statistics)))
     caption = (
         f"Coverage, and the gap of a fact's components beyond random groups of the same sizes, at every grid point; "
         f"{100 * statistics.confidence:g} % bootstrap intervals over subjects, not adjusted for the number of points."
