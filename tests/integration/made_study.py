@@ -9,6 +9,7 @@ import functools
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ import typer
 from safetensors.numpy import save_file
 
 from dkn.experiments import degeneracy
-from dkn.experiments.degeneracy import DegeneracySettings, Groups, all_groups, degeneracy_records
+from dkn.experiments.degeneracy import DegeneracySettings, Groups, all_groups, degeneracy_records, groups_of_other_facts
 from dkn.experiments.fact_checking import relation_sets
 from dkn.experiments.perturbation import PerturbationSettings, all_queries, named_sets
 from dkn.experiments.statements import STATEMENT, as_records, sampled_statements
@@ -37,10 +38,10 @@ from dkn.storage.provenance import provenance
 from dkn.structure.candidates import candidates_table
 from dkn.structure.distances import distance_matrix
 from dkn.structure.functional_test import FunctionalTest
-from dkn.study.names import ALL, DRAWN, KN, NEW, NTC, SITES, TESTED_CONTROL, TUNED_SETS
+from dkn.study.names import ALL, DRAWN, KN, NEW, NTC, SITES, TESTED_CONTROLS, TUNED_SETS
 
 METHODS = ("hierarchical", "kmeans")  # of the clusterings, those that need the most to work on
-GROUPINGS = (NTC, *METHODS, "amig", TESTED_CONTROL)
+GROUPINGS = (NTC, *METHODS, "amig", *TESTED_CONTROLS)
 EPOCHS = (0, 2)
 WORDINGS = {
     "latin": ("the place where {} was born is", "one can find {} near the town of"),
@@ -187,7 +188,8 @@ def make_components(folder: Path, scenario: Scenario) -> None:
     samples = {"dbscan_min_samples": 2, "hdbscan_min_samples": 2, "max_groups": 4, "variance": 0.9, "restarts": 1}
     stage("candidates-groupings", *methods, **tables, min_size=2, **samples, seed=0)
     random = {"neurons": tables["neurons"], "candidates": files[NTC], "repeats": 2, "seed": 0}
-    stage("candidates-random", **random, output=files[TESTED_CONTROL])
+    controls = [part for name in TESTED_CONTROLS for part in ("--control", name, "--output", str(files[name]))]
+    stage("candidates-random", *controls, **random)
     sizes = read_table(tables["neurons"], schemas.KNOWLEDGE_NEURONS).groupby("fact_id").size()
     pairs = {fact: [[np.array([0, 1]), np.array([2, 3])]] for fact, size in sizes.items() if size > 3}
     write(files["amig"], candidates_table(pairs), schemas.CANDIDATES, "candidates-amig")
@@ -215,11 +217,14 @@ def make_degeneracy(folder: Path, frame: pd.DataFrame, members: dict[str, Neuron
     for name in GROUPINGS:
         groups: dict[str, list[Groups]] = {}
         components = read_table(folder / "components" / f"{name}.parquet", schemas.COMPONENTS)
-        for fact_id, found in all_groups(components, members, name, settings):
-            groups.setdefault(fact_id, []).extend(found)
+        found = [all_groups(components, members, name, settings)]
+        if name == NTC:
+            found.append(groups_of_other_facts(components, members, frame, settings))
+        for fact_id, groups_of_fact in chain(*found):
+            groups.setdefault(fact_id, []).extend(groups_of_fact)
         asked = [SimpleNamespace(fact_id=fact_id) for fact_id in groups]
         with patch.object(degeneracy, "answer_log_probs", answered):
-            records = degeneracy_records(None, asked, members, groups, settings)  # type: ignore[arg-type]
+            records = degeneracy_records(None, asked, groups, settings)  # type: ignore[arg-type]
         if len(records):
             records = records.join(frame[["subject", "relation"]], on="fact_id")
         path = folder / "experiments" / f"degeneracy-{name}" / "records.parquet"

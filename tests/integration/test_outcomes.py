@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from dkn.storage import provenance
+from dkn.study.names import CONTROL, NTC, SELECTIONS, TESTED_CONTROLS, of_first_draw
 from tests.integration.last_stages import FIGURES, TABLES, finish_study
 from tests.integration.made_study import Scenario, make_study
 from tests.workflow_rules import figure_names, table_names
@@ -142,3 +144,26 @@ def test_every_outcome_ends_with_all_files(name: str, tmp_path: Path, drawn: dic
         pd.read_csv(tmp_path / "figures" / f"{figure}.csv")
         assert (tmp_path / "figures" / f"{figure}.rst").read_text().strip()
         assert (tmp_path / "figures" / f"{figure}.png").read_bytes()
+
+
+def degenerate_facts(results: Path) -> pd.DataFrame:
+    """Every place that says how many facts have two components that pass the test: the grouping's name there, and n."""
+    funnel = pd.read_csv(results / "tables" / "funnel.csv").query("step == 'degenerate'")
+    figure = pd.read_csv(results / "figures" / "groupings.csv").query("selection == 'bdc' and kind == 'partial'")
+    figure = figure[figure["grouping"] != CONTROL]  # of a method, whose name stands beside it
+    table = pd.read_csv(results / "tables" / "degeneracy.csv")
+    table = table[(table["components"] == SELECTIONS["bdc"]) & (table["measure"] == "partial drop")]
+    return pd.concat(part[["grouping", "facts"]] for part in (funnel, figure, table))
+
+
+def test_one_name_has_one_number_of_facts(tmp_path: Path, drawn: dict[str, str]) -> None:
+    """A tested control is drawn twice. The funnel counts its first draw, all else any draw, under other names."""
+    make_study(tmp_path, Scenario(relations=4, tau1=0.0))
+    finish_study(tmp_path, ("one",), None)
+    counts = degenerate_facts(tmp_path).groupby("grouping")["facts"].agg(["nunique", "size", "first"])
+    assert set(counts["nunique"]) == {1}, counts
+    assert counts.loc[NTC, "size"] == 3
+    for control in TESTED_CONTROLS:
+        assert counts.loc[of_first_draw(control), "first"] < counts.loc[control, "first"]
+    [titled] = re.findall(r"one: (\d+) of \d+ known facts\nhave ≥ 2 base degenerate", drawn["degeneracy"])
+    assert int(titled) == counts.loc[NTC, "first"]

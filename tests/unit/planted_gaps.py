@@ -16,5 +16,5 @@ def planted(grouping: str, gaps: dict[str, float], control_gap: float | None = N
 
 def row(rows: list[dict], **wanted: str) -> dict:
     """Return the one row with all wanted values."""
-    (found,) = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+    (found,) = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
     return found

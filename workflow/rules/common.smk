@@ -21,7 +21,7 @@ from dkn.run.paths import check_checkout, check_cluster, check_conda, check_cont
 from dkn.storage.provenance import code_sha256
 from dkn.study.config import check_scatter, parse_config
 from dkn.study.inputs import BundledFacts, PathFacts
-from dkn.study.names import CLUSTERINGS, DETECTORS, SITES, TESTED_CONTROL, TUNED_SETS
+from dkn.study.names import CLUSTERINGS, DETECTORS, SITES, TESTED_CONTROLS, TUNED_SETS
 from dkn.study.overlays import check_overlays
 from dkn.study.registry import of_setting, of_study
 
@@ -55,7 +55,7 @@ pass_to_jobs(STUDY)
 RESULTS = STUDY.results
 MODEL_FOLDER = f"{RESULTS}/{{model}}/model"
 MODELS = {model.name: model for model in STUDY.models}
-GROUPINGS = [*STUDY.groupings.methods, TESTED_CONTROL]
+GROUPINGS = [*STUDY.groupings.methods, *TESTED_CONTROLS]
 RESOURCES = Path(workflow.basedir) / "resources" / "facts"
 TEMPLATES = template_files(STUDY, RESOURCES)
 FACTS_SOURCES = facts_locations(STUDY, RESOURCES)

@@ -126,7 +126,7 @@ rule candidates_random:
         neurons=rules.knowledge_neurons.output,
         candidates=rules.candidates_ntc.output.candidates,
     output:
-        f"{RESULTS}/{{model}}/candidates/random.parquet",
+        of_groupings("candidates/GROUPING.parquet", TESTED_CONTROLS),
     log:
         f"{RESULTS}/logs/{{model}}/candidates_random.log",
     benchmark:
@@ -137,13 +137,15 @@ rule candidates_random:
         **ANALYSIS,
     params:
         code=code("candidates-random"),
+        controls=repeated("--control", TESTED_CONTROLS),
+        output=lambda wildcards, output: repeated("--output", output),
         repeats=STUDY.groupings.random.repeats,
         seed=STUDY.seed,
     message:
-        "Drawing random groups of the sizes of NTC's components in {wildcards.model}"
+        "Drawing the groups of NTC's tested controls in {wildcards.model}"
     shell:
         "python -m dkn candidates-random --neurons {input.neurons:q} --candidates {input.candidates:q}"
-        " --repeats {params.repeats:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee -- {log:q}"
+        " {params.controls:q} {params.output:q} --repeats {params.repeats:q} --seed {params.seed:q} 2>&1 | tee -- {log:q}"
 
 
 rule components:

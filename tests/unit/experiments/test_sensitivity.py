@@ -67,8 +67,8 @@ def expected(adapter: Adapter, sample: Sample, clustering: NTCSettings, test: Fu
         row["components"] = len(frame)
         if len(frame) >= 2:
             places = list(frame["places"])
-            groups = with_controls(fact.fact_id, selection, places, len(members), GRID.degeneracy, "ntc")
-            records = degeneracy_records(adapter, [fact], sample.members, {fact.fact_id: groups}, GRID.degeneracy)
+            groups = with_controls(fact.fact_id, selection, places, members, GRID.degeneracy, "ntc")
+            records = degeneracy_records(adapter, [fact], {fact.fact_id: groups}, GRID.degeneracy)
             gaps = per_fact(with_metrics(records.assign(subject="s"))).set_index("grouping")
             for gap in ("drop_gap", "nats_gap"):
                 row |= {gap: gaps.loc["ntc", gap], f"control_{gap}": gaps.loc[CONTROL, gap]}
@@ -116,14 +116,12 @@ def test_components_that_several_points_share_are_suppressed_once(
 ) -> None:
     seen: list[tuple[object, ...]] = []
 
-    def watched(adapter: Adapter, facts: list, members: dict, groups: dict, settings: DegeneracySettings) -> Any:
+    def watched(adapter: Adapter, facts: list, groups: dict, settings: DegeneracySettings) -> Any:
         for fact in facts:
             for group in groups[fact.fact_id]:
                 if group.grouping != CONTROL:
-                    seen.append(
-                        (fact.fact_id, group.selection, np.concatenate([[-1, *p] for p in group.places]).tobytes())
-                    )
-        return degeneracy_records(adapter, facts, members, groups, settings)
+                    seen.append((fact.fact_id, group.selection, *(part.key() for part in group.parts)))
+        return degeneracy_records(adapter, facts, groups, settings)
 
     monkeypatch.setattr(sensitivity, "degeneracy_records", watched)
     records = sensitivity_records(adapter, sample, GRID, batch=3)

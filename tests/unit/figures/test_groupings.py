@@ -6,8 +6,18 @@ import pytest
 from dkn.figures.groupings import caption, draw, table
 from dkn.figures.style import COLOURS
 from dkn.statistics.inference import StatisticsSettings
-from dkn.study.names import CONTROL, TESTED_CONTROL
+from dkn.study.names import (
+    CONTROL,
+    CONTROLS,
+    GROUP_WORDS,
+    OTHER_FACT,
+    OTHER_FACTS,
+    SHUFFLED,
+    TESTED_CONTROL,
+    TESTED_CONTROLS,
+)
 from dkn.summaries.degeneracy import summarise
+from dkn.summaries.grouping_comparison import compare_tests
 from tests.unit.captions import NUMBERS
 from tests.unit.degeneracy_records import made_records
 
@@ -16,29 +26,44 @@ MADE = {"settings": vars(SETTINGS)}
 
 
 def summary(model: str, grouping: str, *others: str) -> dict:
-    """Twelve facts of two components: 10 % and 40 % lost, whatever the grouping."""
-    drops = {(name, f"f{number}"): [(1, 0.9), (2, 0.6)] for name in (grouping, *others) for number in range(12)}
-    return {"model": model, "grouping": grouping, "provenance": MADE, **summarise(made_records(drops), SETTINGS)}
+    """Twelve facts of two components: 10 % and 40 % lost, and 30 % brought back by one, whatever the grouping."""
+    names = [name for name in (grouping, *others) if name not in OTHER_FACTS]
+    drops = {(name, f"f{number}"): [(1, 0.9), (2, 0.6)] for name in names for number in range(12)}
+    whole = {(name, f"f{number}"): [(1, 0.95)] for name in others if name in OTHER_FACTS for number in range(12)}
+    records = pd.concat([made_records(drops), made_records(whole).assign(components=1)], ignore_index=True)
+    rows = [(f"f{number}", 0, True, 0.3) for number in range(12)]
+    tested = pd.DataFrame(rows, columns=["fact_id", "repeat", "kept", "recovery"])
+    subjects = pd.Series({f"f{number}": f"s{number}" for number in range(12)})
+    of_test = compare_tests({name: tested for name in names if name != CONTROL}, subjects, SETTINGS)
+    return {"model": model, "grouping": grouping, "provenance": MADE, **summarise(records, SETTINGS, of_test)}
 
 
 SUMMARIES = [
-    summary("m", "ntc", CONTROL, TESTED_CONTROL),
+    summary("m", "ntc", *CONTROLS, *OTHER_FACTS),
     summary("m", "kmeans", CONTROL),
-    summary("m", TESTED_CONTROL),
+    *(summary("m", control) for control in TESTED_CONTROLS),
 ]
 
 
-def test_the_table_holds_methods_and_both_controls_once() -> None:
+def test_the_table_holds_methods_and_what_they_are_compared_with_once() -> None:
     frame = table(SUMMARIES)
     drops = frame[frame["kind"].isin(["partial", "full"])]
     assert sorted(zip(drops["experiment"], drops["grouping"], drops["kind"], strict=True)) == sorted(
-        (experiment, grouping, kind)
-        for experiment, groupings in (("ntc", ("ntc", CONTROL, TESTED_CONTROL)), ("kmeans", ("kmeans", CONTROL)))
-        for grouping in groupings
-        for kind in ("partial", "full")
+        [
+            *(
+                (experiment, grouping, kind)
+                for experiment, groupings in (("ntc", ("ntc", *CONTROLS)), ("kmeans", ("kmeans", CONTROL)))
+                for grouping in groupings
+                for kind in ("partial", "full")
+            ),
+            *(("ntc", other, "full") for other in OTHER_FACTS),
+        ]
     )
-    assert drops.loc[drops["kind"] == "partial", "mean"].tolist() == pytest.approx([0.1] * 5)
+    assert drops.loc[drops["kind"] == "partial", "mean"].tolist() == pytest.approx([0.1] * 6)
     assert (drops["facts"] == 12).all()
+    alone = frame[frame["kind"] == "recovery"]
+    assert alone["grouping"].tolist() == ["ntc", *TESTED_CONTROLS, "kmeans"]
+    assert alone["mean"].tolist() == pytest.approx([0.3] * 4)
     curve = frame[(frame["kind"] == "by_neurons") & (frame["grouping"] == "kmeans")]
     assert dict(zip(curve["most_neurons"], curve["mean"], strict=True)) == {
         2: pytest.approx(0.1),
@@ -58,11 +83,15 @@ def test_it_draws_every_grouping_and_says_where_there_is_nothing() -> None:
     nothing = {"model": "none", "grouping": "ntc", "provenance": MADE, **empty}
     figure = draw([*SUMMARIES, nothing])
     axes = figure.get_axes()
-    assert len(axes) == 6
+    assert len(axes) == 8
     labels = [tick.get_text() for tick in axes[0].get_yticklabels()]
-    assert labels == ["ntc", "same sizes", "tested random", "kmeans", "same sizes"]
-    assert [text.get_text() for text in axes[0].texts] == ["n = 12"] * 5
+    rivals = ["same sizes", "random, any draw", "shuffled, any draw", "D of another fact", "D of another relation"]
+    assert labels == ["ntc", *rivals, "kmeans", "same sizes"]
+    assert [text.get_text() for text in axes[0].texts] == ["n = 12"] * 8
     assert [text.get_text() for text in axes[1].texts] == ["no fact with two or more components"]
+    alone = [tick.get_text() for tick in axes[6].get_yticklabels()]
+    assert alone == ["ntc", "random, any draw", "shuffled, any draw", "kmeans"]
+    assert [text.get_text() for text in axes[7].texts] == ["no component that could bring anything back"]
     figure.draw_without_rendering()
     assert isinstance(table([nothing]), pd.DataFrame)
 
@@ -70,7 +99,24 @@ def test_it_draws_every_grouping_and_says_where_there_is_nothing() -> None:
 def test_the_caption_states_the_gap_of_the_experiments_own_grouping() -> None:
     gap = {"selection": "bdc", "metric": "drop", "kind": "gap", "mean": 0.2, **NUMBERS}
     own, control = ({**gap, "grouping": name} for name in ("ntc", "random"))
-    said = caption([{"model": "m", "grouping": "ntc", "estimates": [own, control, {**own, "kind": "full"}]}])
+    ntc = {"model": "m", "grouping": "ntc", "contrasts": []}
+    said = caption([{**ntc, "estimates": [own, control, {**own, "kind": "full"}]}])
     assert said == "- m, ntc: full minus partial drop 20 % (10 … 30), n = 1,234 facts of 56 subjects\n"
-    said = caption([{"model": "m", "grouping": "ntc", "estimates": [control]}])
+    said = caption([{**ntc, "estimates": [control]}])
     assert said == "- m, ntc: full minus partial drop without a degenerate fact, n = 0 facts\n"
+
+
+def test_the_caption_states_ntcs_contrasts() -> None:
+    drop = {"first": "ntc", "selection": "bdc", "metric": "drop", "difference": 0.2, **NUMBERS}
+    contrasts = [
+        {**drop, "second": SHUFFLED, "kind": "gap"},
+        {**drop, "second": SHUFFLED, "kind": "full"},
+        {**drop, "second": OTHER_FACT, "kind": "full"},
+        {"first": "ntc", "second": TESTED_CONTROL, "measure": "recovery", "difference": 0.05, **NUMBERS},
+        {"first": "ntc", "second": TESTED_CONTROL, "measure": "bdcs", "difference": 7, **NUMBERS},
+    ]
+    said = caption([{"model": "m", "grouping": "ntc", "estimates": [], "contrasts": contrasts}]).splitlines()
+    assert len(said) == 4
+    assert f"NTC minus {GROUP_WORDS[SHUFFLED]} in full minus partial drop: 20 points (10 … 30), n = 1,234" in said[1]
+    assert f"NTC minus {GROUP_WORDS[OTHER_FACT]} in full drop" in said[2]
+    assert f"NTC minus {GROUP_WORDS[TESTED_CONTROL]} in Prob brought back by one: 5 points" in said[3]

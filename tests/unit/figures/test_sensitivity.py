@@ -87,7 +87,14 @@ def test_a_grid_without_any_gap_is_drawn() -> None:
 def test_the_sensitivity_caption_counts_points() -> None:
     lows, highs, own = (0.1, -0.1, -0.3, None), (0.2, 0.1, -0.1, None), (False, True, False, False)
     rows = [
-        {"model": "m", "selection": "bdc", "test": "absolute", "drop_gap": 0.05, "drop_gap_low": low, "drop_gap_high": high}
+        {
+            "model": "m",
+            "selection": "bdc",
+            "test": "absolute",
+            "drop_gap": 0.05,
+            "drop_gap_low": low,
+            "drop_gap_high": high,
+        }
         for low, high in zip(lows, highs, strict=True)
     ]
     frame = pd.DataFrame(rows).assign(own_settings=own, degenerate=12, facts=40)

@@ -46,13 +46,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "candidates-amig": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure", "study/names"),
     "candidates-groupings": ("structure", "study/names"),
     "candidates-ntc": ("structure",),
-    "candidates-random": ("structure", "study/names"),
+    "candidates-random": ("neurons/sets", "structure", "study/names"),
     "components": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/functional_test", "study/names"),
     "distances": (*MODEL, "neurons/sets", "structure/distances"),
     "estimate": (*SOURCES, "run/benchmarks", "run/durations", "storage/completeness", "study"),
     "experiment-degeneracy": (
-        *(*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/controls", "study/names"),
-        "experiments/degeneracy",
+        *(*MODEL, *FACTS, "neurons/interventions", "neurons/other_facts", "neurons/sets", "structure/controls"),
+        *("experiments/degeneracy", "study/names"),
     ),
     "experiment-fact-checking": (
         *(*MODEL, *FACTS, "attribution", "facts/same_answers", "facts/sampling", "neurons/sets"),
@@ -74,6 +74,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "experiment-sensitivity": (
         *(*MODEL, *FACTS, "attribution/selection", "facts/sampling", "neurons/interventions", "neurons/sets"),
         *(
+            "neurons/other_facts",
             "structure",
             "experiments/degeneracy",
             "experiments/degeneracy_measures",
@@ -127,7 +128,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "table-enhancement": (*SETTING_TABLE, "tables/perturbation"),
     "table-fact-checking": SETTING_TABLE,
     "table-fine-tuning": SETTING_TABLE,
-    "table-funnel": (*TABLE, "storage/completeness", "summaries/funnel"),
+    "table-funnel": (*TABLE, "storage/completeness", "study/names", "summaries/funnel"),
     "table-overlap": SETTING_TABLE,
     "table-page": (CHECKED,),
     "table-reported": (*SUMMARIES, "study/registry", *TABLE),

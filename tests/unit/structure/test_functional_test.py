@@ -27,7 +27,7 @@ def test_the_functional_tests_disagree_where_they_should() -> None:
     assert passing("compensation", 0.05, **useless)
 
 
-def test_in_a_fact_of_small_prob_a_component_that_brings_everything_back_fails_absolute() -> None:
+def test_where_prob_is_small_bringing_everything_back_fails_absolute() -> None:
     all_there_is = {"recovery": 1.0, "prob_only_component": 0.05, "drop": 0.5}
     assert passing("sufficiency", 0.1, **all_there_is)
     assert not passing("absolute", 0.1, **all_there_is)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dkn.statistics.inference import StatisticsSettings
-from dkn.study.names import CONTROL, TESTED_CONTROL
+from dkn.study.names import CONTROL, OTHER_FACT, OTHER_RELATION, SHUFFLED, TESTED_CONTROL
 from dkn.summaries.degeneracy import summarise
 from tests.unit.degeneracy_records import made_records
 from tests.unit.planted_gaps import planted, row
@@ -60,3 +60,63 @@ def test_curves_by_number_of_neurons_in_bins_that_double() -> None:
         16: (pytest.approx(0.8), 1),
     }
     assert rows[4]["mean_neurons"] == pytest.approx(3.75)
+
+
+def noisy(grouping: str, gap: float, seed: int) -> pd.DataFrame:
+    """Thirty facts whose gap is the planted one with some noise."""
+    draw = np.random.default_rng(seed)
+    return planted(grouping, {f"f{number}": gap + draw.uniform(-0.04, 0.04) for number in range(30)})
+
+
+@pytest.mark.parametrize(("gap", "found"), [(0.35, True), (0.3, False)])
+def test_a_lead_over_shuffled_groups_is_found_and_none_is_not(gap: float, found: bool) -> None:
+    records = pd.concat([noisy("ntc", gap, 1), noisy(SHUFFLED, 0.3, 2)], ignore_index=True)
+    contrast = row(summarise(records, SETTINGS)["contrasts"], second=SHUFFLED, metric="drop", kind="gap")
+    assert contrast["difference"] == pytest.approx(gap - 0.3, abs=0.02)
+    assert (contrast["p_holm"] < 0.05) == (contrast["low"] > 0) == found
+    assert contrast["df"] == 29
+    assert contrast["se"] > 0
+
+
+def of_other_facts(full: dict[str, float]) -> pd.DataFrame:
+    """Twenty-five facts, for each kind of other facts the drop when the neurons of their DKN are suppressed."""
+    draw = np.random.default_rng(3)
+    parts = []
+    for kind, drop in full.items():
+        left = {(kind, f"f{number}"): [(1, 1 - drop - draw.uniform(-0.02, 0.02))] for number in range(25)}
+        parts.append(made_records(left).assign(components=1, suppressed_neurons=4))
+    return pd.concat(parts)
+
+
+def test_what_is_specific_to_a_fact_is_found_and_what_is_not_is_not() -> None:
+    """The own components lose 0.4 together, those of another relation 0.02, and those of another fact 0.4 too."""
+    own = noisy("ntc", 0.3, 1)
+    records = pd.concat([own, of_other_facts({OTHER_FACT: 0.4, OTHER_RELATION: 0.02})], ignore_index=True)
+    summary = summarise(records, SETTINGS)
+    other = row(summary["contrasts"], second=OTHER_RELATION, metric="drop")
+    assert (other["kind"], other["facts"]) == ("full", 25)
+    assert other["difference"] == pytest.approx(0.38, abs=0.02)
+    assert other["p_holm"] < 0.05
+    same = row(summary["contrasts"], second=OTHER_FACT, metric="drop")
+    assert same["low"] < 0 < same["high"]
+    assert same["p_holm"] > 0.05
+    of_another = [r for r in summary["estimates"] if r["grouping"] == OTHER_FACT]
+    assert {r["kind"] for r in of_another} == {"full"}
+    assert row(summary["estimates"], grouping=OTHER_FACT, metric="drop")["mean"] == pytest.approx(0.4, abs=0.02)
+    assert summary["curves"] == summarise(own, SETTINGS)["curves"], "other facts have no components of this fact"
+    assert summary["by_neurons"] == summarise(own, SETTINGS)["by_neurons"]
+
+
+def test_holms_adjustment_runs_over_drops_and_the_functional_test() -> None:
+    records = pd.concat([noisy("ntc", 0.35, 1), noisy(SHUFFLED, 0.3, 2)], ignore_index=True)
+    p = row(summarise(records, SETTINGS)["contrasts"], metric="drop", kind="gap")["p_holm"]
+    of_test = {
+        "estimates": [{"grouping": "ntc", "measure": "recovery"}],
+        "contrasts": [{"measure": "recovery", "p": 0.5}],
+    }
+    summary = summarise(records, SETTINGS, of_test)
+    more = row(summary["contrasts"], metric="drop", kind="gap")["p_holm"]
+    assert more > p
+    assert summary["contrasts"][-1]["p_holm"] >= 0.5
+    assert summary["estimates"][-1] == of_test["estimates"][0]
+    assert summarise(records.iloc[:0], SETTINGS, of_test)["estimates"] == of_test["estimates"]

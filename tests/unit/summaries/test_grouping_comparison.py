@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from dkn.statistics.inference import StatisticsSettings
-from dkn.summaries.grouping_comparison import compare_gaps, compare_passing
+from dkn.study.names import SHUFFLED, TESTED_CONTROLS
+from dkn.summaries.grouping_comparison import compare_gaps, compare_tests
 from tests.unit.planted_gaps import planted, row
 
 SETTINGS = StatisticsSettings(resamples=500, confidence=0.95, seed=0)
@@ -37,16 +38,81 @@ def test_gaps_are_paired_by_fact_and_set_against_each_ones_own_control() -> None
     assert raw["p_holm"] == pytest.approx(len(family) * raw["p"])
 
 
-def test_shares_passing_by_hand() -> None:
-    columns = ["fact_id", "repeat", "kept"]
-    ntc = pd.DataFrame([("a", 0, True), ("a", 0, True), ("b", 0, False), ("b", 0, True)], columns=columns)
-    drawn = [("a", 0, True), ("a", 0, True), ("a", 1, False), ("a", 1, False), ("b", 0, False), ("b", 1, True)]
+COLUMNS = ["fact_id", "repeat", "kept", "recovery"]
+
+
+def test_what_the_test_says_by_hand() -> None:
+    ntc = [("a", 0, True, 0.5), ("a", 0, True, 0.7), ("b", 0, False, 0.0), ("b", 0, True, 0.2)]
+    drawn = [
+        *(("a", 0, True, 0.6), ("a", 0, True, 0.4), ("a", 1, False, 0.0), ("a", 1, False, 0.0)),
+        *(("b", 0, False, 0.0), ("b", 1, True, 0.5)),
+    ]
     subjects = pd.Series({"a": "s", "b": "t", "c": "u"})
-    components = {"ntc": ntc, "random": pd.DataFrame(drawn, columns=columns), "amig": ntc.iloc[:0]}
-    found = compare_passing(components, subjects, SETTINGS)
+    tables = {name: pd.DataFrame(rows, columns=COLUMNS) for name, rows in (("ntc", ntc), ("random", drawn))}
+    found = compare_tests({**tables, "amig": tables["ntc"].iloc[:0]}, subjects, SETTINGS)
     assert found["counts"] == {"ntc": {"candidates": 4, "kept": 3}, "random": {"candidates": 6, "kept": 3}}
-    assert row(found["estimates"], grouping="ntc", measure="share_passing")["mean"] == pytest.approx(0.75)
-    assert row(found["estimates"], grouping="random", measure="share_passing")["mean"] == pytest.approx(0.5)
-    assert row(found["estimates"], grouping="ntc", measure="two_or_more")["mean"] == pytest.approx(0.5)
-    assert row(found["estimates"], grouping="random", measure="two_or_more")["mean"] == pytest.approx(0.25)
-    assert row(found["contrasts"], second="random", measure="two_or_more")["difference"] == pytest.approx(0.25)
+    means = {
+        "share_passing": (0.75, 0.5),
+        "two_or_more": (0.5, 0.25),
+        "bdcs": (1.5, 0.75),
+        "recovery": (0.35, 0.25),
+    }
+    for measure, (of_ntc, of_random) in means.items():
+        assert row(found["estimates"], grouping="ntc", measure=measure)["mean"] == pytest.approx(of_ntc)
+        assert row(found["estimates"], grouping="random", measure=measure)["mean"] == pytest.approx(of_random)
+        contrast = row(found["contrasts"], second="random", measure=measure)
+        assert contrast["difference"] == pytest.approx(of_ntc - of_random)
+        assert contrast["facts"] == 2
+    assert {r["second"] for r in found["contrasts"]} == {"random"}
+
+
+def components(recovery: float, seed: int, repeats: int = 1, facts: int = 40) -> pd.DataFrame:
+    """Two components of each fact; each alone brings about the same share of Prob back."""
+    draw = np.random.default_rng(seed)
+    rows = [
+        (f"f{fact}", repeat, True, recovery + draw.normal(0, 0.1))
+        for fact in range(facts)
+        for repeat in range(repeats)
+        for _ in range(2)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+SUBJECTS = pd.Series({f"f{fact}": f"s{fact // 2}" for fact in range(40)})
+
+
+@pytest.mark.parametrize("control", TESTED_CONTROLS)
+@pytest.mark.parametrize(("lead", "found"), [(0.1, True), (0.0, False)])
+def test_a_lead_in_recovery_is_found_and_none_is_not(control: str, lead: float, found: bool) -> None:
+    tables = {"ntc": components(0.3 + lead, 1), control: components(0.3, 2, repeats=2)}
+    contrast = row(compare_tests(tables, SUBJECTS, SETTINGS)["contrasts"], second=control, measure="recovery")
+    assert contrast["difference"] == pytest.approx(lead, abs=0.04)
+    assert (contrast["low"] > 0) == (contrast["p_holm"] < 0.05) == found
+    assert (contrast["facts"], contrast["subjects"], contrast["df"]) == (40, 20, 19)
+
+
+def test_facts_without_a_recovery_count_for_everything_else() -> None:
+    ntc = components(0.3, 1)
+    ntc.loc[ntc["fact_id"].isin(["f0", "f1", "f2"]), "recovery"] = None
+    found = compare_tests({"ntc": ntc, SHUFFLED: components(0.3, 2)}, SUBJECTS, SETTINGS)
+    facts = {r["measure"]: r["facts"] for r in found["contrasts"]}
+    assert facts == {"recovery": 37, "share_passing": 40, "bdcs": 40, "two_or_more": 40}
+    nothing = compare_tests({"ntc": ntc.assign(recovery=float("nan"))}, SUBJECTS, SETTINGS)
+    assert row(nothing["estimates"], measure="recovery")["facts"] == 0
+
+
+def test_gaps_have_errors_raw_and_beyond_the_control() -> None:
+    draw = np.random.default_rng(1)
+    facts = [f"f{number}" for number in range(20)]
+    records = {
+        name: planted(name, {fact: 0.3 + draw.uniform(-0.02, 0.02) for fact in facts}, control_gap=0.1)
+        for name in ("ntc", "kmeans", "amig")
+    }
+    found = compare_gaps(records, SETTINGS)
+    for other in ("kmeans", "amig"):
+        for kind in ("gap", "gap_beyond_control"):
+            contrast = row(found["contrasts"], second=other, metric="drop", kind=kind)
+            assert (contrast["selection"], contrast["facts"], contrast["df"]) == ("bdc", 20, 19)
+            assert 0 < contrast["se"] < 0.02
+    for kind in ("gap", "gap_beyond_control"):
+        assert row(found["estimates"], grouping="ntc", metric="drop", kind=kind)["se"] > 0

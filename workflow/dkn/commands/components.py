@@ -49,6 +49,8 @@ def main(
         write_table(target, components, COMPONENTS, record)
         kept = components[components["kept"].astype(bool)].groupby(["fact_id", "repeat"]).size()
         degenerate = kept[kept >= 2].reset_index()["fact_id"].nunique()
+        draws = ", in some draw" if components["repeat"].any() else ""
         print(
-            f"{target.stem}: {int(kept.sum())} of {len(components)} components kept; {degenerate} facts are degenerate"
+            f"{target.stem}: {int(kept.sum())} of {len(components)} components kept; "
+            f"{degenerate} facts are degenerate{draws}"
         )

@@ -1,5 +1,6 @@
 """Run the degeneracy experiments: suppress subsets of a fact's components, and random groups of the same sizes."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,21 @@ from typer import Option
 from dkn import flags
 from dkn.decoder.encoded_facts import batches, encode_all
 from dkn.decoder.loading import open_model
-from dkn.experiments.degeneracy import DegeneracySettings, Groups, all_groups, degeneracy_records, interventions
+from dkn.experiments.degeneracy import (
+    DegeneracySettings,
+    Groups,
+    all_groups,
+    degeneracy_records,
+    groups_of_other_facts,
+    interventions,
+)
 from dkn.facts.stored import study_facts
 from dkn.neurons.sets import neuron_sets
 from dkn.progress import progress
 from dkn.storage.files import read_table, write_table
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import COMPONENTS, DEGENERACY, KNOWLEDGE_NEURONS
+from dkn.study.names import NTC
 
 
 def main(
@@ -37,16 +46,21 @@ def main(
     settings = DegeneracySettings(max_subsets, partitions, seed)
     language_model = open_model(model, **vars(compute))
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
+    studied = study_facts(facts, known, "all")
     groups: dict[str, list[Groups]] = {}
     for path, name in zip(components, grouping, strict=True):
-        for fact_id, groups_of_fact in all_groups(read_table(path, COMPONENTS), members, name, settings):
+        tested = read_table(path, COMPONENTS)
+        found = [all_groups(tested, members, name, settings)]
+        if name == NTC:
+            found.append(groups_of_other_facts(tested, members, studied, settings))
+        for fact_id, groups_of_fact in chain(*found):
             groups.setdefault(fact_id, []).extend(groups_of_fact)
-    chosen = study_facts(facts, known, "all").loc[list(groups)]
+    chosen = studied.loc[list(groups)]
     tables = [pd.DataFrame(columns=[*DEGENERACY.names, "experiment"])]
     asked = encode_all(language_model, chosen)
     grouped = batches(asked, batch, alike=lambda fact: interventions(groups[fact.fact_id], settings))
     for group in progress(list(grouped), "degeneracy", unit="batch"):
-        tables.append(degeneracy_records(language_model.adapter, group, members, groups, settings))
+        tables.append(degeneracy_records(language_model.adapter, group, groups, settings))
     records = pd.concat(tables[1:] or tables, ignore_index=True)
     about = chosen[["subject", "relation"]]
     records = records.drop(columns=about.columns, errors="ignore").join(about, on="fact_id")

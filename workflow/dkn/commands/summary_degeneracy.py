@@ -11,10 +11,10 @@ from dkn.statistics.inference import StatisticsSettings
 from dkn.storage.completeness import read_completeness
 from dkn.storage.files import read_table
 from dkn.storage.schemas import COMPONENTS, DEGENERACY, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
-from dkn.study.names import NTC, TESTED_CONTROL
+from dkn.study.names import NTC, TESTED_CONTROLS, of_first_draw
 from dkn.summaries.degeneracy import summarise
 from dkn.summaries.funnel import funnel
-from dkn.summaries.grouping_comparison import compare_gaps, compare_passing
+from dkn.summaries.grouping_comparison import compare_gaps, compare_tests
 from dkn.summaries.stored import write_summary
 
 
@@ -32,7 +32,7 @@ def main(
     comparison: Annotated[Path, Option(help="JSON file to write: the comparison of all groupings.")],
     statistics: flags.Statistics,
 ) -> None:
-    """Summarise one model's records; the summary of NTC includes the tested control."""
+    """Summarise one model's records; the summary of NTC includes the tested controls."""
     flags.one_output_each(output, grouping=grouping, components=components, records=records)
     settings = StatisticsSettings(**vars(statistics))
     subjects = read_table(facts, FACTS).set_index("fact_id")["subject"]
@@ -45,23 +45,26 @@ def main(
     common = [facts, known, *completeness, neurons, distances]
 
     for name, target in zip(grouping, output, strict=True):
-        used = [name, TESTED_CONTROL] if name == NTC and TESTED_CONTROL in grouping else [name]
+        used = [name, *(control for control in TESTED_CONTROLS if control in grouping)] if name == NTC else [name]
         steps = funnel(*shared, tested[name])
+        of_test = compare_tests({method: tested[method] for method in used}, subjects, settings)
         content = {
             "experiment": f"degeneracy-{name}",
             "grouping": name,
             "model": model_name,
-            "funnel": steps,
-            "functional_test": compare_passing({method: tested[method] for method in used}, subjects, settings),
-            **summarise(pd.concat([measured[method] for method in used], ignore_index=True), settings),
+            "funnel_of_first_draw" if name in TESTED_CONTROLS else "funnel": steps,
+            "tested": of_test["counts"],
+            **summarise(pd.concat([measured[method] for method in used], ignore_index=True), settings, of_test),
         }
         inputs = [*common, *(component_files[method] for method in used), *(record_files[method] for method in used)]
         write_summary(target, content, "summary-degeneracy", settings, inputs)
-        print(f"{model_name}, {name}: {steps['degenerate']} of {steps['known']} known facts are degenerate")
+        print(
+            f"{model_name}, {of_first_draw(name)}: {steps['degenerate']} of {steps['known']} known facts are degenerate"
+        )
     content = {
         "model": model_name,
         "groupings": list(grouping),
-        "functional_test": compare_passing(tested, subjects, settings),
+        "functional_test": compare_tests(tested, subjects, settings),
         "degeneracy": compare_gaps(measured, settings),
     }
     write_summary(comparison, content, "summary-degeneracy", settings, [*common, *components, *records])

@@ -3,7 +3,8 @@
 A component is a group of a fact's knowledge neurons. The experiment suppresses every proper subset of a fact's
 components, and all of them together. If the components are degenerate, losing some costs little and losing all costs
 much. The control does the same with random groups of the same sizes, drawn from the same fact's knowledge neurons, so
-that the numbers of suppressed neurons match exactly.
+that the numbers of suppressed neurons match exactly. What is specific to the fact is what as many neurons of other
+facts do not cost.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import pandas as pd
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.neurons.interventions import answer_log_probs
-from dkn.neurons.sets import NO_NEURONS, NeuronSet
+from dkn.neurons.other_facts import sets_of_other_facts
+from dkn.neurons.sets import NO_NEURONS, NeuronSet, dkn_sets, joined
 from dkn.randomness import generator
 from dkn.structure.controls import random_partition
-from dkn.study.names import CONTROL, TESTED_CONTROL
+from dkn.study.names import CONTROL, NTC, OTHER_FACTS, TESTED_CONTROLS
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,20 @@ class DegeneracySettings:
 
 @dataclass(frozen=True)
 class Groups:
-    """The components of one fact, or the groups of one draw of their control.
+    """The components of one fact, or what is suppressed in their place in one draw of a control.
 
     Attributes:
         selection: ``bdc`` (the components that pass the functional test) or ``candidate`` (all components).
         grouping: the method that found the groups, or the name of the control.
-        repeat: the number of the random partition; zero for a method's own components.
-        places: for each group the positions of its neurons in the fact's list of knowledge neurons.
+        repeat: the number of the draw; zero for a method's own components.
+        parts: the neurons of each group, of which no two share one; a single set is only suppressed as a whole.
         experiment: the grouping in whose records these groups stand; a control stands in those of its method.
     """
 
     selection: str
     grouping: str
     repeat: int
-    places: list[np.ndarray]
+    parts: list[NeuronSet]
     experiment: str
 
 
@@ -88,11 +90,16 @@ def proper_subsets(components: int, limit: int, draw: np.random.Generator) -> li
 
 def interventions(groups: Sequence[Groups], settings: DegeneracySettings) -> int:
     """Return about how many subsets of one fact's groups are suppressed, the full sets among them."""
-    return sum(min(2 ** len(group.places) - 1, settings.max_subsets + 1) for group in groups)
+    return sum(min(2 ** len(group.parts) - 1, settings.max_subsets + 1) for group in groups)
 
 
 def with_controls(
-    fact_id: str, selection: str, places: list[np.ndarray], neurons: int, settings: DegeneracySettings, grouping: str
+    fact_id: str,
+    selection: str,
+    places: list[np.ndarray],
+    members: NeuronSet,
+    settings: DegeneracySettings,
+    grouping: str,
 ) -> list[Groups]:
     """Return a fact's components, followed by the random partitions of their control.
 
@@ -100,37 +107,39 @@ def with_controls(
         fact_id: the fact, which keys the random draws together with the seed, the grouping and the selection.
         selection: ``bdc`` or ``candidate``.
         places: for each component the positions of its neurons in the fact's list of knowledge neurons.
-        neurons: the number of the fact's knowledge neurons.
+        members: the fact's knowledge neurons.
         settings: the number of partitions and the seed.
         grouping: the method that found the components.
     """
     sizes = [len(group) for group in places]
     draw = generator(settings.seed, f"{CONTROL}/{grouping}/{selection}", fact_id)
-    controls = [random_partition(sizes, neurons, draw) for _ in range(settings.partitions)]
+    controls = [random_partition(sizes, len(members), draw) for _ in range(settings.partitions)]
     return [
-        Groups(selection, grouping, 0, places, grouping),
-        *(Groups(selection, CONTROL, repeat, groups, grouping) for repeat, groups in enumerate(controls)),
+        Groups(selection, grouping, 0, [members.take(group) for group in places], grouping),
+        *(
+            Groups(selection, CONTROL, repeat, [members.take(group) for group in groups], grouping)
+            for repeat, groups in enumerate(controls)
+        ),
     ]
 
 
 def _plan(
-    fact_id: str, members: NeuronSet, groups: Sequence[Groups], settings: DegeneracySettings
+    fact_id: str, groups: Sequence[Groups], settings: DegeneracySettings
 ) -> Iterator[tuple[Groups, tuple[int, ...], NeuronSet]]:
     """Yield every intervention of one fact: its groups, the numbers of the suppressed ones, and their neurons.
 
     A method and its controls suppress the same subsets; the full set comes last.
     """
     for group in groups:
-        count = len(group.places)
+        count = len(group.parts)
         draw = generator(settings.seed, f"subsets/{group.selection}", fact_id)
         for subset in (*proper_subsets(count, settings.max_subsets, draw), tuple(range(count))):
-            yield group, subset, members.take(np.concatenate([group.places[component] for component in subset]))
+            yield group, subset, joined([group.parts[component] for component in subset])
 
 
 def degeneracy_records(
     adapter: Adapter,
     facts: Sequence[EncodedFact],
-    members: dict[str, NeuronSet],
     groups: dict[str, list[Groups]],
     settings: DegeneracySettings,
 ) -> pd.DataFrame:
@@ -139,14 +148,13 @@ def degeneracy_records(
     Args:
         adapter: the model.
         facts: the batch.
-        members: the knowledge neurons of each fact.
         groups: the components and controls of each fact.
         settings: the largest number of subsets, and the seed.
     Returns:
         The columns of ``schemas.DEGENERACY`` without subject and relation, and the column ``experiment``. The
         log-probabilities are natural logarithms of Prob.
     """
-    plans = [list(_plan(fact.fact_id, members[fact.fact_id], groups[fact.fact_id], settings)) for fact in facts]
+    plans = [list(_plan(fact.fact_id, groups[fact.fact_id], settings)) for fact in facts]
     variants = [[NO_NEURONS, *(edit for _, _, edit in plan)] for plan in plans]
     rows = []
     for fact, plan, log_probs in zip(facts, plans, answer_log_probs(adapter, facts, variants), strict=True):
@@ -159,7 +167,7 @@ def degeneracy_records(
                     "selection": group.selection,
                     "grouping": group.grouping,
                     "repeat": group.repeat,
-                    "components": len(group.places),
+                    "components": len(group.parts),
                     "suppressed": list(subset),
                     "suppressed_components": len(subset),
                     "suppressed_neurons": len(edit),
@@ -175,8 +183,8 @@ def all_groups(
 ) -> Iterator[tuple[str, list[Groups]]]:
     """Yield the id, the components and the controls of every fact with at least two components, for both selections.
 
-    The tested control has neither a control of its own nor the selection ``candidate``, because its untested groups
-    are what the other control consists of.
+    A tested control has neither a control of its own nor the selection ``candidate``: it is compared with NTC's groups
+    that passed the same test.
 
     Args:
         components: one grouping's tested components, with the columns of ``schemas.COMPONENTS``.
@@ -190,7 +198,30 @@ def all_groups(
             places = list(chosen["places"])
             if len(places) < 2:
                 continue
-            if grouping != TESTED_CONTROL:
-                yield fact_id, with_controls(fact_id, selection, places, len(members[fact_id]), settings, grouping)
+            of_fact = members[fact_id]
+            if grouping not in TESTED_CONTROLS:
+                yield fact_id, with_controls(fact_id, selection, places, of_fact, settings, grouping)
             elif selection == "bdc":
-                yield fact_id, [Groups(selection, grouping, int(repeat), places, grouping)]
+                parts = [of_fact.take(group) for group in places]
+                yield fact_id, [Groups(selection, grouping, int(repeat), parts, grouping)]
+
+
+def groups_of_other_facts(
+    components: pd.DataFrame, members: dict[str, NeuronSet], facts: pd.DataFrame, settings: DegeneracySettings
+) -> Iterator[tuple[str, list[Groups]]]:
+    """Yield for every degenerate fact its id and as many neurons of the DKN of other facts as its own DKN has.
+
+    A fact's DKN is the union of its base degenerate components. Another fact's DKN is suppressed as a whole, since its
+    neurons are no components of the fact.
+
+    Args:
+        components: NTC's tested components, with the columns of ``schemas.COMPONENTS``.
+        members: the knowledge neurons of each fact.
+        facts: the columns subject and relation, indexed by fact id.
+        settings: the number of draws for each kind of other facts, as many as partitions, and the seed.
+    """
+    dkns, degenerate = dkn_sets(components, members), dkn_sets(components, members, fewest=2)
+    for kind in OTHER_FACTS:
+        drawn = sets_of_other_facts(dkns, facts, kind, settings.partitions, settings.seed)
+        for fact_id in degenerate:
+            yield fact_id, [Groups("bdc", kind, repeat, [one], NTC) for repeat, one in enumerate(drawn[fact_id])]

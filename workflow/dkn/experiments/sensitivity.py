@@ -112,8 +112,8 @@ def grid_components(
         batch: the number of facts computed at once.
     Returns:
         One row per fact and point with columns fact_id, tau1, selection, test and tau2 (None and NaN without a
-        functional test), candidates (their number) and chosen (the numbers of the chosen components); and for each fact the components
-        that these numbers stand for, as positions in its list of knowledge neurons.
+        functional test), candidates (their number) and chosen (the numbers of the chosen components); and for each fact
+        the components that these numbers stand for, as positions in its list of knowledge neurons.
     """
     places: dict[str, list[np.ndarray]] = {fact.fact_id: [] for fact in sample.facts}
     chosen_numbers: dict[str, list[tuple[int, ...]]] = {fact_id: [()] * len(grid.clusterings) for fact_id in places}
@@ -158,12 +158,12 @@ def _suppress_sets(
     groups: dict[str, list[Groups]] = {}
     for row in sets.itertuples(index=False):
         components = [places[row.fact_id][component] for component in row.chosen]
-        neurons = len(sample.members[row.fact_id])
+        members = sample.members[row.fact_id]
         groups.setdefault(row.fact_id, []).extend(
-            with_controls(row.fact_id, row.selection, components, neurons, grid.degeneracy, GROUPING)
+            with_controls(row.fact_id, row.selection, components, members, grid.degeneracy, GROUPING)
         )
     records = pd.concat(
-        degeneracy_records(adapter, group, sample.members, groups, grid.degeneracy)
+        degeneracy_records(adapter, group, groups, grid.degeneracy)
         for group in batches([fact for fact in sample.facts if fact.fact_id in groups], batch)
     )
     return _gaps(records.assign(subject=records["fact_id"].map(sample.subjects))).reset_index()

@@ -17,7 +17,7 @@ from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, intervals_of, panels, say_nothing_to_draw
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json
-from dkn.study.names import CONTROL, GROUP_WORDS, SELECTIONS, TESTED_CONTROL
+from dkn.study.names import CONTROL, GROUP_WORDS, SELECTIONS, TESTED_CONTROLS
 
 SHOWN = (2, 3, 4, 5)  # numbers of components that are drawn; few facts have more, and these are in the CSV only
 
@@ -42,7 +42,7 @@ def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
     ]
     rows = [{"model": summary["model"], **row} for summary in summaries for row in summary["curves"]]
     frame = pd.DataFrame(rows, columns=[*columns, "metric"])
-    shown = (frame["metric"] == "drop") & (frame["grouping"] != TESTED_CONTROL)
+    shown = (frame["metric"] == "drop") & ~frame["grouping"].isin(TESTED_CONTROLS)
     return frame.loc[shown, columns].reset_index(drop=True)
 
 

@@ -1,13 +1,14 @@
 """Figure ``groupings``: how far the components of each grouping stand in for each other, compared with random groups.
 
 The upper panels have the drop in Prob when some and when all of a fact's components are suppressed; each grouping
-stands beside its control, which consists of random groups of the same sizes. The lower panels have the drop against the
-number of suppressed neurons, whichever components they belong to.
+stands beside its control, which consists of random groups of the same sizes, and NTC beside the tested controls and the
+degenerate knowledge neurons (D) of other facts too. Below are the drop against the number of suppressed neurons,
+whichever components they belong to, and what one component alone brings back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -20,20 +21,39 @@ from dkn import flags
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.storage.files import read_json
-from dkn.study.names import CONTROL, GROUP_WORDS, NTC, TESTED_CONTROL
+from dkn.study.names import (
+    CONTROL,
+    CONTROLS,
+    GROUP_WORDS,
+    NTC,
+    OTHER_FACT,
+    OTHER_FACTS,
+    OTHER_RELATION,
+    SHUFFLED,
+    TESTED_CONTROL,
+    TESTED_CONTROLS,
+)
 from dkn.summaries.stored import matching
 from dkn.summaries.wording import bullets, interval, sized
 
 ROWS = {"bdc": "components that pass the functional test", "candidate": "all components, before the test"}
 COLUMNS = ["mean", "low", "high", "facts", "subjects"]
+# What stands below a method, with its label and marker. A tested control counts a fact if any of its draws does.
+RIVALS = {
+    CONTROL: ("same sizes", "s"),
+    TESTED_CONTROL: ("random, any draw", "D"),
+    SHUFFLED: ("shuffled, any draw", "^"),
+    OTHER_FACT: ("D of another fact", "v"),
+    OTHER_RELATION: ("D of another relation", "P"),
+}
 FEWEST_FACTS = 10  # a bin with fewer facts is in the CSV only
 
 
 def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
     """Return what the figure shows, and more: one row per model, experiment, selection, grouping and kind or bin.
 
-    The column ``experiment`` is the method, and ``grouping`` is the method or one of its controls. The experiment of
-    NTC holds the tested control too.
+    The column ``experiment`` is the method, and ``grouping`` is the method or what it is compared with. The experiment
+    of NTC holds the tested controls too. The kind ``recovery`` is the share of Prob that a candidate alone brings back.
 
     Args:
         summaries: the summaries of the degeneracy experiments of all models and groupings.
@@ -44,40 +64,51 @@ def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
         rows += [{**where, **row} for row in summary["estimates"]]
         rows += [{**where, "kind": "by_neurons", **row} for row in summary["by_neurons"]]
     keys = ["model", "experiment", "selection", "grouping", "kind", "most_neurons", "mean_neurons"]
-    frame = pd.DataFrame(rows, columns=[*keys, *COLUMNS, "metric"])
-    shown = (frame["metric"] == "drop") & (frame["experiment"] != TESTED_CONTROL)
+    frame = pd.DataFrame(rows, columns=[*keys, *COLUMNS, "metric", "measure"])
+    alone = frame["measure"] == "recovery"
+    frame.loc[alone, ["selection", "kind"]] = ["candidate", "recovery"]
+    shown = ((frame["metric"] == "drop") | alone) & ~frame["experiment"].isin(TESTED_CONTROLS)
     return frame.loc[shown, [*keys, *COLUMNS]].reset_index(drop=True)
 
 
 def _lines(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """Return label, grouping and rows of each line from top to bottom: each method, followed by its controls."""
+    """Return label, grouping and rows of each line from top to bottom: each method, followed by its rivals."""
     lines = []
     for experiment in frame["experiment"].unique():
         of_experiment = frame[frame["experiment"] == experiment]
-        for grouping, label in ((experiment, experiment), (CONTROL, "same sizes"), (TESTED_CONTROL, "tested random")):
+        labels = {experiment: experiment, **{grouping: label for grouping, (label, _) in RIVALS.items()}}
+        for grouping, label in labels.items():
             rows = of_experiment[of_experiment["grouping"] == grouping].set_index("kind")
             if len(rows):
                 lines.append((label, grouping, rows))
     return lines
 
 
-def _drops(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
-    """Draw the partial drop (open sign) and the full drop (filled sign) of every grouping, joined by a line."""
+def _by_grouping(axes: Axes, frame: pd.DataFrame, colours: dict[str, str], kinds: Sequence[str], label: str) -> None:
+    """Draw a line per grouping, with a sign for each of some kinds of numbers: open for all kinds but the last.
+
+    Args:
+        kinds: the kinds, from left to right where they rise; a grouping may lack some.
+        label: what the numbers are, for the horizontal axis.
+    """
     lines = _lines(frame)
     for level, (_, grouping, rows) in enumerate(lines):
-        control = grouping in (CONTROL, TESTED_CONTROL)
-        colour = GREY if control else colours[grouping]
-        mean, spread = error_bars(rows.loc[["partial", "full"]], 100)
-        axes.plot(mean, [level, level], color=colour, linewidth=1, linestyle=":" if control else "-", zorder=1)
-        for index, face in enumerate(("white", colour)):
+        colour = colours.get(grouping, GREY)
+        _, marker = RIVALS.get(grouping, ("", "o"))
+        shown = [kind for kind in kinds if kind in rows.index]
+        mean, spread = error_bars(rows.loc[shown], 100)
+        axes.plot(
+            mean, [level] * len(shown), color=colour, linewidth=1, linestyle=":" if marker != "o" else "-", zorder=1
+        )
+        for index, kind in enumerate(shown):
             axes.errorbar(
                 mean[index],
                 level,
                 xerr=spread[:, [index]],
                 color=colour,
-                marker="D" if grouping == TESTED_CONTROL else "s" if control else "o",
+                marker=marker,
                 markersize=4,
-                markerfacecolor=face,
+                markerfacecolor=colour if kind == kinds[-1] else "white",
                 capsize=2,
                 linewidth=1,
             )
@@ -96,7 +127,7 @@ def _drops(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
         tick.set_fontsize(7)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlim(left=min(0, axes.get_xlim()[0]))
-    axes.set_xlabel("mean drop in Prob (%)")
+    axes.set_xlabel(label)
 
 
 def _markers(count: int) -> list[str]:
@@ -127,8 +158,10 @@ def _legend(figure: Figure, colours: dict[str, str]) -> None:
     drops = [
         Line2D([], [], color="0.2", marker="o", markersize=4, markerfacecolor="white", label="some (proper subsets)"),
         Line2D([], [], color="0.2", marker="o", markersize=4, label="all components"),
-        Line2D([], [], color=GREY, marker="s", markersize=4, linestyle=":", label=GROUP_WORDS[CONTROL]),
-        Line2D([], [], color=GREY, marker="D", markersize=4, linestyle=":", label=GROUP_WORDS[TESTED_CONTROL]),
+        *(
+            Line2D([], [], color=GREY, marker=marker, markersize=4, linestyle=":", label=GROUP_WORDS[name])
+            for name, (_, marker) in RIVALS.items()
+        ),
     ]
     methods = [
         Line2D([], [], color=colour, marker=marker, markersize=4, label=grouping)
@@ -138,34 +171,44 @@ def _legend(figure: Figure, colours: dict[str, str]) -> None:
 
 
 def draw(summaries: list[dict[str, Any]]) -> Figure:
-    """Draw a column per model: components that passed the test, all components, and the drop by number of neurons.
+    """Draw a column per model: components that passed the test, all components, and these in two further views.
 
-    The drop by number of neurons is that of all components, because more facts have two of them.
+    The drop by number of neurons is that of all components, because more facts have two of them. So is what a component
+    alone brings back, because the test selects on it.
 
     Args:
         summaries: the summaries of the degeneracy experiments of all models and groupings.
     """
     frame = table(summaries)
     models = list(dict.fromkeys(summary["model"] for summary in summaries))
-    experiments = dict.fromkeys(summary["grouping"] for summary in summaries if summary["grouping"] != TESTED_CONTROL)
+    experiments = dict.fromkeys(
+        summary["grouping"] for summary in summaries if summary["grouping"] not in TESTED_CONTROLS
+    )
     colours = dict(zip(experiments, cycle(COLOURS), strict=False))
-    figure, axes = panels(len(ROWS) + 1, len(models), height=2.7)
+    figure, axes = panels(len(ROWS) + 2, len(models), height=3.1)
     for column, model in enumerate(models):
         of_model = frame[frame["model"] == model]
-        for row, (selection, title) in enumerate(ROWS.items()):
-            chosen = of_model[(of_model["selection"] == selection) & (of_model["kind"] != "by_neurons")]
+        *drops, by_neurons, alone = (row[column] for row in axes)
+        for panel, (selection, title) in zip(drops, ROWS.items(), strict=True):
+            chosen = of_model[(of_model["selection"] == selection) & of_model["kind"].isin(["partial", "full"])]
             if chosen.empty:
-                say_nothing_to_draw(axes[row][column], "no fact with two or more components")
+                say_nothing_to_draw(panel, "no fact with two or more components")
             else:
-                _drops(axes[row][column], chosen, colours)
-            axes[row][column].set_title(f"{model}:\n{title}")
+                _by_grouping(panel, chosen, colours, ("partial", "full"), "mean drop in Prob (%)")
+            panel.set_title(f"{model}:\n{title}")
         curves = of_model[(of_model["selection"] == "candidate") & (of_model["kind"] == "by_neurons")]
         if (curves["facts"] >= FEWEST_FACTS).any():
-            _by_neurons(axes[-1][column], curves, colours)
+            _by_neurons(by_neurons, curves, colours)
         else:
-            say_nothing_to_draw(axes[-1][column], f"no bin with ≥ {FEWEST_FACTS} facts")
-        axes[-1][column].set_title(f"{model}: components before the test,\nby number of neurons")
-        axes[-1][column].set_ylabel("mean drop in Prob (%)" if column == 0 else "")
+            say_nothing_to_draw(by_neurons, f"no bin with ≥ {FEWEST_FACTS} facts")
+        by_neurons.set_title(f"{model}: components before the test,\nby number of neurons")
+        by_neurons.set_ylabel("mean drop in Prob (%)" if column == 0 else "")
+        recovered = of_model[of_model["kind"] == "recovery"]
+        if recovered.empty:
+            say_nothing_to_draw(alone, "no component that could bring anything back")
+        else:
+            _by_grouping(alone, recovered, colours, ("recovery",), "mean share of Prob brought back (%)")
+        alone.set_title(f"{model}: components before the test,\neach of them alone")
     _legend(figure, colours)
     lines = (
         "Suppressing some or all components of a fact, by grouping",
@@ -178,6 +221,8 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
 def caption(summaries: Sequence[dict[str, Any]]) -> str:
     """Return the caption's numbers: full minus partial drop of each grouping's components that pass the test.
 
+    NTC's are followed by its contrasts with the tested controls and with the DKN of other facts.
+
     Args:
         summaries: the summaries of the degeneracy experiments of all models and groupings.
     """
@@ -188,7 +233,25 @@ def caption(summaries: Sequence[dict[str, Any]]) -> str:
         about = f"{summary['model']}, {summary['grouping']}: full minus partial drop"
         numbers = [f"{interval(row['mean'], row['low'], row['high'], 'drop')}, {sized(row)}" for row in rows]
         lines += [f"{about} {number}" for number in numbers or ["without a degenerate fact, n = 0 facts"]]
+        if summary["grouping"] == NTC:
+            lines += _contrasts_in_words(summary)
     return bullets(lines)
+
+
+def _contrasts_in_words(summary: Mapping[str, Any]) -> list[str]:
+    """Return what the caption says of NTC's contrasts: a line per rival and measure."""
+    gap, full = ({"selection": "bdc", "metric": "drop", "kind": kind} for kind in ("gap", "full"))
+    asked = [
+        *((control, gap, "in full minus partial drop") for control in CONTROLS),
+        *((other, full, "in full drop") for other in OTHER_FACTS),
+        *((control, {"measure": "recovery"}, "in Prob brought back by one") for control in TESTED_CONTROLS),
+    ]
+    lines = []
+    for second, where, measure in asked:
+        for row in matching(summary["contrasts"], {"first": NTC, "second": second, **where}):
+            number = interval(row["difference"], row["low"], row["high"], "drop", "points")
+            lines.append(f"{summary['model']}, NTC minus {GROUP_WORDS[second]} {measure}: {number}, {sized(row)}")
+    return lines
 
 
 def main(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -148,16 +149,14 @@ def draw(table: pd.DataFrame) -> Figure:
     largest = float(np.nanmax(np.abs(table["drop_gap"].to_numpy()), initial=0)) or 1
     norms = CenteredNorm(halfrange=100 * largest), Normalize(0, 100)
     for column, model in enumerate(models):
-        for row, test in enumerate(tests):
+        for test, above, below in zip(tests, gaps, shares, strict=True):
             with_test = (table["test"] == test) | table["test"].isna()
             cells = _cells(table[(table["model"] == model) & with_test])
-            gap = _gap_map(gaps[row][column], cells, norms[0], model, test)
-            share = _coverage_map(shares[row][column], cells, norms[1], model, test)
-    for image, rows, label in (
-        (gap, gaps, "gap beyond the control (% of Prob)"),
-        (share, shares, "coverage (% of sampled facts)"),
-    ):
-        figure.colorbar(image, ax=rows, label=label, fraction=0.05, aspect=25 * len(tests))
+            gap = _gap_map(above[column], cells, norms[0], model, test)
+            share = _coverage_map(below[column], cells, norms[1], model, test)
+    bar: dict[str, Any] = {"fraction": 0.05, "aspect": 25 * len(tests)}
+    figure.colorbar(gap, ax=list(chain(*gaps)), label="gap beyond the control (% of Prob)", **bar)
+    figure.colorbar(share, ax=list(chain(*shares)), label="coverage (% of sampled facts)", **bar)
     _legend(figure)
     figure.suptitle(
         "Full minus partial drop in Prob of a fact's components,\nminus the same for random groups of the same sizes"
@@ -186,7 +185,9 @@ def caption(frame: pd.DataFrame) -> str:
     lines = []
     for (model, test), rows in frame[frame["selection"] == "bdc"].groupby(["model", "test"], sort=False):
         above, below = (rows["drop_gap_low"] > 0).sum(), (rows["drop_gap_high"] < 0).sum()
-        line = f"{model}, {test}: the interval lies above zero at {above} of {len(rows)} points, and below zero at {below}"
+        line = (
+            f"{model}, {test}: the interval lies above zero at {above} of {len(rows)} points, and below zero at {below}"
+        )
         for point in rows[rows["own_settings"]].itertuples(index=False):
             gap = interval(point.drop_gap, point.drop_gap_low, point.drop_gap_high, "drop")
             line += f"; at the study's own settings the gap is {gap}, n = {point.degenerate} of {point.facts} facts"

@@ -43,6 +43,11 @@ def union(sets: Iterable[NeuronSet]) -> NeuronSet:
     return NeuronSet(distinct[:, 0], distinct[:, 1])
 
 
+def joined(sets: Sequence[NeuronSet]) -> NeuronSet:
+    """Return the neurons of several sets, of which no two share a neuron, one set after the other."""
+    return NeuronSet(np.concatenate([part.layers for part in sets]), np.concatenate([part.neurons for part in sets]))
+
+
 def common_neurons(first: NeuronSet, second: NeuronSet) -> int:
     """Return the number of neurons that are in both of two sets, each of which holds no neuron twice."""
     return len(first) + len(second) - len(union((first, second)))

@@ -73,8 +73,8 @@ DISTANCES = _schema(fact_id=TEXT, first=INT, second=INT, distance=pa.float32())
 # One row per point of a fact's persistence diagram. death: infinite where the feature lives until the filtration stops.
 DIAGRAMS = _schema(fact_id=TEXT, dimension=INT, birth=FLOAT, death=FLOAT)
 
-# One row per candidate component of a fact, before the functional test. repeat: the number of a control's random
-# partition, and 0 for every other grouping. Only NTC's components have a birth, a death and a persistence.
+# One row per candidate component of a fact, before the functional test. repeat: the number of a tested control's draw,
+# and 0 for every other grouping. Only NTC's components have a birth, a death and a persistence.
 CANDIDATES = _schema(
     fact_id=TEXT,
     repeat=INT,
@@ -105,7 +105,8 @@ COMPONENTS = _schema(
 )
 
 # One row per fact, selection (bdc: components that pass the functional test; candidate: all components), grouping (the
-# method or its control), repeat and suppressed subset of components.
+# method, its control, or DKNs of other facts, which count as one component), repeat and suppressed subset of
+# components.
 DEGENERACY = _schema(
     fact_id=TEXT,
     subject=TEXT,
@@ -121,10 +122,10 @@ DEGENERACY = _schema(
     log_prob_after=FLOAT,
 )
 
-# One row per sampled fact and point of the grid. selection: bdc or candidate, as in DEGENERACY; test and tau2 are
-# null for candidate, which has no functional test. candidates: the number of components before the test; components: that of the
-# selection. The gaps (full minus mean partial drop, relative and in nats) are null where the fact has fewer than two
-# components.
+# One row per sampled fact and point of the grid. selection: bdc or candidate, as in DEGENERACY; test and tau2 are null
+# for candidate, which has no functional test. candidates: the number of components before the test; components: that of
+# the selection. The gaps (full minus mean partial drop, relative and in nats) are null where the fact has fewer than
+# two components.
 SENSITIVITY = _schema(
     model=TEXT,
     fact_id=TEXT,

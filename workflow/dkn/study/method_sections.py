@@ -159,7 +159,7 @@ class Amig(Section):
 
 
 class RandomGroups(Section):
-    repeats: Repeats = Field(description="The control takes this many random partitions of each fact.")
+    repeats: Repeats = Field(description="Each tested control takes this many draws of a fact's groups.")
 
 
 Method = Literal["ntc", "dbscan", "hierarchical", "kmeans", "hdbscan", "amig"]
@@ -183,8 +183,9 @@ class Groupings(Section):
     kmeans: Kmeans = Field(description="This section sets the method `kmeans`.")
     amig: Amig = Field(description="This section sets the method `amig`, which takes pairs of neurons.")
     random: RandomGroups = Field(
-        description="This section sets the tested control: random groups of the sizes of NTC's candidates, which go "
-        "through the same functional test."
+        description="This section sets the tested controls: random groups of the sizes of NTC's candidates, and NTC's "
+        "groups after the neurons of each layer have exchanged their weight vectors. Both go through the same "
+        "functional test."
     )
 
     @field_validator("methods")

@@ -12,18 +12,16 @@ NTC = "ntc"
 CLUSTERINGS = ("dbscan", "hierarchical", "kmeans", "hdbscan")  # scikit-learn and scipy cluster the distances of NTC
 CONTROL = "random-partition"  # random groups of the same sizes, which are not tested
 TESTED_CONTROL = "random"  # random groups of NTC's sizes, which go through the functional test as NTC's groups do
-CONTROLS = (CONTROL, TESTED_CONTROL)
-GROUP_WORDS = {
-    NTC: "NTC",
-    CONTROL: "random groups of the same sizes",
-    TESTED_CONTROL: "random groups that pass the test",
-}
+SHUFFLED = "shuffled"  # NTC's groups after the weight vectors of each layer are exchanged; they are tested too
+TESTED_CONTROLS = (TESTED_CONTROL, SHUFFLED)
+CONTROLS = (CONTROL, *TESTED_CONTROLS)
 # A selection of a fact's components: those that pass the functional test, or all of them.
 SELECTIONS = {"bdc": "base degenerate components", "candidate": "NTC components (no functional test)"}
 
 # The neuron sets and detectors, what tables, legends and captions call them, and what they are in full.
 DKN, KN, KN_MATCHED = "dkn", "kn", "kn-matched"
 OTHER_FACT, OTHER_RELATION = "dkn-other-fact", "dkn-other-relation"
+OTHER_FACTS = (OTHER_FACT, OTHER_RELATION)
 RANDOM, RANDOM_KN, MATCHED = "random", "random-kn", "random-matched"
 ALL, NONE, PLM, ANSWER_PROB = "all", "none", "plm", "answer-prob"
 WORDS = {
@@ -38,6 +36,13 @@ WORDS = {
     ALL: "all parameters",
     PLM: "the model, asked",
     ANSWER_PROB: "Prob of the answer",
+}
+GROUP_WORDS = {
+    NTC: "NTC",
+    CONTROL: "random groups of the same sizes",
+    TESTED_CONTROL: "random groups that pass the test",
+    SHUFFLED: "shuffled groups that pass the test",
+    **{name: WORDS[name] for name in OTHER_FACTS},
 }
 FULL_WORDS = {
     DKN: "the fact's degenerate knowledge neurons (D)",
@@ -69,3 +74,8 @@ ORIGINAL = "original"
 PERTURBATIONS = ("replace", "add", "delete")
 QUERIES = (ORIGINAL, *PERTURBATIONS)
 PERTURBED, INTERACTION = "perturbed", "interaction"
+
+
+def of_first_draw(grouping: str) -> str:
+    """Return the name of a grouping where only the first draw of a tested control counts, so that it says so."""
+    return f"{grouping} (first draw)" if grouping in TESTED_CONTROLS else grouping

@@ -1,11 +1,13 @@
 """The summary of a degeneracy experiment: partial drops, full drops, and the gap between them (docs/method.md).
 
 The partial drop is the mean over proper subsets of a fact's components, the full drop that with all of them suppressed.
-They are also given by numbers of components and of neurons, and compared with those of the controls.
+They are also given by numbers of components and of neurons, and compared with those of the controls. The degenerate
+knowledge neurons (DKN) of another fact are no components of the fact, so they have a full drop only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -14,20 +16,25 @@ import pandas as pd
 
 from dkn.experiments.degeneracy_measures import METRICS, per_fact, with_metrics
 from dkn.statistics.inference import StatisticsSettings, with_holm
-from dkn.study.names import CONTROLS
+from dkn.study.names import CONTROLS, OTHER_FACTS
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
+KINDS = ("partial", "full", "gap")
 CURVE_METRICS = ("drop", "nats")  # drops per neuron are only compared at equal numbers of neurons
+
+
+def _kinds(grouping: str) -> tuple[str, ...]:
+    """Return the kinds of drops that a grouping has; another fact's DKN is suppressed as a whole only."""
+    return ("full",) if grouping in OTHER_FACTS else KINDS
 
 
 def _estimates(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
     rows = []
     for (selection, grouping), frame in facts.groupby(["selection", "grouping"]):
-        for metric in METRICS:
-            for kind in ("partial", "full", "gap"):
-                column = f"{metric}_{kind}"
-                mean = mean_over_facts(frame, column, settings, f"bootstrap/{selection}/{grouping}", column)
-                rows.append({"selection": selection, "grouping": grouping, "metric": metric, "kind": kind, **mean})
+        for metric, kind in product(METRICS, _kinds(grouping)):
+            column = f"{metric}_{kind}"
+            mean = mean_over_facts(frame, column, settings, f"bootstrap/{selection}/{grouping}", column)
+            rows.append({"selection": selection, "grouping": grouping, "metric": metric, "kind": kind, **mean})
     return rows
 
 
@@ -67,40 +74,47 @@ def _by_neurons(records: pd.DataFrame, settings: StatisticsSettings) -> list[dic
 
 
 def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """Return method minus control for each control, paired by fact, with Holm's adjustment over all contrasts."""
+    """Return method minus control for each control and for the DKN of other facts, paired by fact."""
     frames = {key: frame.set_index("fact_id") for key, frame in facts.groupby(["selection", "grouping"])}
+    rivals = (*CONTROLS, *OTHER_FACTS)
     rows = []
     for (selection, grouping), frame in frames.items():
-        for control in CONTROLS:
-            if grouping in CONTROLS or (selection, control) not in frames:
+        for control in rivals:
+            if grouping in rivals or (selection, control) not in frames:
                 continue
-            for metric, kind in product(METRICS, ("partial", "full", "gap")):
+            for metric, kind in product(METRICS, _kinds(control)):
                 column = f"{metric}_{kind}"
                 key = f"{selection}/{grouping}/{control}/{column}"
                 difference = paired_difference(frame, frames[selection, control], column, settings, "contrast", key)
                 about = {"selection": selection, "first": grouping, "second": control, "metric": metric, "kind": kind}
                 rows.append({**about, **difference})
-    return with_holm(rows)
+    return rows
 
 
-def summarise(records: pd.DataFrame, settings: StatisticsSettings) -> dict[str, Any]:
+def summarise(
+    records: pd.DataFrame,
+    settings: StatisticsSettings,
+    tested: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> dict[str, Any]:
     """Return the estimates, curves and contrasts of a degeneracy experiment.
 
     Args:
         records: the columns of ``schemas.DEGENERACY``, of one method and its controls.
         settings: the number of resamples, the confidence and the seed.
+        tested: rows of ``estimates`` and ``contrasts`` of the functional test, see ``compare_tests``.
     Returns:
-        Lists of rows, all empty where there are no records: ``estimates`` by selection, grouping, metric and kind
-        (partial, full or gap), ``curves`` by number of suppressed components, ``by_neurons`` by number of suppressed
-        neurons, and ``contrasts`` of the method with its controls.
+        Lists of rows, without those of the test empty where there are no records: ``estimates`` by selection, grouping,
+        metric and kind (partial, full or gap), and by grouping and measure of the test; ``curves`` by number of
+        suppressed components; ``by_neurons`` by number of suppressed neurons; and ``contrasts`` of the method with its
+        controls, in either. Holm's adjustment is over all contrasts.
     """
     measured = with_metrics(records)
-    if measured.empty:
-        return {"estimates": [], "curves": [], "by_neurons": [], "contrasts": []}
-    facts = per_fact(measured)
+    own = measured[~measured["grouping"].isin(OTHER_FACTS)]
+    facts = per_fact(measured) if len(measured) else measured
+    of_test = tested or {"estimates": [], "contrasts": []}
     return {
-        "estimates": _estimates(facts, settings),
-        "curves": _curves(measured, settings),
-        "by_neurons": _by_neurons(measured, settings),
-        "contrasts": _contrasts(facts, settings),
+        "estimates": [*_estimates(facts, settings), *of_test["estimates"]],
+        "curves": _curves(own, settings),
+        "by_neurons": _by_neurons(own, settings),
+        "contrasts": with_holm([*_contrasts(facts, settings), *of_test["contrasts"]]),
     }

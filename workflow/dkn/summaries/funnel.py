@@ -44,7 +44,7 @@ def funnel(
 ) -> dict[str, int]:
     """Return the number of facts that satisfy each step, in the order of ``STEPS``, for one model and grouping.
 
-    Of a control's random partitions only the first counts, so that a fact has one chance, as it has with a method.
+    Of a control's draws only the first counts, so that a fact has one chance, as it has with a method.
 
     Args:
         known: the columns of ``schemas.KNOWN``.

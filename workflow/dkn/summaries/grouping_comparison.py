@@ -1,7 +1,7 @@
-"""The comparison of NTC with every other grouping and the tested control (docs/method.md).
+"""The comparison of NTC with every other grouping and the tested controls (docs/method.md).
 
-Groupings are compared by their degeneracy gaps (full minus mean partial drop) and by the share of their candidates that
-pass the functional test. The tested control consists of random groups that went through the functional test.
+Groupings are compared by their degeneracy gaps (full minus mean partial drop) and by what the functional test says of
+their candidates. The tested controls consist of groups that are drawn and go through the same test.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
 # The gap between the full and the mean partial drop, and its excess over that of random groups of the same sizes.
 KINDS = ("gap", "gap_beyond_control")
-PASSING = ("share_passing", "two_or_more")
+# Of a fact's candidates: the mean share of Prob that one alone brings back, the share that pass the functional test,
+# the number that do, and whether two or more do.
+MEASURES = ("recovery", "share_passing", "bdcs", "two_or_more")
 
 
 def _measured(
@@ -37,7 +39,7 @@ def _measured(
     for column, labels in columns:
         for grouping, frame in frames.items():
             if column not in frame:
-                continue  # the tested control has no control of its own
+                continue  # a tested control has no control of its own
             name = "/".join(labels.values())
             mean = mean_over_facts(frame, column, settings, "bootstrap/comparison", f"{grouping}/{name}/{column}")
             estimates.append({"grouping": grouping, **labels, **mean})
@@ -90,33 +92,54 @@ def compare_gaps(records: Mapping[str, pd.DataFrame], settings: StatisticsSettin
     return {"estimates": estimates, "contrasts": with_holm(contrasts, "selection", "metric", "kind")}
 
 
-def _passing(components: pd.DataFrame, subjects: pd.Series) -> pd.DataFrame:
-    """Return for each fact with candidates the share of them that pass, and whether two pass; repeats are averaged."""
-    partitions = components.groupby(["fact_id", "repeat"])["kept"].agg(["mean", "sum"])
+def _tested(components: pd.DataFrame, subjects: pd.Series) -> pd.DataFrame:
+    """Return ``MEASURES`` of each fact with candidates; draws of a control are averaged.
+
+    The recovery is NaN where suppressing all of the fact's knowledge neurons does not lower Prob.
+    """
+    draws = components.groupby(["fact_id", "repeat"])
+    passing = draws["kept"].sum()
     measures = pd.DataFrame(
-        {"share_passing": partitions["mean"], "two_or_more": (partitions["sum"] >= 2).astype(float)}
+        {
+            "recovery": draws["recovery"].mean(),
+            "share_passing": draws["kept"].mean(),
+            "bdcs": passing.astype(float),
+            "two_or_more": (passing >= 2).astype(float),
+        }
     )
     facts = measures.groupby("fact_id").mean()
     return facts.assign(subject=subjects.loc[facts.index])
 
 
-def compare_passing(
+def compare_tests(
     components: Mapping[str, pd.DataFrame], subjects: pd.Series, settings: StatisticsSettings
 ) -> dict[str, Any]:
-    """Compare the groupings by how many of their candidates pass the functional test, over the facts with candidates.
+    """Compare what the functional test says of the groupings' candidates, over the facts with candidates.
+
+    Against a tested control, whose groups are as many and as large as NTC's, the contrast in recovery says whether
+    NTC's components express a fact better than other groups of the same knowledge neurons.
 
     Args:
         components: the tested components of each grouping, with the columns of ``schemas.COMPONENTS``.
         subjects: the subject of every fact, indexed by fact.
         settings: the number of resamples, the confidence and the seed.
     Returns:
-        ``counts`` of candidates and of kept ones by grouping, and lists of rows: ``estimates``, and ``contrasts`` of
-        NTC with each other grouping.
+        ``counts`` of candidates and of kept ones by grouping, and lists of rows by measure (one of ``MEASURES``):
+        ``estimates``, and ``contrasts`` of NTC with each other grouping. Facts without a recovery do not count there.
     """
-    tables = {grouping: table.astype({"kept": bool}) for grouping, table in components.items() if len(table)}
-    frames = {grouping: _passing(table, subjects) for grouping, table in tables.items()}
-    columns = [(measure, {"measure": measure}) for measure in PASSING]
-    estimates, contrasts = _measured(frames, columns, settings)
+    tables = {
+        grouping: table.astype({"kept": bool, "recovery": float})
+        for grouping, table in components.items()
+        if len(table)
+    }
+    frames = {grouping: _tested(table, subjects) for grouping, table in tables.items()}
+    estimates: list[dict[str, Any]] = []
+    contrasts: list[dict[str, Any]] = []
+    for measure in MEASURES:
+        defined = {grouping: frame[frame[measure].notna()] for grouping, frame in frames.items()}
+        found = _measured(defined, [(measure, {"measure": measure})], settings)
+        for rows, all_rows in zip(found, (estimates, contrasts), strict=True):
+            all_rows.extend(rows)
     counts = {
         grouping: {"candidates": len(table), "kept": int(table["kept"].sum())} for grouping, table in tables.items()
     }

@@ -1,4 +1,7 @@
-"""Table ``funnel``: how many facts are left at each step of the method, by model and grouping."""
+"""Table ``funnel``: how many facts are left at each step of the method, by model and grouping.
+
+Of a tested control only the first draw counts, and the names say so: its other numbers are of all its draws.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from dkn import flags
 from dkn.storage.completeness import completeness_files, read_completeness
 from dkn.storage.files import read_table
 from dkn.storage.schemas import COMPONENTS, DISTANCES, KNOWLEDGE_NEURONS, KNOWN
+from dkn.study.names import of_first_draw
 from dkn.summaries.funnel import STEPS, funnel
 from dkn.tables.saving import save
 
@@ -31,9 +35,12 @@ def main(
         for name in grouping:
             components = read_table(folder / "components" / f"{name}.parquet", COMPONENTS)
             counts = funnel(known, completeness, neurons, distances, components)
-            rows += [(folder.name, name, step, counts[step]) for step in STEPS]
+            rows += [(folder.name, of_first_draw(name), step, counts[step]) for step in STEPS]
     table = pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])
-    caption = "Facts left at every step, by model and grouping; random: random groups of the sizes of NTC's components."
+    caption = (
+        "Facts left at every step, by model and grouping. Random: random groups of the sizes of NTC's components; "
+        "shuffled: NTC's components after the neurons of each layer have exchanged their weight vectors."
+    )
     save(table, wide_table(table), caption, output)
 
 

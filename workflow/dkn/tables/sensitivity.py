@@ -29,7 +29,7 @@ def main(
 ) -> None:
     """Write the CSV with a row per model and grid point, and the same table in Markdown and LaTeX beside it."""
     joined = pd.concat([read_table(path, SENSITIVITY) for path in records], ignore_index=True)
-    own = {"fraction": fraction, "quantile": quantile, "tau1": tau1, "test": test, "tau2": tau2}
+    own: dict[str, float | str] = {"fraction": fraction, "quantile": quantile, "tau1": tau1, "test": test, "tau2": tau2}
     table = grid_table(joined, own, StatisticsSettings(**vars(statistics)))
     caption = (
         f"Coverage, and the gap of a fact's components beyond random groups of the same sizes, at every grid point; "
