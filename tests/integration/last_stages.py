@@ -19,6 +19,7 @@ OF_SUMMARIES = {
     "groupings": [f"degeneracy-{grouping}" for grouping in GROUPINGS],
     "suppression": of_setting("suppression"),
     "enhancement": of_setting("enhancement"),
+    "ablation": of_setting("ablation"),
 }
 TABLES = (*(setting.replace("-", "_") for setting in WITH_TABLES), "contrasts", "funnel", "reported", "verdicts")
 FIGURES = (*OF_SUMMARIES, "fact_checking", "overlap", "fine_tuning", "complexity", "reported", "verdicts", "funnel")
@@ -65,6 +66,7 @@ def summarise(results: Path, folder: Path) -> None:
         others = repeated("--others", [path / "records.parquet" for path in tuned.values() if path != home])
         training = home / "training.json"
         summary("fine-tuning", home.name, *others, records=home / "records.parquet", training=training)
+    summary("ablation", "ablation", records=experiments / "ablation" / "records.parquet")
     overlap = experiments / "overlap-fine-tuning"
     files = {"records": overlap / "records.parquet", "curves": overlap / "curves.parquet"}
     summary("overlap", overlap.name, **files, training=tuned["all"] / "training.json")

@@ -22,6 +22,7 @@ import typer
 from safetensors.numpy import save_file
 
 from dkn.experiments import degeneracy
+from dkn.experiments.ablation import AblationSettings, Scored, orders, steps
 from dkn.experiments.degeneracy import DegeneracySettings, Groups, all_groups, degeneracy_records, groups_of_other_facts
 from dkn.experiments.fact_checking import relation_sets
 from dkn.experiments.perturbation import PerturbationSettings, all_queries, named_sets
@@ -38,7 +39,7 @@ from dkn.storage.provenance import provenance
 from dkn.structure.candidates import candidates_table
 from dkn.structure.distances import distance_matrix
 from dkn.structure.functional_test import FunctionalTest
-from dkn.study.names import ALL, DRAWN, KN, NEW, NTC, SITES, TESTED_CONTROLS, TUNED_SETS
+from dkn.study.names import ALL, DRAWN, KEPT, KN, NEW, NTC, SITES, SUPPRESSED, TESTED_CONTROLS, TUNED_SETS
 
 METHODS = ("hierarchical", "kmeans")  # of the clusterings, those that need the most to work on
 GROUPINGS = (NTC, *METHODS, "amig", *TESTED_CONTROLS)
@@ -258,6 +259,28 @@ def make_perturbation(
             write(path, records, schemas.PERTURBATION, "experiment-perturbation", **vars(settings))
 
 
+def make_ablation(folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSet], scenario: Scenario) -> None:
+    """Write the records of the ablation experiment."""
+    settings, shape = AblationSettings(2, 0), (scenario.layers, scenario.neurons)
+    total, rows = scenario.layers * scenario.neurons, []
+    for fact, own in members.items():
+        scored = Scored(own, np.ones(len(own)), len(own))
+        about = {"fact_id": fact, "kns": len(own), "scored": len(own), "total": total, "log_prob_before": -0.5}
+        for order in orders(fact, scored, draw(fact).random(shape), settings):
+            for intervention in (SUPPRESSED, KEPT):
+                for count in steps(total, len(own)):
+                    lost = (
+                        len(order.variant(intervention, count)) / total * (1 + draw(fact, order.name, count).random())
+                    )
+                    of_order = {"order": order.name, "repeat": order.repeat, "intervention": intervention}
+                    rows.append({**about, **of_order, "neurons": count, "log_prob_after": -0.5 - lost})
+    records = pd.DataFrame(rows)
+    if len(records):
+        records = records.join(frame[["subject", "relation"]], on="fact_id")
+    path = folder / "experiments" / "ablation" / "records.parquet"
+    write(path, records, schemas.ABLATION, "experiment-ablation", **vars(settings))
+
+
 def make_fact_checking(
     folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSet], components: pd.DataFrame
 ) -> None:
@@ -357,5 +380,6 @@ def make_study(folder: Path, scenario: Scenario) -> None:
         components = read_table(home / "components" / "ntc.parquet", schemas.COMPONENTS)
         make_degeneracy(home, frame, members)
         make_perturbation(home, frame, members, components, of_model.neurons)
+        make_ablation(home, frame, members, of_model)
         make_fact_checking(home, frame, members, components)
         make_fine_tuning(home, frame, set(dkn_sets(components, members, fewest=2)), of_model)

@@ -58,6 +58,8 @@ def run_experiments(folder: Path, shared: dict[str, object]) -> None:
     stage("experiment-degeneracy", *files, *methods, **shared, max_subsets=4, partitions=1)
     suppression = {"setting": "suppression", "site": "values", "random_sets": 1}
     stage("experiment-perturbation", **shared, **components, **suppression, output=folder / "suppression.parquet")
+    ablation = {"scores": folder / "scores.parquet", "draws": 1, "limit": 2, "output": folder / "ablation.parquet"}
+    stage("experiment-ablation", **shared, **ablation)
     outputs = {"output": folder / "dkn.parquet", "kn_output": folder / "kn.parquet"}
     stage("experiment-fact-checking", **shared, **components, relation_neurons=3, limit=4, **outputs)
     stage("experiment-fact-checking-plm", **shared, shots=2, limit=4, output=folder / "plm.parquet")
@@ -96,7 +98,8 @@ def test_every_stage_ends_with_tables_without_rows(
     shared = find_structure(tmp_path, study, which, threshold, tau1)
     run_experiments(tmp_path, shared)
     assert (rows(tmp_path, "scores") == 0) == (outcome == "no known fact")
-    assert (rows(tmp_path, "neurons") > 0) == (rows(tmp_path, "plm") > 0) == (outcome == "no component")
+    for name in ("neurons", "plm", "ablation"):
+        assert (rows(tmp_path, name) > 0) == (outcome == "no component"), name
     for name in (*KNOWLEDGE[3:], *RECORDS):
         assert rows(tmp_path, name) == 0, name
     assert json.loads((tmp_path / "training.json").read_text())["not_run"].startswith("0 degenerate facts")

@@ -103,6 +103,12 @@ figure_of_summaries(
     "enhanced neurons, on the query and on perturbed ones",
     per_model(*map(SUMMARY, of_setting("enhancement"))),
 )
+figure_of_summaries(
+    "ablation",
+    ROBUSTNESS,
+    "what is left of a fact without its knowledge neurons",
+    per_model(*map(SUMMARY, of_setting("ablation"))),
+)
 figure(
     "fact_checking",
     FACT_CHECKING_RESULTS,

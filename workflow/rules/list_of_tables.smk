@@ -15,7 +15,7 @@ def table(name, category, title, note, flags, checkout=("", ()), **inputs):
 
 
 def table_of_setting(setting, category, title):
-    """Add the table of one of the paper's settings; of degeneracy all groupings of the study are in it."""
+    """Add the table of a setting, the paper's or a control's; of degeneracy all groupings of the study are in it."""
     degeneracy = setting == "degeneracy"
     names = [f"degeneracy-{grouping}" for grouping in GROUPINGS] if degeneracy else of_setting(setting)
     table(
@@ -49,6 +49,7 @@ table(
 table_of_setting("degeneracy", DEGENERACY, "degeneracy by grouping")
 table_of_setting("suppression", ROBUSTNESS, "suppression")
 table_of_setting("enhancement", ROBUSTNESS, "enhancement")
+table_of_setting("ablation", ROBUSTNESS, "what is left of a fact without its knowledge neurons")
 table_of_setting("fact-checking", FACT_CHECKING_RESULTS, "fact-checking")
 table_of_setting("overlap", EVOLVABILITY, "overlap with what full fine-tuning changes")
 table_of_setting("fine-tuning", EVOLVABILITY, "fine-tuning")

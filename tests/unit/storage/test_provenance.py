@@ -50,6 +50,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "components": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/functional_test", "study/names"),
     "distances": (*MODEL, "neurons/sets", "structure/distances"),
     "estimate": (*SOURCES, "run/benchmarks", "run/durations", "storage/completeness", "study"),
+    "experiment-ablation": (
+        *(*MODEL, *FACTS, "facts/sampling", "neurons/interventions", "neurons/sets", "study/names"),
+        "experiments/ablation",
+    ),
     "experiment-degeneracy": (
         *(*MODEL, *FACTS, "neurons/interventions", "neurons/other_facts", "neurons/sets", "structure/controls"),
         *("experiments/degeneracy", "study/names"),
@@ -92,6 +96,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "study/names",
     ),
     "facts": SOURCES,
+    "figure-ablation": (*FIGURE, *SUMMARIES),
     "figure-complexity": FIGURE,
     "figure-component-sizes": (*FIGURE, "statistics/inference"),
     "figure-degeneracy": HEADLINES,
@@ -115,6 +120,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "model-size": (*CLAIMS, "models/files", "models/weights", "paper/model_size"),
     "model-trained": ("facts/schema", "facts/text", "models"),
     "model-wheel": PREPARED,
+    "summary-ablation": (*SUMMARIES, "summaries/ablation", "summaries/by_fact"),
     "summary-degeneracy": (
         *(*SUMMARIES, "experiments/degeneracy_measures", "summaries/by_fact"),
         *("storage/completeness", "summaries/degeneracy", "summaries/funnel", "summaries/grouping_comparison"),
@@ -123,6 +129,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "summary-fine-tuning": (*SUMMARIES, "summaries/by_fact", "summaries/fine_tuning"),
     "summary-overlap": (*SUMMARIES, "summaries/by_fact", "summaries/fine_tuning", "summaries/overlap"),
     "summary-perturbation": (*SUMMARIES, "summaries/by_fact", "summaries/perturbation"),
+    "table-ablation": (*SETTING_TABLE, "summaries/ablation", "summaries/by_fact"),
     "table-contrasts": (*SUMMARIES, "paper/contrasts", "study/registry", "summaries/wording", *TABLE),
     "table-degeneracy": SETTING_TABLE,
     "table-enhancement": (*SETTING_TABLE, "tables/perturbation"),

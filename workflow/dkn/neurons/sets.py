@@ -29,8 +29,8 @@ class NeuronSet:
 
     def key(self) -> bytes:
         """Return bytes that are equal for two sets exactly when they hold the same neurons, in any order."""
-        order = np.lexsort((self.neurons, self.layers))
-        return np.stack((self.layers[order], self.neurons[order])).astype(np.int64).tobytes()
+        numbers = (self.layers.astype(np.int64) << 32) + self.neurons  # a neuron's layer and index in one number
+        return np.sort(numbers).tobytes()
 
 
 NO_NEURONS = NeuronSet(np.zeros(0, dtype=int), np.zeros(0, dtype=int))

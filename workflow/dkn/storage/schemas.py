@@ -222,6 +222,26 @@ PERTURBATION = _schema(
     greedy_after=BOOL,
 )
 
+# One row per fact, order of all the model's neurons (attribution, magnitude, and several random ones), intervention and
+# number of neurons. intervention: suppressed (the first neurons of the order are suppressed) or kept (all others are
+# suppressed); neurons: how many these first ones are; kns: the number of the fact's KNs, which are the first in the
+# order by attribution; scored: the number of its neurons with a stored score, behind which that order is random; total:
+# the number of the model's neurons.
+ABLATION = _schema(
+    fact_id=TEXT,
+    subject=TEXT,
+    relation=TEXT,
+    order=TEXT,
+    repeat=INT,
+    intervention=TEXT,
+    neurons=INT,
+    kns=INT,
+    scored=INT,
+    total=INT,
+    log_prob_before=FLOAT,
+    log_prob_after=FLOAT,
+)
+
 # One row per statement (a fact, a wording, a stated answer) and detector (dkn, kn, random, plm, answer-prob). neurons:
 # own (the fact's own set, which was found with its true answer), relation (the set of the relation, from training
 # subjects) or none; size: the number of neurons in the set.

@@ -57,11 +57,12 @@ STAGES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "degeneracy": (1, ("degeneracy",)),
     "suppression": (2, ("suppression_*",)),
     "enhancement": (2, ("enhancement_*",)),
+    "ablation": (1, ("ablation",)),
     "fact-checking": (2, ("fact_checking", "fact_checking_plm")),
     "fine-tuning": (3, ("fine_tuning_dkn", "fine_tuning_kn", "fine_tuning_random")),
     ALL_IN_FULL: (1, ("fine_tuning_all",)),
     ANALYSIS: (
-        19,
+        20,
         (
             *("knowledge_neurons", "distances", "candidates_ntc", "candidates_groupings", "candidates_random"),
             *("overlap", "summary_*"),

@@ -82,6 +82,14 @@ class Perturbation(Section):
     )
 
 
+class Ablation(Section):
+    facts: FactCount | None = Field(
+        description="About this many facts are taken, since whole subjects are drawn; null takes all facts that have "
+        "knowledge neurons."
+    )
+    draws: Repeats = Field(description="A fact's neurons are put into this many random orders.")
+
+
 class FactChecking(Section):
     facts: FactCount | None = Field(
         description="Statements are made of about this many facts, since whole subjects are drawn; null takes all "
@@ -117,6 +125,9 @@ class Experiments(Section):
     overlap: Overlap = Field(
         description="This section sets the experiment that compares the DKNs with the neurons that full fine-tuning "
         "changes most."
+    )
+    ablation: Ablation = Field(
+        description="This section sets the experiment that suppresses more and more neurons, in several orders."
     )
 
 

@@ -24,6 +24,9 @@ OTHER_FACT, OTHER_RELATION = "dkn-other-fact", "dkn-other-relation"
 OTHER_FACTS = (OTHER_FACT, OTHER_RELATION)
 RANDOM, RANDOM_KN, MATCHED = "random", "random-kn", "random-matched"
 ALL, NONE, PLM, ANSWER_PROB = "all", "none", "plm", "answer-prob"
+# The orders in which the ablation experiment suppresses neurons, and what it does with the first of an order.
+ATTRIBUTION, MAGNITUDE, RANDOM_ORDER = "attribution", "magnitude", "random-order"
+SUPPRESSED, KEPT = "suppressed", "kept"
 WORDS = {
     DKN: "D",
     KN: "N",
@@ -36,6 +39,9 @@ WORDS = {
     ALL: "all parameters",
     PLM: "the model, asked",
     ANSWER_PROB: "Prob of the answer",
+    ATTRIBUTION: "by attribution",
+    MAGNITUDE: "by magnitude",
+    RANDOM_ORDER: "at random",
 }
 GROUP_WORDS = {
     NTC: "NTC",

@@ -222,6 +222,20 @@ def _checking_flops(shape: Shape, study: Study, load: Workload) -> float:
     return facts * (attributing + asking)
 
 
+def _ablation_flops(shape: Shape, study: Study, load: Workload) -> float:
+    """Return the operations of the ablation experiment.
+
+    In every order of the neurons the first ones, as many as each power of two and as the fact's KNs, are suppressed and
+    kept. At none and at all neurons suppressing and keeping are the same.
+    """
+    settings = study.experiments.ablation
+    sets = 2 + 2 * (1 + (shape.layers * shape.neurons - 1).bit_length())
+    orders = 2 + settings.draws
+    reading = pass_flops(shape, load.prompt + load.answer - 1, 0)  # for the magnitudes
+    one_fact = reading + orders * value_flops(shape, load.prompt, load.answer, sets)
+    return min(load.known, settings.facts or load.known) * one_fact
+
+
 def flops_of_stages(shape: Shape, study: Study, load: Workload) -> dict[str, float]:
     """Return the operations of every stage that loads a model, by the names of ``dkn.study.estimates.STAGES``."""
     prompt, answer, known = load.prompt, load.answer, load.known
@@ -245,6 +259,7 @@ def flops_of_stages(shape: Shape, study: Study, load: Workload) -> dict[str, flo
         "degeneracy": known * value_flops(shape, prompt, answer, 1 + load.subsets),
         "suppression": perturbed(study.experiments.suppression.random_sets),
         "enhancement": perturbed(study.experiments.enhancement.random_sets),
+        "ablation": _ablation_flops(shape, study, load),
         "fact-checking": _checking_flops(shape, study, load),
         "fine-tuning": tuned,
         "fine-tuning-all": tuned_in_full,

@@ -110,7 +110,15 @@ EXPERIMENTS = (
     ),
     *(_fine_tuning(tuned) for tuned in TUNED_SETS),
 )
-CONTROLS: tuple[Experiment, ...] = ()
+CONTROLS = (
+    Experiment(
+        name="ablation",
+        setting="ablation",
+        question="What share of a fact do its KNs hold, and does their order say which neurons hold it?",
+        metric="Prob left against the number of neurons suppressed, or kept; comprehensiveness and sufficiency",
+        contrasts="the order by attribution against those by magnitude and at random",
+    ),
+)
 EVERY_EXPERIMENT = (*EXPERIMENTS, *CONTROLS)
 SETTINGS = tuple(dict.fromkeys(experiment.setting for experiment in EXPERIMENTS))
 CONTROL_SETTINGS = tuple(dict.fromkeys(experiment.setting for experiment in CONTROLS))

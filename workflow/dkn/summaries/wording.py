@@ -11,7 +11,7 @@ from typing import Any
 from dkn.plain_text import restructuredtext
 from dkn.study.names import GROUP_WORDS, WORDS
 
-PERCENT = ("drop", "accuracy", "regained", "share", "coverage")
+PERCENT = ("drop", "accuracy", "regained", "share", "coverage", "left", "alone", "comprehensiveness", "sufficiency")
 PARTICULARS = ("metric", "kind", "query", "split", "part", "neurons", "wording")
 
 
