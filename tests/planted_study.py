@@ -35,7 +35,7 @@ from dkn.study.names import (
     RANDOM_KN,
     SITES,
     TEST,
-    TESTED_CONTROL,
+    TESTED_CONTROLS,
 )
 from dkn.study.registry import GROUPINGS
 from dkn.summaries import degeneracy, fact_checking, fine_tuning, overlap, perturbation
@@ -101,12 +101,12 @@ def _gaps(study: Planted, grouping: str, gap: float) -> pd.DataFrame:
 def _degeneracy(study: Planted) -> dict[str, Any]:
     """The summary of NTC with its controls, and the comparison of all groupings."""
     base, records = 0.1, {}
-    for grouping in (*GROUPINGS, TESTED_CONTROL):
+    for grouping in (*GROUPINGS, *TESTED_CONTROLS):
         records[grouping] = _gaps(study, grouping, base + study.effect * (grouping == NTC))
         if grouping in GROUPINGS:
             control = _gaps(study, CONTROL, base)
             records[grouping] = pd.concat([records[grouping], control], ignore_index=True)
-    own = pd.concat([records[NTC], records[TESTED_CONTROL]], ignore_index=True)
+    own = pd.concat([records[name] for name in (NTC, *TESTED_CONTROLS)], ignore_index=True)
     return {
         "degeneracy-ntc": degeneracy.summarise(own, STATISTICS),
         "degeneracy": compare_gaps(records, STATISTICS),
