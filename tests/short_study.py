@@ -35,7 +35,17 @@ def short_config(architectures: tuple[str, ...] = ("gpt2", "llama")) -> dict:
         "facts": {"sources": [{"path": "short.jsonl"}]},
         "models": [{**model, "name": f"{name}-short", "architecture": name} for name in architectures],
         "minimum_known": 10,
-        "experiments": {"fine_tuning": {"new_facts": 12, "old_facts": 12, "minimum": 4, "epochs": 2, "draws": 2}},
+        "experiments": {
+            "fine_tuning": {
+                "new_facts": 12,
+                "old_facts": 12,
+                "minimum": 4,
+                "epochs": 2,
+                "draws": 2,
+                "trainings": 2,
+                "extensions": 1,
+            }
+        },
         "statistics": {"resamples": 200},
     }
 

@@ -39,7 +39,7 @@ from dkn.storage.provenance import provenance
 from dkn.structure.candidates import candidates_table
 from dkn.structure.distances import distance_matrix
 from dkn.structure.functional_test import FunctionalTest
-from dkn.study.names import ALL, DRAWN, KEPT, KN, NEW, NTC, SITES, SUPPRESSED, TESTED_CONTROLS, TUNED_SETS
+from dkn.study.names import ALL, KEPT, KN, NEW, NTC, SITES, SUPPRESSED, TESTED_CONTROLS, TUNED_SETS
 
 METHODS = ("hierarchical", "kmeans")  # of the clusterings, those that need the most to work on
 GROUPINGS = (NTC, *METHODS, "amig", *TESTED_CONTROLS)
@@ -320,7 +320,7 @@ def make_fine_tuning(folder: Path, frame: pd.DataFrame, degenerate: set[str], sc
         answered, changed, sets = [pd.DataFrame()], [pd.DataFrame()], []
         if len(new) < scenario.minimum:
             stated["not_run"] = f"{len(new)} degenerate facts of different subjects, fewer than the minimum"
-        runs = [(name, number) for name in names for number in range(2 if name in DRAWN else 1)]
+        runs = [(name, number) for name in names for number in range(2)]
         for name, number in [] if "not_run" in stated else runs:
             asked = pd.DataFrame([vars(question) for question in questions])
             for epoch in EPOCHS:
@@ -329,8 +329,10 @@ def make_fine_tuning(folder: Path, frame: pd.DataFrame, degenerate: set[str], sc
                 answered.append(asked.assign(**about, chosen=epoch > 0, correct=correct, log_prob=-1.0))
             changed.append(_changes(scenario).assign(neuron_set=name, draw=number))
             costs = {"neurons": 3, "trained_parameters": 9, "optimiser_state_bytes": 9, "peak_memory_bytes": 9}
-            rate = {"learning_rate": 0.1, "learning_rate_at_edge": False, "epoch": 2, "training_seconds": 0.5}
-            sets.append({"neuron_set": name, "draw": number, **costs, **rate})
+            rates = {"learning_rate": 0.1, "lowest_rate": 0.1, "highest_rate": 0.1, "learning_rate_inside": False}
+            tried = [{"learning_rate": 0.1, "score": 0.5, "epoch": 2}]
+            run = {"neuron_set": name, "draw": number, "epoch": 2, "training_seconds": 0.5}
+            sets.append({**run, **costs, **rates, "tried_rates": tried})
         write(target / "records.parquet", pd.concat(answered), schemas.FINE_TUNING, "experiment-fine-tuning")
         write(target / "changes.parquet", pd.concat(changed), schemas.CHANGES, "experiment-fine-tuning")
         write_json(target / "training.json", stated if "not_run" in stated else {**stated, "sets": sets})

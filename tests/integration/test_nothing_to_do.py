@@ -65,7 +65,7 @@ def run_experiments(folder: Path, shared: dict[str, object]) -> None:
     stage("experiment-fact-checking-plm", **shared, shots=2, limit=4, output=folder / "plm.parquet")
     amount = {"new_facts": 4, "old_facts": 4, "development": 0.3, "minimum": 4, "epochs": 2, "ask_every": 1}
     tuned = {"output": folder / "tuned.parquet", "changes": folder / "changes.parquet", "rate": 0.1}
-    costs = {"batch": 2, "draws": 2, "training": folder / "training.json"}
+    costs = {"batch": 2, "draws": 2, "trainings": 2, "extensions": 1, "training": folder / "training.json"}
     stage("experiment-fine-tuning", **shared, **components, subset=ALL, **amount, **tuned, **costs)
     unions = {"output": folder / "overlap.parquet", "curves": folder / "curves.parquet"}
     stage(
@@ -74,7 +74,7 @@ def run_experiments(folder: Path, shared: dict[str, object]) -> None:
         learnt=folder / "tuned.parquet",
         neurons=shared["neurons"],
         **components,
-        draws=1,
+        draws=2,
         seed=0,
         **unions,
         members=folder / "members.parquet",

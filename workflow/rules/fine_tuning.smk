@@ -36,6 +36,8 @@ rule experiment_fine_tuning:
         ask_every=STUDY.experiments.fine_tuning.ask_every,
         batch=STUDY.experiments.fine_tuning.batch,
         draws=STUDY.experiments.fine_tuning.draws,
+        trainings=STUDY.experiments.fine_tuning.trainings,
+        extensions=STUDY.experiments.fine_tuning.extensions,
         rates=repeated("--rate", STUDY.experiments.fine_tuning.learning_rates),
         seed=STUDY.seed,
         compute=compute,
@@ -46,7 +48,8 @@ rule experiment_fine_tuning:
         " --neurons {input.neurons:q} --components {input.components:q} --subset {wildcards.subset:q}"
         " --new-facts {params.new_facts:q} --old-facts {params.old_facts:q} --development {params.development:q}"
         " --minimum {params.minimum:q} --epochs {params.epochs:q} --ask-every {params.ask_every:q}"
-        " --batch {params.batch:q} --draws {params.draws:q} {params.rates:q}"
+        " --batch {params.batch:q} --draws {params.draws:q} --trainings {params.trainings:q} {params.rates:q}"
+        " --extensions {params.extensions:q}"
         " --seed {params.seed:q} --output {output.records:q} --changes {output.changes:q} --training {output.training:q}"
         " {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 

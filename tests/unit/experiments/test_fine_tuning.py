@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,18 @@ from dkn.decoder.loading import LanguageModel, adapt
 from dkn.experiments.fine_tuning import (
     Answers,
     Exam,
+    Plan,
+    Run,
     mean_activation,
     neuron_set,
+    rate_choice,
     records,
     report,
+    tune,
     tune_at_all_rates,
     tune_sets,
 )
+from dkn.experiments.learning_rates import RateGrid
 from dkn.experiments.tuning_questions import Question
 from dkn.neurons.sets import NeuronSet
 from dkn.neurons.tuning import TuningSettings
@@ -32,10 +39,10 @@ from dkn.summaries.fine_tuning import METRICS, summarise
 from tests.unit.neuron_sets import assert_same_bits, pairs_of, random_set, weights_of
 
 SETTINGS = TuningSettings(epochs=20, ask_every=1, batch=4, seed=0)
-LONG = TuningSettings(epochs=60, ask_every=2, batch=4, seed=0)
+LONG = TuningSettings(epochs=60, ask_every=5, batch=4, seed=0)
 STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)
 DEAD = 1  # the layer whose MLP reads nothing
-RATES = (0.03,)
+RATE = 0.03
 
 
 def greedy_answer(model: LanguageModel, prompt: str) -> str:
@@ -93,7 +100,8 @@ def live_set(model: LanguageModel, seed: int, size: int = 70) -> NeuronSet:
 def trained(
     exam: Exam, name: str, neurons: NeuronSet | None, draw: int = 0, settings: TuningSettings = SETTINGS
 ) -> pd.DataFrame:
-    return records(exam, name, draw, tune_at_all_rates(exam, name, neurons, RATES, settings)[0])
+    run = tune(exam, neurons, RATE, exam.ask(), replace(settings, training=draw))
+    return records(exam, name, draw, run)
 
 
 def contrasts(first: pd.DataFrame, *others: pd.DataFrame) -> pd.DataFrame:
@@ -106,25 +114,27 @@ def test_planted_neurons_learn_and_dead_ones_cannot(exam: Exam) -> None:
     live = live_set(exam.model, 0)
     dead = NeuronSet(np.full(len(live), DEAD), live.neurons)
     sets = ((DKN, live), (RANDOM, dead), (ALL, None))
-    tables = [trained(exam, name, part, settings=LONG) for name, part in sets]
+    tables = [pd.concat(trained(exam, name, part, draw, LONG) for draw in range(2)) for name, part in sets]
     assert_same_bits(exam.model.adapter.model, before)
     found = contrasts(*tables).set_index(["second", "split", "metric"])
     assert found.loc[(RANDOM, NEW, "accuracy"), "difference"] > 0.8
     assert found.loc[(RANDOM, NEW, "accuracy"), "p_holm"] < 0.05
-    assert found.loc[(ALL, NEW, "accuracy"), "low"] > -0.1
+    assert found.loc[(ALL, NEW, "accuracy"), "difference"] > -0.1
+    assert found.loc[(ALL, NEW, "accuracy"), "first_draws"] == 2
     after, start = (tables[1][tables[1]["epoch"] == epoch]["log_prob"].to_numpy() for epoch in (LONG.epochs, 0))
     assert np.array_equal(after, start)
 
 
 def test_a_random_set_is_one_of_its_control(exam: Exam) -> None:
-    """The planted null: eight random sets, each in turn taken for DKNs, with four of the others as its control.
+    """The planted null: of eight random sets three in turn are taken for trainings of DKNs, and four for the control.
 
     Resampling facts alone does not know that two random sets, once trained, differ: it errs more often than it says.
     """
-    sets = [trained(exam, DKN, live_set(exam.model, seed)) for seed in range(8)]
+    sets = [trained(exam, DKN, live_set(exam.model, seed), seed) for seed in range(8)]
     wrong, wrong_over_facts = [], []
-    for place, own in enumerate(sets):
-        control = [sets[(place + step) % 8].assign(neuron_set=RANDOM, draw=step) for step in range(1, 5)]
+    for place in range(8):
+        own = pd.concat([sets[(place + step) % 8].assign(draw=step) for step in range(3)])
+        control = [sets[(place + step) % 8].assign(neuron_set=RANDOM, draw=step) for step in range(3, 7)]
         found = contrasts(own, *control)
         assert len(found) == 3 * len(METRICS)
         wrong.append((found["p_holm"] < 0.05).any())
@@ -177,29 +187,57 @@ def test_the_development_score_by_hand(exam: Exam) -> None:
     for value in (False, True):
         correct[[part.role == TEST for part in exam.questions]] = value
         score = exam.development_score(Answers(correct, np.zeros(len(correct))))
-        assert score == pytest.approx((2 / len(new) + 0 + 1) / 3)
+        assert score == (Fraction(2, len(new)) + 0 + 1) / 3
+
+
+def test_scores_are_equal_where_counts_are(exam: Exam) -> None:
+    """Three of five answered here or there: in floating point 3/5 and 1/5 + 2/5 have different thirds."""
+    scores = []
+    for right in ((0, 0, 3), (1, 0, 2), (3, 0, 0)):
+        left = dict(zip((NEW, AUGMENTED, OLD), right, strict=True))
+        correct = np.zeros(len(exam.questions), dtype=bool)
+        for place, question in enumerate(exam.questions):
+            if question.role == DEVELOPMENT and left[question.split]:
+                correct[place], left[question.split] = True, left[question.split] - 1
+        scores.append(exam.development_score(Answers(correct, np.zeros(len(correct)))))
+    assert (0 + 0 + 3 / 5) / 3 != (1 / 5 + 0 + 2 / 5) / 3
+    assert scores == [Fraction(1, 5)] * 3
 
 
 def test_the_best_rate_wins_and_of_equals_the_smallest(exam: Exam) -> None:
     edit = live_set(exam.model, 0)
-    runs = tune_at_all_rates(exam, DKN, edit, [1e-9, 0.03, 1e-10], SETTINGS)
+    runs = tune_at_all_rates(exam, DKN, edit, RateGrid([1e-9, 0.03, 1e-10], 0), exam.ask(), SETTINGS)
     assert [run.rate for run in runs] == [0.03, 1e-10, 1e-9]
     best = runs[0]
-    assert best.scores[best.stop] == max(best.scores[1:])
-    assert best.scores.index(best.scores[best.stop], 1) == best.stop
+    assert best.score == best.scores[best.stop] == max(best.scores[1:])
+    assert best.scores.index(best.score, 1) == best.stop
     assert runs[1].stop == 1, "of equal epochs the first"
-    stated = report(DKN, 0, edit, runs)
-    assert stated["trained_parameters"] == 2 * len(edit) * exam.model.adapter.width
-    assert stated["learning_rate_at_edge"]
+    assert report(DKN, 0, edit, best)["trained_parameters"] == 2 * len(edit) * exam.model.adapter.width
+    choice = rate_choice(runs)
+    assert (choice["lowest_rate"], choice["highest_rate"], choice["learning_rate_inside"]) == (1e-10, 0.03, False)
+    assert [row["learning_rate"] for row in choice["tried_rates"]] == [1e-10, 1e-9, 0.03]
+    assert choice["tried_rates"][-1]["score"] == pytest.approx(float(best.score))
+
+
+def test_the_search_goes_on_until_the_best_rate_is_inside(exam: Exam) -> None:
+    """From rates at which nothing is learnt up to one that is too high; with a lower limit it ends before."""
+    edit, before = live_set(exam.model, 0), exam.ask()
+    runs = tune_at_all_rates(exam, DKN, edit, RateGrid([0.001, 0.01], 3), before, SETTINGS)
+    rates = [run.rate for run in runs]
+    assert rates[0] > 0.001
+    assert rate_choice(runs)["learning_rate_inside"] == (min(rates) < rates[0] < max(rates))
+    assert rate_choice(runs)["learning_rate_inside"] or len(runs) == 5
+    assert rates[0] == min(run.rate for run in runs if run.score == max(run.score for run in runs))
+    few = tune_at_all_rates(exam, DKN, edit, RateGrid([1e-9, 1e-4], 1), before, SETTINGS)
+    assert len(few) <= 3
 
 
 def test_changes_are_those_of_the_chosen_epoch(exam: Exam) -> None:
     """Training to the chosen epoch and no further gives the same changes."""
-    edit = live_set(exam.model, 0)
-    best = tune_at_all_rates(exam, DKN, edit, RATES, LONG)[0]
+    edit, before = live_set(exam.model, 0), exam.ask()
+    best = tune(exam, edit, RATE, before, LONG)
     assert best.stop < len(best.epochs) - 1
-    short = TuningSettings(best.epochs[best.stop], LONG.ask_every, LONG.batch, LONG.seed)
-    again = tune_at_all_rates(exam, DKN, edit, RATES, short)[0]
+    again = tune(exam, edit, RATE, before, replace(LONG, epochs=best.epochs[best.stop]))
     assert again.stop == best.stop
     pd.testing.assert_frame_equal(again.changes, best.changes)
 
@@ -232,26 +270,48 @@ def test_mean_activation_by_hooks(exam: Exam) -> None:
     assert not found[DEAD].any()
 
 
-def test_draws_of_a_random_set_share_the_rate_that_the_first_one_chose(exam: Exam) -> None:
-    """Every set has its answers, changes and report; sets that are not random have one draw."""
+def test_runs_of_a_set_share_the_rate_that_the_first_one_chose(exam: Exam) -> None:
+    """Every run has its answers, changes and report; what the search said of the first run it says of all."""
     dkn, kn = live_set(exam.model, 0, 20), live_set(exam.model, 1, 30)
     short = TuningSettings(epochs=2, ask_every=1, batch=8, seed=0)
-    answers, changes, reports = tune_sets(exam, (DKN, RANDOM), 2, dkn, kn, [1e-3, 0.03], short)
-    draws = [(DKN, 0), (RANDOM, 0), (RANDOM, 1)]
-    assert [(part["neuron_set"], part["draw"]) for part in reports] == draws
-    assert [len(part["development_scores"]) for part in reports] == [2, 2, 1]
-    assert reports[2]["learning_rate"] == reports[1]["learning_rate"]
+    plan = Plan(RateGrid([1e-3, 0.03], 0), draws=2, trainings=3)
+    answers, changes, reports = tune_sets(exam, (DKN, RANDOM), plan, dkn, kn, short)
+    runs = [(DKN, 0), (DKN, 1), (DKN, 2), (RANDOM, 0), (RANDOM, 1)]
+    assert [(part["neuron_set"], part["draw"]) for part in reports] == runs
+    for name in (DKN, RANDOM):
+        own = [part for part in reports if part["neuron_set"] == name]
+        for key in ("learning_rate", "learning_rate_inside", "lowest_rate", "highest_rate", "tried_rates"):
+            assert all(part[key] == own[0][key] for part in own)
+        assert not own[-1]["learning_rate_inside"], "of two rates without extensions one is always at the edge"
     assert set(FINE_TUNING.names) <= set(answers)
-    assert answers.groupby(["neuron_set", "draw"]).size().to_dict() == dict.fromkeys(draws, 3 * len(exam.questions))
+    assert answers.groupby(["neuron_set", "draw"]).size().to_dict() == dict.fromkeys(runs, 3 * len(exam.questions))
     assert set(CHANGES.names) <= set(changes)
-    assert changes.groupby(["neuron_set", "draw"]).size().to_dict() == dict.fromkeys(draws, len(dkn))
-    own = changes[changes["neuron_set"] == DKN]
-    assert own["activation"].to_numpy() == pytest.approx(mean_activation(exam)[own["layer"], own["neuron"]])
+    assert changes.groupby(["neuron_set", "draw"]).size().to_dict() == dict.fromkeys(runs, len(dkn))
+    own_changes = changes[changes["neuron_set"] == DKN]
+    places = own_changes["layer"], own_changes["neuron"]
+    assert own_changes["activation"].to_numpy() == pytest.approx(mean_activation(exam)[places])
 
 
-def test_one_draw_of_a_set_is_what_tuning_it_alone_gives(exam: Exam) -> None:
+def test_trainings_differ_and_each_is_what_tuning_alone_gives(exam: Exam) -> None:
     dkn = live_set(exam.model, 0, 20)
     short = TuningSettings(epochs=2, ask_every=1, batch=8, seed=0)
-    answers, _, (stated,) = tune_sets(exam, (DKN,), 5, dkn, dkn, [0.03], short)
-    pd.testing.assert_frame_equal(answers, trained(exam, DKN, dkn, settings=short))
-    assert (stated["neurons"], stated["learning_rate_at_edge"]) == (20, False)
+    answers, _, reports = tune_sets(exam, (DKN,), Plan(RateGrid([RATE], 3), 2, 2), dkn, dkn, short)
+    expected = [trained(exam, DKN, dkn, draw, short) for draw in range(2)]
+    pd.testing.assert_frame_equal(answers, pd.concat(expected, ignore_index=True))
+    ends = [table.loc[table["epoch"] == 2, "log_prob"].to_numpy() for table in expected]
+    assert not np.allclose(*ends)
+    assert (reports[0]["neurons"], reports[0]["learning_rate_inside"]) == (20, False)
+
+
+def test_draws_take_the_orders_of_the_trainings(exam: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw d of a random set is trained in the order of training d."""
+    dkn = live_set(exam.model, 0, 20)
+    run, seen = tune(exam, dkn, RATE, exam.ask(), TuningSettings(2, 1, 8, 0)), []
+
+    def tuned(*arguments: Any) -> Run:
+        seen.append(arguments[-1].training)
+        return run
+
+    monkeypatch.setattr("dkn.experiments.fine_tuning.tune", tuned)
+    tune_sets(exam, (DKN, RANDOM), Plan(RateGrid([RATE], 0), 3, 2), dkn, dkn, SETTINGS)
+    assert seen == [0, 1, 0, 1, 2]

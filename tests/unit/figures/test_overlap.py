@@ -31,7 +31,7 @@ def made(model: str = "m", seed: int = 3) -> Overlap:
     changes = changes_table(None, seed)
     changes["both"] = np.random.default_rng(seed).integers(0, 30, len(changes)).astype(float)  # ties at the border
     ranked = Changes.of_table(changes)
-    records = overlap_records(FACTS_TABLE, DKN, KN, ranked, SETTINGS)
+    records = overlap_records(FACTS_TABLE, DKN, KN, [ranked, ranked], SETTINGS)
     curves = overlap_curves(union(DKN.values()), union(KN.values()), ranked, SETTINGS)
     return Overlap(
         changes,
@@ -61,7 +61,7 @@ def test_the_map_counts_what_the_experiment_counts(seed: int) -> None:
     size = len(union(DKN.values()))
     assert found.size == frame["dkn"].sum() == frame["most_changed"].sum() == size
     top = Changes.of_table(found.changes).top("both", size)
-    assert (frame["most_changed"].to_numpy().reshape(LAYERS, NEURONS) == top).all()
+    assert (frame["most_changed"].to_numpy() == top).all()
     (row,) = [r for r in found.summary["unions"] if (r["part"], r["neuron_set"], r["top"]) == ("both", "dkn", size)]
     assert frame["both"].sum() == row["overlap"]
     assert cells(found)[COUNTS].sum().tolist() == [LAYERS * NEURONS, size, size, row["overlap"]]
@@ -84,7 +84,7 @@ def test_values_are_the_summarys_beside_chance() -> None:
     found = made()
     rows = table([found])
     values = rows[rows["panel"] == "values"].set_index(["neuron_set", "change", "metric"])
-    assert len(values) == 4 * 2 * 2
+    assert len(values) == 5 * 2 * 2
     for row in found.summary["estimates"]:
         if row["part"] in ("both", "absolute"):
             shown = values.loc[(row["neuron_set"], row["part"], row["metric"])]

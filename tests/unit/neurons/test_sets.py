@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dkn.neurons.sets import NO_NEURONS, NeuronSet, activation_strata, layer_strata, matching_draw, random_like, union
+from dkn.neurons.sets import (
+    NO_NEURONS,
+    NeuronSet,
+    activation_strata,
+    exchanged,
+    layer_strata,
+    matching_draw,
+    random_like,
+    union,
+)
 from tests.unit.neuron_sets import neuron_set, pairs_of
 
 
@@ -55,6 +65,21 @@ def test_a_draw_matched_by_activation_is_as_active() -> None:
     anyhow = matching_draw(members, layer_strata(2, 200), np.random.default_rng(1))
     assert pairs_of(matched) == sorted(pairs_of(members)), "the top tenth is a group of its own"
     assert activation[anyhow.layers, anyhow.neurons].mean() < 0.5 * activation[matched.layers, matched.neurons].mean()
+
+
+@given(st.integers(0, 99), st.integers(1, 5))
+def test_an_exchange_is_a_permutation_within_every_stratum(seed: int, groups: int) -> None:
+    draw = np.random.default_rng(seed)
+    strata = activation_strata(draw.random((3, 20)), groups)
+    replaced = exchanged(strata, draw)
+    assert sorted(replaced) == list(range(60))
+    assert (strata.ravel()[replaced] == strata.ravel()).all()
+
+
+def test_an_exchange_takes_every_neuron_of_the_stratum_as_often() -> None:
+    draw = np.random.default_rng(0)
+    places = np.array([exchanged(layer_strata(2, 5), draw)[7] for _ in range(5000)])
+    assert np.bincount(places, minlength=10)[5:] == pytest.approx([1000] * 5, abs=120)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), unique=True, max_size=30), st.integers(0, 99))

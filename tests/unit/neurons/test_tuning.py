@@ -72,7 +72,7 @@ def ordinary(model: PreTrainedModel, edit: NeuronSet) -> PreTrainedModel:
         weight.requires_grad_(True)
     optimiser = torch.optim.AdamW([weight for weight, _ in masks], lr=RATE, weight_decay=0.0)
     for epoch in range(SETTINGS.epochs):
-        order = generator(0, "fine-tuning/epoch", str(epoch)).permutation(len(SENTENCES))
+        order = generator(0, "fine-tuning/epoch", f"0/{epoch}").permutation(len(SENTENCES))
         for first in range(0, len(order), SETTINGS.batch):
             losses = []
             for sentence in (SENTENCES[place] for place in order[first : first + SETTINGS.batch]):

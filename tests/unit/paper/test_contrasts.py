@@ -22,6 +22,14 @@ def test_holm_runs_over_a_setting() -> None:
     assert set(table["model"]) == {"a"}
 
 
+def test_primary_contrasts_are_adjusted_apart_from_the_others() -> None:
+    primary = [row("dkn", second, 0.02, split="new") | {"primary": True} for second in ("all", "kn")]
+    others = [row("dkn", "random", 0.02, split=str(number)) | {"primary": False} for number in range(3)]
+    table = of_model("a", {"fine-tuning-dkn": {"contrasts": [*primary, *others]}})
+    assert list(table["p_holm"]) == pytest.approx([0.04, 0.04, 0.06, 0.06, 0.06])
+    assert table["primary"].tolist() == [True, True, False, False, False]
+
+
 def test_the_two_interventions_of_a_setting_are_two_contrasts() -> None:
     """The same words in another experiment of the setting ask something else, unless the sides are turned."""
     same = {"contrasts": [row("dkn", "kn", 0.01, query="add", metric="drop")]}

@@ -8,7 +8,6 @@ from scipy import stats
 
 from dkn.statistics.inference import (
     MIN_SUBJECTS,
-    beyond_draws,
     estimate,
     holm,
     paired_contrast,
@@ -158,21 +157,6 @@ def test_holm_by_hand_and_with_missing() -> None:
     assert adjusted["c"] == pytest.approx(0.06)
     assert adjusted["b"] == pytest.approx(0.06)
     assert np.isnan(adjusted["d"])
-
-
-def test_a_further_draw_lies_beyond_the_others_as_often_as_it_says() -> None:
-    draw = generator(3)
-    found = np.array([beyond_draws(row[0], row[1:]) for row in draw.normal(2.0, 0.3, (4000, 5))])
-    assert abs((found < 0.05).mean() - 0.05) < 0.012
-    assert abs((found < 0.5).mean() - 0.5) < 0.03
-
-
-def test_beyond_draws_by_hand_and_at_the_edges() -> None:
-    """Draws 0 and 2: mean 1, spread sqrt(2), so 1 + sqrt(3) is one standard error away, with one degree of freedom."""
-    assert beyond_draws(1 + 3**0.5, np.array([0.0, 2.0])) == pytest.approx(0.5)
-    assert beyond_draws(0.7, np.array([0.7, 0.7, 0.7])) == 1.0
-    assert beyond_draws(0.8, np.array([0.7, 0.7, 0.7])) == 0.0
-    assert np.isnan(beyond_draws(0.8, np.array([0.7])))
 
 
 def test_contrasts_are_adjusted_over_all_rows_or_over_those_of_a_family() -> None:

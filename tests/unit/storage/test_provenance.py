@@ -68,7 +68,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "experiment-fine-tuning": (
         *(*MODEL, *FACTS, "facts/same_answers", "facts/schema", "facts/text", "models/answer_loss"),
-        *("neurons/sets", "neurons/tuning", "study/names", "experiments/fine_tuning", "experiments/tuning_questions"),
+        *("neurons/sets", "neurons/tuning", "study/names", "experiments/fine_tuning", "experiments/learning_rates"),
+        "experiments/tuning_questions",
     ),
     "experiment-overlap": ("experiments/overlap", "neurons/sets", "study/names"),
     "experiment-perturbation": (
@@ -126,8 +127,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("storage/completeness", "summaries/degeneracy", "summaries/funnel", "summaries/grouping_comparison"),
     ),
     "summary-fact-checking": (*SUMMARIES, "statistics/detection", "summaries/fact_checking"),
-    "summary-fine-tuning": (*SUMMARIES, "summaries/by_fact", "summaries/fine_tuning"),
-    "summary-overlap": (*SUMMARIES, "summaries/by_fact", "summaries/fine_tuning", "summaries/overlap"),
+    "summary-fine-tuning": (*SUMMARIES, "statistics/draws", "summaries/by_fact", "summaries/fine_tuning"),
+    "summary-overlap": (
+        *(*SUMMARIES, "statistics/draws", "summaries/by_fact", "summaries/fine_tuning"),
+        "summaries/overlap",
+    ),
     "summary-perturbation": (*SUMMARIES, "summaries/by_fact", "summaries/perturbation"),
     "table-ablation": (*SETTING_TABLE, "summaries/ablation", "summaries/by_fact"),
     "table-contrasts": (*SUMMARIES, "paper/contrasts", "study/registry", "summaries/wording", *TABLE),

@@ -10,7 +10,8 @@ from typer import Option
 from dkn import flags
 from dkn.decoder.loading import open_model
 from dkn.errors import UserError
-from dkn.experiments.fine_tuning import Exam, tune_sets
+from dkn.experiments.fine_tuning import Exam, Plan, tune_sets
+from dkn.experiments.learning_rates import RateGrid
 from dkn.experiments.tuning_questions import TuningFactsSettings, choose_questions
 from dkn.facts.stored import study_facts
 from dkn.neurons.sets import dkn_sets, neuron_sets, union
@@ -37,8 +38,12 @@ def main(
     epochs: Annotated[int, Option(help="Passes over the new facts.")],
     ask_every: Annotated[int, Option(help="The model is asked each time this many epochs have passed.")],
     batch: Annotated[int, Option(help="New facts per training step.")],
-    draws: Annotated[int, Option(help="Draws of each random set.")],
+    draws: Annotated[int, Option(help="Draws of each random set, each trained once.")],
+    trainings: Annotated[int, Option(help="Trainings of each other set.")],
     rate: Annotated[list[float], Option(help="A learning rate to try; repeatable.")],
+    extensions: Annotated[
+        int, Option(help="The most rates to try below and above these, while the best is at an edge.")
+    ],
     seed: flags.Seed,
     output: flags.Output,
     changes: Annotated[Path, Option(help="Table of the neurons' changes to write.")],
@@ -65,10 +70,9 @@ def main(
         answered, changed, stated["sets"] = tune_sets(
             Exam(language_model, questions, QUESTIONS_AT_ONCE),
             TUNED_SETS[subset],
-            draws,
+            Plan(RateGrid(rate, extensions), draws, trainings),
             union(dkn[fact_id] for fact_id in new),
             union(members[fact_id] for fact_id in new),
-            rate,
             TuningSettings(epochs, ask_every, batch, seed),
         )
     record = provenance(
@@ -82,8 +86,10 @@ def main(
             "epochs": epochs,
             "ask_every": ask_every,
             "draws": draws,
+            "trainings": trainings,
             "batch": batch,
             "learning_rates": sorted(rate),
+            "extensions": extensions,
             "seed": seed,
         },
         [model, facts, known, neurons, components],

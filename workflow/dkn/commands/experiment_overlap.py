@@ -24,11 +24,11 @@ from dkn.study.names import NEW
 
 
 def main(
-    changes: Annotated[Path, Option(help="Changes of the neurons in the run that trained all parameters.")],
-    learnt: Annotated[Path, Option(help="Records of the run that trained all parameters, for the facts it taught.")],
+    changes: Annotated[Path, Option(help="Changes of the neurons in the runs that trained all parameters.")],
+    learnt: Annotated[Path, Option(help="Records of the runs that trained all parameters, for the facts they taught.")],
     neurons: flags.Neurons,
     components: flags.Components,
-    draws: Annotated[int, Option(help="Random sets of each kind.")],
+    draws: Annotated[int, Option(help="Random exchanges of neurons of each kind.")],
     seed: flags.Seed,
     output: flags.Output,
     curves: Annotated[Path, Option(help="Second table to write: overlap of the unions of all facts' sets.")],
@@ -41,13 +41,14 @@ def main(
     records, union_curves = pd.DataFrame(columns=OVERLAP.names), pd.DataFrame(columns=OVERLAP_CURVES.names)
     union_members = pd.DataFrame(columns=OVERLAP_MEMBERS.names)
     if len(facts):
-        table = Changes.of_table(read_table(changes, CHANGES))
+        trainings = [Changes.of_table(table) for _, table in read_table(changes, CHANGES).groupby("draw")]
         kn = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
         dkn = dkn_sets(read_table(components, COMPONENTS), kn, fewest=2)
-        records = overlap_records(facts, dkn, kn, table, settings)
+        records = overlap_records(facts, dkn, kn, trainings, settings)
         ids = facts["fact_id"]
         union_members = overlap_members(dkn, kn, ids)
-        union_curves = overlap_curves(union(dkn[key] for key in ids), union(kn[key] for key in ids), table, settings)
+        unions = union(dkn[key] for key in ids), union(kn[key] for key in ids)
+        union_curves = overlap_curves(*unions, trainings[0], settings)
     record = provenance("experiment-overlap", vars(settings), [changes, learnt, neurons, components])
     write_table(output, records, OVERLAP, record)
     write_table(curves, union_curves, OVERLAP_CURVES, record)

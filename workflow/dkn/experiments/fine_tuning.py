@@ -9,8 +9,10 @@ number comes from the other facts.
 from __future__ import annotations
 
 import resource
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from dkn.decoder.encoded_facts import EncodedFact, batches, encode
 from dkn.decoder.loading import LanguageModel
 from dkn.decoder.prefix import read_prompts
 from dkn.decoder.recall import recall
+from dkn.experiments.learning_rates import RateGrid
 from dkn.experiments.tuning_questions import Question
 from dkn.models.answer_loss import Sentence
 from dkn.neurons.sets import NeuronSet, layer_strata, matching_draw
@@ -71,14 +74,18 @@ class Exam:
             log_prob[indices] = [answer.log_probs.sum() for answer in recalled]
         return Answers(correct, log_prob)
 
-    def development_score(self, answers: Answers) -> float:
+    def development_score(self, answers: Answers) -> Fraction:
         """Return the score that chooses learning rates and epochs, between 0 and 1.
 
-        It is the mean of the accuracies on the new, the augmented and the old questions about development facts.
+        It is the mean of the accuracies on the new, the augmented and the old questions about development facts, as an
+        exact fraction of counts: two scores are equal only where they are.
         """
-        frame = pd.DataFrame({"split": [question.split for question in self.questions], "correct": answers.correct})
-        development = [question.role == DEVELOPMENT for question in self.questions]
-        return float(frame[development].groupby("split")["correct"].mean().mean())
+        asked, right = Counter[str](), Counter[str]()
+        for question, correct in zip(self.questions, answers.correct.tolist(), strict=True):
+            if question.role == DEVELOPMENT:
+                asked[question.split] += 1
+                right[question.split] += correct
+        return sum((Fraction(right[split], asked[split]) for split in asked), Fraction()) / len(asked)
 
     def sentences(self) -> list[Sentence]:
         """Return what the model is trained on: every new fact, as a sentence with a full stop.
@@ -104,7 +111,7 @@ class Run:
         rate: the learning rate.
         epochs: the epochs after which the model was asked; the first is 0, before training.
         answers: what the model answered after each of these epochs.
-        scores: the development score of each of these answers.
+        scores: the development score of each of these answers, exact.
         stop: the index of the highest score, the first of equals; the score before training does not count.
         changes: what ``Tuning.relative_changes`` returned at that epoch.
         parameters: how many numbers were trained.
@@ -116,13 +123,37 @@ class Run:
     rate: float
     epochs: list[int]
     answers: list[Answers]
-    scores: list[float]
+    scores: list[Fraction]
     stop: int
     changes: pd.DataFrame
     parameters: int
     state_bytes: int
     seconds: float
     peak_bytes: int
+
+    @property
+    def score(self) -> Fraction:
+        """The development score at the chosen epoch."""
+        return self.scores[self.stop]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of every neuron set.
+
+    Attributes:
+        grid: the learning rates to try in a set's first run.
+        draws: the number of draws of each random set; draw d is trained in the order of training d.
+        trainings: the number of trainings of each other set, in as many orders of the sentences.
+    """
+
+    grid: RateGrid
+    draws: int
+    trainings: int
+
+    def runs(self, name: str) -> int:
+        """Return how often the set of that name is trained at the learning rate that its first run chose."""
+        return self.draws if name in DRAWN else self.trainings
 
 
 def neuron_set(
@@ -176,7 +207,7 @@ def tune(exam: Exam, neurons: NeuronSet | None, rate: float, before: Answers, se
             if changes is None or scores[-1] > max(scores[1:-1]):
                 changes = tuning.relative_changes()
     assert changes is not None
-    stop = 1 + int(np.argmax(scores[1:]))
+    stop = max(range(1, len(scores)), key=scores.__getitem__)
     count = sum(parameter.numel() for parameter in tuning.parameters)
     seconds, (_, state) = sum(spent for spent, _ in costs), costs[-1]
     epochs = [settings.ask_every * index for index in range(len(answers))]
@@ -184,23 +215,29 @@ def tune(exam: Exam, neurons: NeuronSet | None, rate: float, before: Answers, se
 
 
 def tune_at_all_rates(
-    exam: Exam, name: str, neurons: NeuronSet | None, rates: Sequence[float], settings: TuningSettings
+    exam: Exam, name: str, neurons: NeuronSet | None, grid: RateGrid, before: Answers, settings: TuningSettings
 ) -> list[Run]:
-    """Train a neuron set at every learning rate.
+    """Train a neuron set at every learning rate of the grid, and beyond it while the best rate is at its edge.
 
     Args:
         exam: the questions and the model.
         name: the name of the set, for the progress bar.
         neurons: the neurons to train, or None for all parameters.
-        rates: the learning rates.
+        grid: the learning rates, and how far they may be extended.
+        before: what the model answers before training.
         settings: the number of epochs, how often the model is asked, the batch size and the seed.
     Returns:
         One run per rate, the one with the best development score first; of equals the one of the smallest rate.
     """
-    before = exam.ask()
-    bar = progress(sorted(rates), f"fine-tuning {name}", unit="run")
-    runs = [tune(exam, neurons, rate, before, settings) for rate in bar]
-    return sorted(runs, key=lambda run: -run.scores[run.stop])
+    bar = progress(sorted(grid.rates), f"fine-tuning {name}", unit="run")
+    runs = _ranked(tune(exam, neurons, rate, before, settings) for rate in bar)
+    while (rate := grid.beyond([run.rate for run in runs], runs[0].rate)) is not None:
+        runs = _ranked([*runs, tune(exam, neurons, rate, before, settings)])
+    return runs
+
+
+def _ranked(runs: Iterable[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: (-run.score, run.rate))
 
 
 def records(exam: Exam, name: str, draw: int, run: Run) -> pd.DataFrame:
@@ -209,7 +246,7 @@ def records(exam: Exam, name: str, draw: int, run: Run) -> pd.DataFrame:
     Args:
         exam: the questions.
         name: the name of the neuron set.
-        draw: the number of its random draw.
+        draw: the number of the training, and of the random draw of a random set.
         run: the run.
     Returns:
         The columns of ``schemas.FINE_TUNING``.
@@ -230,29 +267,48 @@ def records(exam: Exam, name: str, draw: int, run: Run) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def report(name: str, draw: int, neurons: NeuronSet | None, runs: Sequence[Run]) -> dict[str, Any]:
-    """Return what a neuron set's runs cost and how its learning rate was chosen, ready for JSON.
+def rate_choice(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return how a neuron set's learning rate was chosen, ready for JSON.
+
+    Args:
+        runs: a run for every rate that was tried, the best one first.
+    Returns:
+        ``lowest_rate`` and ``highest_rate`` that were tried; ``learning_rate_inside``, which says whether the best one
+        lies between them; and ``tried_rates``, each with its best development score and the epoch of it.
+    """
+    tried = sorted(runs, key=lambda run: run.rate)
+    lowest, highest = tried[0].rate, tried[-1].rate
+    return {
+        "lowest_rate": lowest,
+        "highest_rate": highest,
+        "learning_rate_inside": lowest < runs[0].rate < highest,
+        "tried_rates": [
+            {"learning_rate": run.rate, "score": float(run.score), "epoch": run.epochs[run.stop]} for run in tried
+        ],
+    }
+
+
+def report(name: str, draw: int, neurons: NeuronSet | None, run: Run) -> dict[str, Any]:
+    """Return what a training run cost and how it was stopped, ready for JSON.
 
     Args:
         name: the name of the neuron set.
-        draw: the number of its random draw.
+        draw: the number of the training, and of the random draw of a random set.
         neurons: its neurons, or None for all parameters.
-        runs: its runs, the best one first.
+        run: the run.
     """
-    best, rates = runs[0], [run.rate for run in runs]
     return {
         "neuron_set": name,
         "draw": draw,
         "neurons": None if neurons is None else len(neurons),
-        "trained_parameters": best.parameters,
-        "optimiser_state_bytes": best.state_bytes,
-        "learning_rate": best.rate,
-        "learning_rate_at_edge": len(runs) > 1 and best.rate in (min(rates), max(rates)),
-        "epoch": best.epochs[best.stop],
-        "asked_epochs": best.epochs,
-        "development_scores": {str(run.rate): run.scores for run in sorted(runs, key=lambda run: run.rate)},
-        "training_seconds": best.seconds,
-        "peak_memory_bytes": best.peak_bytes,
+        "trained_parameters": run.parameters,
+        "optimiser_state_bytes": run.state_bytes,
+        "learning_rate": run.rate,
+        "epoch": run.epochs[run.stop],
+        "asked_epochs": run.epochs,
+        "development_scores": [float(score) for score in run.scores],
+        "training_seconds": run.seconds,
+        "peak_memory_bytes": run.peak_bytes,
     }
 
 
@@ -273,39 +329,37 @@ def mean_activation(exam: Exam) -> np.ndarray:
 
 
 def tune_sets(
-    exam: Exam,
-    names: tuple[str, ...],
-    draws: int,
-    dkn: NeuronSet,
-    kn: NeuronSet,
-    rates: list[float],
-    settings: TuningSettings,
+    exam: Exam, names: tuple[str, ...], plan: Plan, dkn: NeuronSet, kn: NeuronSet, settings: TuningSettings
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
     """Train all neuron sets of one experiment.
 
-    The first draw of a random set chooses the learning rate for the set's other draws.
+    The first run of a set chooses the learning rate of its others, which differ in the order of the sentences and, of a
+    random set, in its neurons.
 
     Args:
         exam: the questions and the model.
         names: the names of the neuron sets.
-        draws: the number of draws of each random set.
+        plan: the learning rates to try, and the number of runs.
         dkn, kn: the degenerate knowledge neurons and the knowledge neurons of the new facts.
-        rates: the learning rates to try.
         settings: the number of epochs, how often the model is asked, the batch size and the seed.
     Returns:
         The answers with the columns of ``schemas.FINE_TUNING``, the neurons' changes with those of ``schemas.CHANGES``,
-        and one report per set and draw.
+        and one report per set and run.
     """
     answered, changed, reports = [], [], []
-    activation = mean_activation(exam)
+    activation, before = mean_activation(exam), exam.ask()
     for name in names:
-        rates_to_try = rates
-        for draw in range(draws if name in DRAWN else 1):
+        choice: dict[str, Any] = {}
+        for draw in range(plan.runs(name)):
             neurons = neuron_set(name, draw, exam.model, dkn, kn, settings.seed)
-            runs = tune_at_all_rates(exam, name, neurons, rates_to_try, settings)
-            rates_to_try = [runs[0].rate]
-            answered.append(records(exam, name, draw, runs[0]))
-            changes = runs[0].changes.assign(neuron_set=name, draw=draw)
+            ordered = replace(settings, training=draw)
+            if draw == 0:
+                runs = tune_at_all_rates(exam, name, neurons, plan.grid, before, ordered)
+                run, choice = runs[0], rate_choice(runs)
+            else:
+                run = tune(exam, neurons, run.rate, before, ordered)
+            answered.append(records(exam, name, draw, run))
+            changes = run.changes.assign(neuron_set=name, draw=draw)
             changed.append(changes.assign(activation=activation[changes["layer"], changes["neuron"]]))
-            reports.append(report(name, draw, neurons, runs))
+            reports.append({**report(name, draw, neurons, run), **choice})
     return pd.concat(answered, ignore_index=True), pd.concat(changed, ignore_index=True), reports

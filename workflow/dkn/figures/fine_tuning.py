@@ -18,6 +18,7 @@ from dkn.figures.style import COLOURS, GREY, MARKERS, WIDTH, error_bars, interva
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json
 from dkn.study.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, SPLITS, WORDS
+from dkn.summaries.wording import bullets
 
 INK = "0.15"
 # The colour of each neuron set, and whether its line is dashed, as the lines of the random sets are.
@@ -31,9 +32,27 @@ LOOKS = {
 SIGNS = dict(zip(LOOKS, MARKERS, strict=False))
 ASKED = {NEW: "*", AUGMENTED: "P", OLD: "X"}  # signs that no neuron set has
 MEBIBYTE = 2**20
+_EDGE: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 0.9}  # of what the development facts chose
 COSTS = ("trained\nparameters", "optimiser\n(MiB)", "peak mem.\n(MiB)", "time\n(s)")
 COLUMNS = ["model", "panel", "split", "neuron_set", "draw", "epoch", "mean", "low", "high", "facts", "subjects"]
+CHOICE_COLUMNS = ["chosen", "inside"]  # of a rate: whether it is the best one, and whether that one is inside the range
 COST_COLUMNS = ["learning_rate", "trained_parameters", "optimiser_state_bytes", "peak_memory_bytes", "training_seconds"]
+
+
+def _rates(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a row per learning rate that was tried for a neuron set, from the report of its first run."""
+    return [
+        {
+            "panel": "rate",
+            "neuron_set": report["neuron_set"],
+            "epoch": tried["epoch"],
+            "mean": tried["score"],
+            "learning_rate": tried["learning_rate"],
+            "chosen": tried["learning_rate"] == report["learning_rate"],
+            "inside": report["learning_rate_inside"],
+        }
+        for tried in report["tried_rates"]
+    ]
 
 
 def table(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> pd.DataFrame:
@@ -45,7 +64,8 @@ def table(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> p
     Returns:
         Rows of several kinds, which the column ``panel`` tells apart: accuracies over the epochs (curve), accuracies at
         the chosen epoch over all draws (chosen) and of one draw (draw), the chosen epoch and the costs of every run
-        (run), and a row for every experiment in which nothing was trained (not run).
+        (run), the score on development facts at every learning rate that was tried (rate), and a row for every
+        experiment in which nothing was trained (not run).
     """
     rows: list[dict[str, Any]] = []
     for summary, training in zip(summaries, trainings, strict=True):
@@ -53,9 +73,11 @@ def table(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> p
         for panel, estimates in (("curve", summary["curves"]), ("chosen", summary["estimates"])):
             rows += [{"model": model, "panel": panel, **row} for row in estimates if row["metric"] == "accuracy"]
         rows += [{"model": model, "panel": "draw", **row, "mean": row["accuracy"]} for row in summary["draws"]]
-        rows += [{"model": model, "panel": "run", **report} for report in training.get("sets", [])]
+        reports = training.get("sets", [])
+        rows += [{"model": model, "panel": "run", **report} for report in reports]
+        rows += [{"model": model, **row} for report in reports if report["draw"] == 0 for row in _rates(report)]
         rows += [{"model": model, "panel": "not run"}] if summary.get("not_run") else []
-    return pd.DataFrame(rows, columns=[*COLUMNS, *COST_COLUMNS])
+    return pd.DataFrame(rows, columns=[*COLUMNS, *COST_COLUMNS, *CHOICE_COLUMNS])
 
 
 def _curves(axes: Axes, rows: pd.DataFrame, split: str) -> None:
@@ -72,13 +94,8 @@ def _curves(axes: Axes, rows: pd.DataFrame, split: str) -> None:
         axes.errorbar(epoch, mean, yerr=spread, color=colour, marker=SIGNS[name], markersize=3, **line)
         stops = rows.loc[(rows["panel"] == "run") & (rows["neuron_set"] == name), "epoch"]
         chosen = curve["epoch"].isin(stops).to_numpy()
-        style: dict[str, Any] = {
-            "marker": SIGNS[name],
-            "markersize": 6,
-            "markeredgecolor": "black",
-            "markeredgewidth": 0.9,
-        }
-        axes.plot(epoch[chosen], mean[chosen], linestyle="", color=colour, zorder=4, **style)
+        style: dict[str, Any] = {"marker": SIGNS[name], "markersize": 6, "color": colour}
+        axes.plot(epoch[chosen], mean[chosen], linestyle="", zorder=4, **_EDGE, **style)
     axes.set_title(f"{SPLITS[split]} (n = {int(curves['facts'].max()) if len(curves) else 0})", size=8)
     axes.set_ylim(-4, 104)
     axes.set_xlabel("epoch")
@@ -86,10 +103,29 @@ def _curves(axes: Axes, rows: pd.DataFrame, split: str) -> None:
         axes.text(0.5, 0.5, "no test question", ha="center", va="center", color=GREY, transform=axes.transAxes)
 
 
+def _tried_rates(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw the score on development facts against the learning rate, with a large sign at the rate that was chosen.
+
+    The sign is hollow where no rate beyond it was tried.
+    """
+    tried = rows[rows["panel"] == "rate"]
+    for name, (colour, dashed) in LOOKS.items():
+        scores = tried[tried["neuron_set"] == name].sort_values("learning_rate")
+        line: dict[str, Any] = {"color": colour, "linestyle": "--" if dashed else "-", "linewidth": 1.1}
+        axes.plot(scores["learning_rate"], 100 * scores["mean"], marker=SIGNS[name], markersize=3, **line)
+        best = scores[scores["chosen"].astype(bool)]
+        face = colour if best["inside"].all() else "white"
+        style: dict[str, Any] = {"marker": SIGNS[name], "markersize": 6, "markerfacecolor": face}
+        axes.plot(best["learning_rate"], 100 * best["mean"], linestyle="", zorder=4, color=colour, **_EDGE, **style)
+    axes.set_xscale("log")
+    axes.set_title("development facts", size=8)
+    axes.set_xlabel("learning rate")
+
+
 def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
-    """Draw the accuracies at the chosen epoch, a row per neuron set; coloured ticks are draws of the random sets."""
+    """Draw the accuracies at the chosen epoch, a row per neuron set; coloured ticks are its draws."""
     final = rows[rows["panel"] == "chosen"]
-    draws = rows[(rows["panel"] == "draw") & rows["neuron_set"].isin([RANDOM, RANDOM_KN])]
+    draws = rows[rows["panel"] == "draw"]
     for level, name in enumerate(LOOKS):
         for index, (split, marker) in enumerate(ASKED.items()):
             height = level + 0.25 * (index - 1)
@@ -134,11 +170,12 @@ def _not_run(figure: SubFigure, model: str, why: str) -> None:
 
 
 def _model(figure: SubFigure, model: str, rows: pd.DataFrame) -> None:
-    """Draw one model: above, the curves of the three kinds of questions; below, the chosen epoch and the costs."""
+    """Draw one model: above, the curves of all questions and the learning rates; below, the chosen epoch and costs."""
     above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
-    curve_axes = above.subplots(1, len(ASKED), sharey=True)
+    *curve_axes, rate_axes = above.subplots(1, len(ASKED) + 1, sharey=True)
     for axes, split in zip(curve_axes, ASKED, strict=True):
         _curves(axes, rows, split)
+    _tried_rates(rate_axes, rows)
     curve_axes[0].set_ylabel("greedy accuracy (%)")
     above.suptitle(model, size=9)
     left, right = below.subplots(1, 2, width_ratios=[1.25, 1])
@@ -183,12 +220,39 @@ def _legend(figure: Figure) -> None:
         marker="o",
         markersize=6,
         markeredgecolor="black",
-        label="epoch that the development facts chose",
+        label="epoch or rate that the development facts chose",
+        **grey,
+    )
+    limit = Line2D(
+        [],
+        [],
+        marker="o",
+        markersize=6,
+        markeredgecolor="black",
+        markerfacecolor="white",
+        label="rate at the end of the search",
         **grey,
     )
     asked = [Line2D([], [], marker=sign, markersize=5, label=SPLITS[split], **grey) for split, sign in ASKED.items()]
-    single = Line2D([], [], color=COLOURS[1], marker="|", linestyle="", label="one draw of random neurons")
-    figure.legend(handles=[*sets, stop, *asked, single], loc="outside lower center", ncols=3)
+    single = Line2D(
+        [], [], color=COLOURS[1], marker="|", linestyle="", label="one training (of random neurons: one draw)"
+    )
+    figure.legend(handles=[*sets, stop, limit, *asked, single], loc="outside lower center", ncols=3)
+
+
+def chosen_rates(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> list[str]:
+    """Return a line per neuron set of every model: the learning rate that was chosen, and those that were tried."""
+    lines = []
+    for summary, training in zip(summaries, trainings, strict=True):
+        for report in training.get("sets", []):
+            if report["draw"] == 0:
+                where = "inside" if report["learning_rate_inside"] else "at the end of the search"
+                lines.append(
+                    f"{summary['model']}, {WORDS[report['neuron_set']]}: learning rate {report['learning_rate']:g}, "
+                    f"{where}; {len(report['tried_rates'])} tried from {report['lowest_rate']:g} to "
+                    f"{report['highest_rate']:g}"
+                )
+    return lines
 
 
 def main(
@@ -198,4 +262,6 @@ def main(
     """Draw the figure from the stored summaries and costs of the fine-tuning experiments."""
     summaries = [read_json(folder / "summary.json") for folder in experiment]
     trainings = [read_json(folder / "training.json") for folder in experiment]
-    save(draw(summaries, trainings), table(summaries, trainings), output, of_experiments(summaries))
+    rates = chosen_rates(summaries, trainings)
+    numbers = of_experiments(summaries) + (bullets(rates) if rates else "")
+    save(draw(summaries, trainings), table(summaries, trainings), output, numbers)

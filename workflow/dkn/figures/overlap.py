@@ -24,12 +24,12 @@ from dkn.figures.style import COLOURS, GREY, WIDTH, error_bars, intervals_of, pl
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import CHANGES, OVERLAP_MEMBERS
-from dkn.study.names import DKN, KN, MATCHED, RANDOM, WORDS
+from dkn.study.names import DKN, KN, MATCHED, RANDOM, RANDOM_KN, WORDS
 
 BINS = 64  # the most columns of a map: a model of 7 billion parameters has 11,008 neurons in a layer
 PART = "both"  # the relative change of reading and writing vector together, by which the map and C6 rank neurons
 PARTS = {PART: ("relative change", "o", COLOURS[0]), "absolute": ("absolute change", "s", "white")}
-SETS = (DKN, KN, RANDOM, MATCHED)
+SETS = (DKN, KN, RANDOM, MATCHED, RANDOM_KN)
 MEASURES = {"share": "share in the most changed", "auroc": "AUROC of the change"}
 COUNTS = ["neurons", "dkn", "most_changed", "both"]
 INK = "0.1"
@@ -41,7 +41,7 @@ class Overlap:
     """One model's stored overlap experiment.
 
     Attributes:
-        changes: the change of every neuron in the run that trained all parameters, with columns layer, neuron and
+        changes: the change of every neuron in the first run that trained all parameters, with columns layer, neuron and
             ``PART``; empty where nothing was trained.
         members: the neurons of the facts' sets, with the columns of ``schemas.OVERLAP_MEMBERS``.
         summary: the summary of the experiment.
@@ -161,7 +161,7 @@ def _layers(axes: Axes, bins: pd.DataFrame) -> None:
 
 
 def _values(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
-    """Draw a measure of D, of N and of both random controls, for both ways to rank changes; chance is dashed."""
+    """Draw a measure of D, of N and of the random controls, for both ways to rank changes; chance is dashed."""
     rows = rows[rows["metric"] == measure]
     for index, (part, (_, marker, face)) in enumerate(PARTS.items()):
         for level, name in enumerate(SETS):
@@ -249,5 +249,9 @@ def main(model: flags.Folders, output: flags.Pdf) -> None:
         experiments = folder / "experiments"
         changes = read_table(experiments / "fine-tuning-all" / "changes.parquet", CHANGES)
         members = read_table(experiments / "overlap-fine-tuning" / "members.parquet", OVERLAP_MEMBERS)
-        models.append(Overlap(changes, members, read_json(experiments / "overlap-fine-tuning" / "summary.json")))
+        models.append(
+            Overlap(
+                changes[changes["draw"] == 0], members, read_json(experiments / "overlap-fine-tuning" / "summary.json")
+            )
+        )
     save(draw(models), table(models), output, of_experiments([overlap.summary for overlap in models]))

@@ -87,6 +87,25 @@ def matching_draw(members: NeuronSet, strata: np.ndarray, draw: np.random.Genera
     return NeuronSet(indices // strata.shape[1], indices % strata.shape[1])
 
 
+def exchanged(strata: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Exchange the neurons of every stratum at random.
+
+    Sets whose neurons are replaced in this way keep their sizes in every stratum, and share as many neurons with each
+    other as before.
+
+    Args:
+        strata: (layers, neurons), the stratum of each neuron.
+        draw: the random generator.
+    Returns:
+        (layers * neurons,), a permutation: for every neuron the one that takes its place, both by layer and neuron as
+        one index.
+    """
+    flat = strata.ravel()
+    replaced = np.empty(flat.size, dtype=np.int64)
+    replaced[np.argsort(flat, kind="stable")] = np.lexsort((draw.random(flat.size), flat))
+    return replaced
+
+
 def random_like(members: NeuronSet, n_neurons: int, draw: np.random.Generator) -> NeuronSet:
     """Draw as many random neurons as ``members`` has, layer by layer, none of them a member.
 

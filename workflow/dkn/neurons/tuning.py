@@ -176,13 +176,16 @@ class TuningSettings:
         epochs: the number of passes over the sentences.
         ask_every: the number of epochs after which the caller may ask the model questions.
         batch: the number of sentences per step.
-        seed: the seed that the order of the sentences is drawn by, anew for every epoch.
+        seed: the seed of the study.
+        training: the number of the training, from 0. With the seed it keys the order of the sentences, which is drawn
+            anew for every epoch and is all that differs between trainings of the same neurons.
     """
 
     epochs: int
     ask_every: int
     batch: int
     seed: int
+    training: int = 0
 
 
 def state_bytes(optimiser: torch.optim.Optimizer) -> int:
@@ -207,7 +210,8 @@ def train(
     optimiser = torch.optim.AdamW(tuning.parameters, lr=rate, weight_decay=0.0)
     start = time.perf_counter()
     for epoch in range(settings.epochs):
-        order = generator(settings.seed, "fine-tuning/epoch", str(epoch)).permutation(len(sentences))
+        key = f"{settings.training}/{epoch}"
+        order = generator(settings.seed, "fine-tuning/epoch", key).permutation(len(sentences))
         for first in range(0, len(order), settings.batch):
             optimiser.zero_grad()
             answer_loss(adapter.model, [sentences[index] for index in order[first : first + settings.batch]]).backward()

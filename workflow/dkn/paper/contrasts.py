@@ -21,6 +21,7 @@ COLUMNS = [
     "first",
     "second",
     "of",
+    "primary",
     "difference",
     "low",
     "high",
@@ -47,6 +48,9 @@ def _adjusted(p: pd.Series) -> pd.Series:
 def of_model(model: str, summaries: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Return all contrasts of one model's experiments, with p adjusted over each setting.
 
+    The adjustment runs over the setting's primary contrasts, which were fixed in advance, and apart from them over all
+    others. A setting may have no primary ones.
+
     Args:
         model: the name of the model.
         summaries: the model's summaries by experiment; ``degeneracy`` is the comparison of all groupings. Experiments
@@ -67,8 +71,9 @@ def of_model(model: str, summaries: Mapping[str, Mapping[str, Any]]) -> pd.DataF
                 seen.add((setting, row["first"], row["second"], _where(row)))
     numbers = {**dict.fromkeys(NUMBERS, float), **dict.fromkeys(COUNTS, int)}  # None where a number is undefined
     table = pd.DataFrame(rows, columns=[*COLUMNS, *COUNTS]).astype(numbers)
+    table["primary"] = table["primary"].eq(True)
     if rows:
-        table["p_holm"] = table.groupby("setting")["p"].transform(_adjusted)
+        table["p_holm"] = table.groupby(["setting", "primary"])["p"].transform(_adjusted)
     return table
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 MIN_SUBJECTS = 5  # a bootstrap over fewer subjects says nothing
 FLIPS_PER_RESAMPLE = 10  # so many that the smallest p survives Holm's adjustment over the contrasts of a setting
@@ -219,26 +218,6 @@ def paired_contrast(
     sums, _ = _by_subject(difference, subjects)
     p = sign_flip_p(sums, FLIPS_PER_RESAMPLE * resamples, generator)
     return Contrast(mean.mean, mean.low, mean.high, p, mean.se, mean.df, mean.facts, mean.subjects)
-
-
-def beyond_draws(value: float, draws: np.ndarray) -> float:
-    """Return the two-sided p of the hypothesis that a value is a further draw of a random control.
-
-    A control that was drawn at random and trained has a spread of its own, which resampling facts does not show. The
-    test is the t-test of a prediction, which is exact if the draws are normally distributed.
-
-    Args:
-        value: the mean over facts of what is not random.
-        draws: (draws,) the mean over facts of each random draw.
-    Returns:
-        A number between 0 and 1; NaN for fewer than two draws.
-    """
-    if len(draws) < 2:
-        return float("nan")
-    if np.allclose(draws, draws[0]):
-        return float(np.isclose(value, draws[0]))
-    error = np.std(draws, ddof=1) * np.sqrt(1 + 1 / len(draws))
-    return float(2 * stats.t.sf(abs(value - np.mean(draws)) / error, len(draws) - 1))
 
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:

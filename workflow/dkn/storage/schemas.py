@@ -144,9 +144,10 @@ SENSITIVITY = _schema(
     control_nats_gap__optional=FLOAT,
 )
 
-# One row per neuron set, draw of a random set, epoch after which questions are asked (0: before training) and question.
-# wording: the number of the prompt among those of the split; chosen: whether the development facts chose this epoch, as
-# they chose the learning rate; correct: whether greedy decoding gives exactly the answer.
+# One row per neuron set, draw, epoch after which questions are asked (0: before training) and question. draw: that of a
+# random set, and the number of the training; wording: the number of the prompt among those of the split; chosen:
+# whether the development facts chose this epoch, as they chose the learning rate; correct: whether greedy decoding
+# gives exactly the answer.
 FINE_TUNING = _schema(
     fact_id=TEXT,
     subject=TEXT,
@@ -179,13 +180,14 @@ CHANGES = _schema(
     absolute=FLOAT,
 )
 
-# One row per new fact, neuron set, draw and part (a column of CHANGES). auroc: that of the change as a detector of the
-# fact's set among all neurons; share: the share of the set that is among the most changed neurons, of which as many are
-# taken as the union of all DKNs has.
+# One row per training of all parameters, new fact, neuron set, draw of a random set and part (a column of CHANGES).
+# auroc: that of the change as a detector of the fact's set among all neurons; share: the share of the set that is among
+# the most changed neurons, of which as many are taken as the union of all DKNs has.
 OVERLAP = _schema(
     fact_id=TEXT,
     subject=TEXT,
     relation=TEXT,
+    training=INT,
     neuron_set=TEXT,
     draw=INT,
     part=TEXT,
@@ -194,8 +196,9 @@ OVERLAP = _schema(
     share=FLOAT,
 )
 
-# One row per union of the facts' sets, draw, part and number of most changed neurons. neurons: the size of the union;
-# total: the number of all neurons; top: the number of most changed ones; overlap: how many of these are in the union.
+# One row per union of the facts' sets, draw, part and number of most changed neurons, of the first training of all
+# parameters. neurons: the size of the union; total: the number of all neurons; top: the number of most changed
+# ones; overlap: how many of these are in the union.
 OVERLAP_CURVES = _schema(
     neuron_set=TEXT, draw=INT, part=TEXT, neurons=INT, total=INT, auroc=FLOAT, top=INT, overlap=INT
 )

@@ -10,6 +10,12 @@ from dkn.study.method_sections import TestName
 from dkn.study.values import Batch, Epochs, FactCount, LearningRate, Repeats, Section, Share
 
 
+def _different(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("a value is given twice")
+    return values
+
+
 class Degeneracy(Section):
     max_subsets: int = Field(
         ge=2,
@@ -55,10 +61,23 @@ class FineTuning(Section):
         description="Each random neuron set is drawn this many times, and its first draw chooses the learning rate of "
         "all. More draws find smaller differences.",
     )
-    learning_rates: list[LearningRate] = Field(
+    trainings: int = Field(
+        ge=2,
+        le=1_000,
+        description="Each other neuron set, and all parameters, are trained this many times, in different orders of "
+        "the new facts. The first training chooses the learning rate of all. More trainings find smaller differences.",
+    )
+    learning_rates: Annotated[list[LearningRate], AfterValidator(_different)] = Field(
         min_length=1,
         max_length=20,
-        description="Training tries all of these learning rates, the same for every neuron set.",
+        json_schema_extra={"uniqueItems": True},
+        description="Training tries all of these learning rates, the same for every neuron set, and none twice.",
+    )
+    extensions: int = Field(
+        ge=0,
+        le=20,
+        description="While a set's best learning rate is the lowest or the highest one tried, the next one beyond it "
+        "is tried, at most this many on either side of `learning_rates`, at the ratio of the two rates at that edge.",
     )
 
     @field_validator("ask_every")
@@ -70,8 +89,11 @@ class FineTuning(Section):
 
 
 class Overlap(Section):
-    draws: Repeats = Field(
-        description="The DKNs are compared with this many random sets of each kind, per fact and for all facts in one."
+    draws: int = Field(
+        ge=2,
+        le=1_000,
+        description="The neurons of each layer, and of each layer's groups by activation, are exchanged at random this "
+        "many times. Each exchange gives every fact a random set as large as its DKN.",
     )
 
 
@@ -129,12 +151,6 @@ class Experiments(Section):
     ablation: Ablation = Field(
         description="This section sets the experiment that suppresses more and more neurons, in several orders."
     )
-
-
-def _different(values: list[Any]) -> list[Any]:
-    if len(set(values)) < len(values):
-        raise ValueError("a value is given twice")
-    return values
 
 
 # What makes a list an axis of the grid: it holds a value, and none twice.

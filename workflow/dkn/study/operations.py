@@ -193,7 +193,7 @@ class Workload:
 def _tuning_flops(shape: Shape, study: Study, load: Workload) -> tuple[float, float]:
     """Return the operations of training neuron sets, and those of training all parameters.
 
-    A set is trained at every learning rate, and each further draw of a random set at one learning rate.
+    A set is trained at every learning rate and at one beyond them, and then again at the best one.
     """
     settings = study.experiments.fine_tuning
     share = min(1.0, load.known / (settings.new_facts + settings.old_facts))  # below 1 where too few facts are known
@@ -201,9 +201,9 @@ def _tuning_flops(shape: Shape, study: Study, load: Workload) -> tuple[float, fl
     learning = settings.epochs * new * pass_flops(shape, load.prompt + load.answer, load.answer)
     rounds = 1 + settings.epochs / settings.ask_every
     asking = rounds * (2 * new + old) * pass_flops(shape, load.prompt + load.answer, load.answer + 1)
-    rates = len(settings.learning_rates)
-    runs = 2 * rates + 2 * (rates + settings.draws - 1)
-    return runs * (STEP * learning + asking), rates * (STEP_OF_ALL * learning + asking)
+    first = len(settings.learning_rates) + min(1, settings.extensions)
+    fixed, drawn = (first + repeats - 1 for repeats in (settings.trainings, settings.draws))
+    return 2 * (fixed + drawn) * (STEP * learning + asking), fixed * (STEP_OF_ALL * learning + asking)
 
 
 def _checking_flops(shape: Shape, study: Study, load: Workload) -> float:

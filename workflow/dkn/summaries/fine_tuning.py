@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dkn.statistics.inference import StatisticsSettings, beyond_draws, with_holm
-from dkn.study.names import DRAWN, TEST
+from dkn.statistics.draws import of_two_sides, with_draws
+from dkn.statistics.inference import StatisticsSettings, with_holm
+from dkn.study.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, TEST
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
 # Greedy exact match, Prob of the answer, and log Prob in nats, in whose mean small probabilities count.
 METRICS = ("accuracy", "prob", "log_prob")
+# The contrasts that were fixed in advance, by accuracy: the DKNs minus these sets on these questions.
+PRIMARY = ((ALL, NEW), (ALL, OLD), (KN, AUGMENTED), (RANDOM, AUGMENTED))
 KEYS = ["neuron_set", "draw", "split", "epoch", "chosen", "fact_id", "subject"]
 
 # What a summary takes from a set's report: what is the same in every run. Seconds and memory stay in training.json.
@@ -28,7 +31,10 @@ STATED = (
     "trained_parameters",
     "optimiser_state_bytes",
     "learning_rate",
-    "learning_rate_at_edge",
+    "lowest_rate",
+    "highest_rate",
+    "learning_rate_inside",
+    "tried_rates",
     "epoch",
 )
 
@@ -75,7 +81,7 @@ def per_fact(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_draws(facts: pd.DataFrame, *keys: str) -> pd.DataFrame:
-    """Average the random draws of each neuron set, so that every fact counts once.
+    """Average the draws of each neuron set, so that every fact counts once.
 
     Args:
         facts: as ``per_fact`` returns them.
@@ -97,27 +103,16 @@ def _estimates(facts: pd.DataFrame, keys: list[str], settings: StatisticsSetting
 
 
 def _draw_means(final: pd.DataFrame, name: str, split: str, metric: str) -> np.ndarray:
-    """Return (draws,) the mean over facts of every draw of a neuron set; a set that is not random has one draw."""
+    """Return (draws,) the mean over facts of every draw of a neuron set."""
     chosen = final[(final["neuron_set"] == name) & (final["split"] == split)]
     return chosen.groupby("draw")[metric].mean().to_numpy()
-
-
-def _p_draws(first: tuple[str, np.ndarray], second: tuple[str, np.ndarray]) -> float:
-    """Return p of the test whether a neuron set differs from a further draw of a random one; NaN if neither is random.
-
-    Each argument is the name of a neuron set with the means of its draws.
-    """
-    for (name, draws), (_, other) in ((first, second), (second, first)):
-        if name in DRAWN:
-            return beyond_draws(float(other.mean()), draws)
-    return float("nan")
 
 
 def _contrasts(final: pd.DataFrame, other_final: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
     """Return every set of the experiment minus every set of the others, paired by fact, at the chosen epochs.
 
-    A difference from a random set must hold over facts (``p_facts``) and exceed what the set's draws differ by
-    (``p_draws``); ``p`` is the larger of the two. Holm's adjustment runs over all contrasts.
+    Intervals and p are over facts and draws. Holm's adjustment runs over the primary contrasts, and apart from them
+    over all others.
     """
     rows = []
     averaged = over_draws(other_final)
@@ -125,16 +120,16 @@ def _contrasts(final: pd.DataFrame, other_final: pd.DataFrame, settings: Statist
         for second, second_facts in averaged[averaged["split"] == split].groupby("neuron_set"):
             pair = first_facts.set_index("fact_id"), second_facts.set_index("fact_id")
             for metric in METRICS:
+                about = {"first": first, "second": second, "split": split, "metric": metric}
                 key = f"{first}/{second}/{split}/{metric}"
                 difference = paired_difference(*pair, metric, settings, "contrast/fine-tuning", key)
-                p_draws = _p_draws(
-                    (first, _draw_means(final, first, split, metric)),
-                    (second, _draw_means(other_final, second, split, metric)),
-                )
-                about = {"first": first, "second": second, "split": split, "metric": metric}
-                p = float(np.nanmax([difference["p"], p_draws])) if np.isfinite(difference["p"]) else difference["p"]
-                rows.append({**about, **difference, "p": p, "p_facts": difference["p"], "p_draws": p_draws})
-    return with_holm(rows)
+                own = _draw_means(final, first, split, metric)
+                rival = _draw_means(other_final, second, split, metric)
+                whole = with_draws(difference, of_two_sides(own, rival), settings.confidence)
+                primary = first == DKN and metric == "accuracy" and (second, split) in PRIMARY
+                counts = {"first_draws": len(own), "second_draws": len(rival)}
+                rows.append({**about, "primary": primary, **whole, **counts})
+    return with_holm(rows, "primary")
 
 
 def summarise(records: pd.DataFrame, others: pd.DataFrame, settings: StatisticsSettings) -> dict[str, Any]:
@@ -145,7 +140,7 @@ def summarise(records: pd.DataFrame, others: pd.DataFrame, settings: StatisticsS
         others: the records of the model's other fine-tuning experiments, with the same columns.
         settings: the number of resamples, the confidence and the seed.
     Returns:
-        ``estimates`` at the chosen epoch by set and kind of question, ``draws`` with the mean of every random draw,
+        ``estimates`` at the chosen epoch by set and kind of question, ``draws`` with the mean of every draw,
         ``curves`` over all epochs, and ``contrasts`` with the sets of the other experiments.
     """
     facts, other_facts = per_fact(records), per_fact(others)

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
 
+from dkn.statistics.draws import of_mean, of_one_more, with_draws
 from dkn.statistics.inference import StatisticsSettings, with_holm
-from dkn.study.names import DKN, KN, MATCHED, RANDOM
+from dkn.study.names import DKN, KN, MATCHED, RANDOM, RANDOM_KN
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
 METRICS = ("auroc", "share")
+PRIMARY = ("both", "share")  # the part and the metric of the contrasts that were fixed in advance, whatever their rival
 
 
 def per_fact(records: pd.DataFrame) -> pd.DataFrame:
     """Return ``METRICS`` of every fact: one row per part, neuron set and fact.
 
-    A fact's random draws are averaged, so that every fact counts once.
+    Trainings and random draws are averaged, so that every fact counts once.
 
     Args:
         records: the columns of ``schemas.OVERLAP``.
@@ -38,17 +41,49 @@ def _estimates(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[s
     return rows
 
 
-def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """Return a fact's DKN minus each other set, paired by fact, with Holm's adjustment over all contrasts."""
+def _over_facts(rows: pd.DataFrame, name: str, metric: str, by: str) -> pd.Series:
+    """Return the mean over facts of a metric of one neuron set, by training or by draw."""
+    return rows[rows["neuron_set"] == name].groupby(by)[metric].mean()
+
+
+def _neurons_and_trainings(rows: pd.DataFrame, second: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much a difference of DKNs varies: between random neurons, and between trainings.
+
+    Args:
+        rows: the records of one part.
+        second: the set that is subtracted.
+        metric: the metric.
+    Returns:
+        (draws,) the mean over facts of random sets that share neurons as the DKNs of the facts do. Where the knowledge
+        neurons are subtracted, their own random sets of the same draw are subtracted too. And (trainings,) the
+        difference in each training.
+    """
+    drawn = _over_facts(rows, RANDOM if second == KN else second, metric, "draw")
+    if second == KN:
+        drawn = drawn - _over_facts(rows, RANDOM_KN, metric, "draw")
+    trained = _over_facts(rows, DKN, metric, "training") - _over_facts(rows, second, metric, "training")
+    return drawn.to_numpy(), trained.to_numpy()
+
+
+def _contrasts(records: pd.DataFrame, facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """Return a fact's DKN minus each other set, paired by fact, over facts, random neurons and trainings.
+
+    Holm's adjustment runs over the primary contrasts, and apart from them over all others.
+    """
     rows = []
     for part, frame in facts.groupby("part"):
         by_set = {name: facts_of_set.set_index("fact_id") for name, facts_of_set in frame.groupby("neuron_set")}
+        of_part = records[records["part"] == part]
         for second in (KN, RANDOM, MATCHED):
             for metric in METRICS:
+                about = {"first": DKN, "second": second, "part": part, "metric": metric}
                 key = f"{part}/{second}/{metric}"
                 difference = paired_difference(by_set[DKN], by_set[second], metric, settings, "contrast/overlap", key)
-                rows.append({"first": DKN, "second": second, "part": part, "metric": metric, **difference})
-    return with_holm(rows)
+                drawn, trained = _neurons_and_trainings(of_part, second, metric)
+                whole = with_draws(difference, [of_one_more(drawn), of_mean(trained)], settings.confidence)
+                counts = {"draws": len(drawn), "trainings": len(trained)}
+                rows.append({**about, "primary": (part, metric) == PRIMARY, **whole, **counts})
+    return with_holm(rows, "primary")
 
 
 def unions(curves: pd.DataFrame) -> list[dict[str, Any]]:
@@ -96,6 +131,6 @@ def summarise(records: pd.DataFrame, curves: pd.DataFrame, settings: StatisticsS
     facts = per_fact(records)
     return {
         "estimates": _estimates(facts, settings),
-        "contrasts": _contrasts(facts, settings),
+        "contrasts": _contrasts(records, facts, settings),
         "unions": unions(curves),
     }

@@ -22,7 +22,9 @@ def main(
     table = pd.concat(tables, ignore_index=True)
     caption = (
         f"All contrasts: mean differences over n facts, {100 * confidence:g} % bootstrap over subjects, p of sign "
-        "flips (fact-checking: swaps) over subjects; p_holm is adjusted over the setting's contrasts in the model."
+        "flips (fact-checking: swaps) over subjects; of overlap and fine-tuning both are of a t distribution over "
+        "subjects and draws. p_holm is adjusted over the setting's primary contrasts in the model, and apart from them "
+        "over its others."
     )
     save(table, wide_contrasts(table), caption, output)
     print(f"{len(table)} contrasts, {int((table['p_holm'] < 0.05).sum())} of them with an adjusted p below 0.05")
@@ -39,6 +41,7 @@ def wide_contrasts(table: pd.DataFrame) -> pd.DataFrame:
         None if missing(row.difference) else bracketed(row.difference, row.low, row.high)
         for row in table.itertuples(index=False)
     ]
+    words["primary"] = ["yes" if primary else None for primary in table["primary"]]
     for name in ("p", "p_holm"):
         words[name] = [f"{p:.2g}" if p == p else None for p in table[name].astype(float)]
     words["n"] = table["facts"].astype(str)

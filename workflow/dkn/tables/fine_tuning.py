@@ -5,9 +5,18 @@ from collections.abc import Iterator
 from dkn import flags
 from dkn.study.names import DKN, SPLITS, TUNED_SETS, WORDS
 from dkn.summaries.stored import stored_by_model
-from dkn.tables.lines import Line, Summaries, difference, write
+from dkn.tables.lines import OVER_DRAWS, Line, Summaries, difference, write
 
-TITLE = "Fine-tuning: greedy accuracy and Prob of the answer at the chosen epoch, by what was trained"
+TITLE = (
+    "Fine-tuning: greedy accuracy and Prob of the answer at the chosen epoch, by what was trained, and the learning "
+    "rate that the development facts chose of those tried"
+)
+SETTINGS = {
+    "trained parameters": "trained_parameters",
+    "learning rate": "learning_rate",
+    "lowest tried": "lowest_rate",
+    "highest tried": "highest_rate",
+}
 
 
 def lines(_summaries: Summaries) -> Iterator[Line]:
@@ -22,10 +31,10 @@ def lines(_summaries: Summaries) -> Iterator[Line]:
                 yield Line(labels, measure, experiment, "estimates", where)
             where = {"first": DKN, "second": name, "split": split, "metric": "accuracy"}
             yield difference(labels, "D minus it, accuracy", "fine-tuning-dkn", where)
-            first = {"neuron_set": name, "draw": 0}
-            yield Line(labels, "trained parameters", experiment, "sets", first, "trained_parameters")
+            for measure, key in SETTINGS.items():
+                yield Line(labels, measure, experiment, "sets", {"neuron_set": name, "draw": 0}, key)
 
 
 def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
     """Write the CSV with a row per number; beside it, Markdown and LaTeX have a row per model and condition."""
-    write(TITLE, lines, stored_by_model(model, experiment), confidence, output)
+    write(TITLE, lines, stored_by_model(model, experiment), confidence, output, OVER_DRAWS)

@@ -21,6 +21,11 @@ from dkn.tables.saving import save
 
 Summaries = Mapping[str, Mapping[str, Any]]  # one model's summaries, by experiment
 NUMBERS = ["value", "low", "high", "p", "facts", "subjects"]
+OVER_FACTS = "p: sign flips over subjects, adjusted by Holm"
+OVER_DRAWS = (
+    "differences: intervals and p of a t distribution over subjects and draws, p adjusted by Holm over those fixed in "
+    "advance, and apart from them over all others"
+)
 NOT_RUN, NO_FACT = "not run: ", "nothing to state: no fact is left to measure it on"
 
 
@@ -104,7 +109,7 @@ def long_table(lines: Lines, models: Mapping[str, Summaries]) -> pd.DataFrame:
 def _cell(row: Any, facts: str) -> str:
     """Return one number in words; a contrast states its n where that differs from the n of its row (``facts``)."""
     if row.part == "sets":
-        return f"{int(row.value):,}"
+        return f"{row.value:,.15g}"
     text = bracketed(row.value, row.low, row.high)
     if row.part == "contrasts":
         text += f", p = {row.p:.2g}" if row.p == row.p else ""
@@ -139,7 +144,14 @@ def wide_table(table: pd.DataFrame) -> pd.DataFrame:
     return frame.fillna(dict.fromkeys(labels, "")).set_index(labels)
 
 
-def write(title: str, lines: Lines, models: Mapping[str, Summaries], confidence: float, csv: Path) -> None:
+def write(
+    title: str,
+    lines: Lines,
+    models: Mapping[str, Summaries],
+    confidence: float,
+    csv: Path,
+    differences: str = OVER_FACTS,
+) -> None:
     """Write a table as CSV, Markdown and LaTeX.
 
     Args:
@@ -148,10 +160,11 @@ def write(title: str, lines: Lines, models: Mapping[str, Summaries], confidence:
         models: the summaries by model and experiment.
         confidence: the confidence of the intervals, between 0 and 1, which the caption states.
         csv: the CSV to write; the other files have the same name with another suffix.
+        differences: how the intervals and p of differences are computed.
     """
     table = long_table(lines, models)
     caption = (
         f"{title}. Means over n facts with {100 * confidence:g} % intervals (bootstrap over subjects); "
-        "p: sign flips over subjects, adjusted by Holm. D: degenerate knowledge neurons, N: knowledge neurons."
+        f"{differences}. D: degenerate knowledge neurons, N: knowledge neurons."
     )
     save(table, wide_table(table), caption, csv)

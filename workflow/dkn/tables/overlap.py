@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from dkn import flags
-from dkn.study.names import DKN, KN, MATCHED, RANDOM, WORDS
+from dkn.study.names import DKN, KN, MATCHED, RANDOM, RANDOM_KN, WORDS
 from dkn.summaries.stored import stored_by_model
-from dkn.tables.lines import Line, Summaries, difference, write
+from dkn.tables.lines import OVER_DRAWS, Line, Summaries, difference, write
 
 TITLE = (
     "Overlap: a fact's neurons among those that full fine-tuning changes most, as many as all degenerate knowledge "
@@ -23,7 +23,7 @@ def lines(_summaries: Summaries) -> Iterator[Line]:
         "writing": "of writing vectors",
     }
     for part, title in changes.items():
-        for name in (DKN, KN, RANDOM, MATCHED):
+        for name in (DKN, KN, RANDOM, MATCHED, RANDOM_KN):
             labels = {"change": title, "neurons": WORDS[name]}
             for metric, measure in measures.items():
                 where = {"neuron_set": name, "part": part, "metric": metric}
@@ -35,4 +35,4 @@ def lines(_summaries: Summaries) -> Iterator[Line]:
 
 def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
     """Write the CSV with a row per number; beside it, Markdown and LaTeX have a row per model and condition."""
-    write(TITLE, lines, stored_by_model(model, experiment), confidence, output)
+    write(TITLE, lines, stored_by_model(model, experiment), confidence, output, OVER_DRAWS)
