@@ -37,7 +37,7 @@ MEASURED: dict[str, tuple[KnownFacts, int, dict[str, float]]] = {
             "degeneracy": 38.2,
             "suppression": 46.7,
             "enhancement": 37.6,
-            "ablation": 13.8,
+            "ablation": 13.2,
             "fact-checking": 36.5,
             "fine-tuning": 89.4,
             "fine-tuning-all": 20.0,

@@ -17,7 +17,7 @@ STUDIES = 40
 
 
 def test_metrics_by_hand() -> None:
-    """Five neurons, three of them KNs: steps 1, 2 and 4; draws are averaged as shares, and means are over steps."""
+    """Five neurons, three of them KNs: steps 1 and 2, since four have no score; draws are averaged as shares."""
     left = {
         (ATTRIBUTION, 0, SUPPRESSED): [1.0, 0.8, 0.6, 0.5, 0.4, 0.2],
         (ATTRIBUTION, 0, KEPT): [0.2, 0.3, 0.5, 0.6, 0.7, 1.0],
@@ -30,10 +30,10 @@ def test_metrics_by_hand() -> None:
         (*key, neurons, np.log(0.5 * share)) for key, shares in left.items() for neurons, share in enumerate(shares)
     ]
     records = pd.DataFrame(rows, columns=["order", "repeat", "intervention", "neurons", "log_prob_after"])
-    records = records.assign(fact_id="f", subject="s", kns=3, scored=4, total=5, log_prob_before=np.log(0.5))
+    records = records.assign(fact_id="f", subject="s", kns=3, scored=3, total=5, log_prob_before=np.log(0.5))
     facts = per_fact(with_left(records)).set_index("order")[list(METRICS)]
-    assert facts.loc[ATTRIBUTION].tolist() == pytest.approx([0.5, 0.5, 0.6, 1 - 1.8 / 3, 1.5 / 3])
-    assert facts.loc[RANDOM_ORDER].tolist() == pytest.approx([0.8, 0.2, 0.4, 1 - 2.6 / 3, (0.2 + 0.3 + 0.4) / 3])
+    assert facts.loc[ATTRIBUTION].tolist() == pytest.approx([0.5, 0.5, 0.6, 1 - 1.4 / 2, 0.8 / 2])
+    assert facts.loc[RANDOM_ORDER].tolist() == pytest.approx([0.8, 0.2, 0.4, 1 - 2.0 / 2, (0.2 + 0.3) / 2])
     summary = summarise(
         records.assign(order=records["order"].replace(RANDOM_ORDER, MAGNITUDE)).pipe(with_random), SETTINGS
     )

@@ -1,7 +1,7 @@
 """Figure ``ablation``: the share of Prob that is left against the number of neurons suppressed, and kept.
 
 There is a curve for each order of the model's neurons. A star marks the facts' own knowledge neurons, which are the
-first ones of the order by attribution.
+first ones of the order by attribution. Behind a dotted line few neurons have a stored score, and that order is random.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
+from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.storage.files import read_json
 from dkn.study.names import ATTRIBUTION, KEPT, MAGNITUDE, RANDOM_ORDER, SUPPRESSED, WORDS
 from dkn.summaries.stored import matching
@@ -25,6 +25,7 @@ from dkn.summaries.wording import bullets, contrast, interval, sized
 LOOKS = dict(zip((ATTRIBUTION, MAGNITUDE, RANDOM_ORDER), zip(COLOURS, MARKERS, strict=False), strict=False))
 ROWS = {SUPPRESSED: ("left", "neurons suppressed"), KEPT: ("alone", "neurons kept, all others suppressed")}
 KNS = "knowledge neurons"
+LINE: dict[str, Any] = {"color": GREY, "linewidth": 1, "linestyle": ":", "zorder": 0}
 COLUMNS = ["model", "order", "intervention", "neurons", "point", "mean", "low", "high", "facts", "subjects"]
 NOTHING = "no fact with knowledge neurons"
 
@@ -50,8 +51,14 @@ def table(summaries: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _panel(axes: Axes, frame: pd.DataFrame) -> None:
-    """Draw the curve of every order, and what is left at the facts' own numbers of knowledge neurons."""
+def _panel(axes: Axes, frame: pd.DataFrame, scored: float) -> None:
+    """Draw the curve of every order, and what is left at the facts' own numbers of knowledge neurons.
+
+    Args:
+        frame: the rows of the panel, as ``table`` returns them.
+        scored: the mean number of a fact's neurons with a stored score, at which a line is drawn.
+    """
+    axes.axvline(scored, **LINE)
     for order, (colour, marker) in LOOKS.items():
         rows = frame[(frame["order"] == order) & (frame["point"] == "step")].sort_values("neurons")
         mean, spread = error_bars(rows, 100)
@@ -74,7 +81,8 @@ def _legend(figure: Figure) -> None:
         for order, (colour, marker) in LOOKS.items()
     ]
     star = Line2D([], [], color="black", marker="*", markersize=9, linestyle="", label=f"each fact's {KNS}")
-    figure.legend(handles=[*handles, star], loc="outside lower center", ncols=4)
+    line = Line2D([], [], **LINE, label="behind it few scores are stored")
+    figure.legend(handles=[*handles, star, line], loc="outside lower center", ncols=3)
 
 
 def draw(summaries: Sequence[dict[str, Any]]) -> Figure:
@@ -96,8 +104,8 @@ def draw(summaries: Sequence[dict[str, Any]]) -> Figure:
                 say_nothing_to_draw(axes, NOTHING)
                 axes.set_title(summary["model"])
                 continue
-            _panel(axes, chosen)
             counts = summary["counts"]
+            _panel(axes, chosen, counts["mean_scored"])
             axes.set_title(f"{summary['model']}, n = {counts['facts']:,} facts\n{counts['neurons']:,} neurons")
             axes.set_xlabel(label)
             axes.set_ylabel("Prob left (%)" if column == 0 and not (alone and row) else "")

@@ -16,8 +16,9 @@ from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
 ORDERS = (ATTRIBUTION, MAGNITUDE, RANDOM_ORDER)
 # Of as many neurons as the fact has knowledge neurons: the share of Prob that is ``left`` when they are suppressed, its
-# complement ``drop``, and the share that is left when only they are ``alone`` active. Of all steps: the mean drop
-# (``comprehensiveness``), and the mean share that is left when only the first neurons are active (``sufficiency``).
+# complement ``drop``, and the share that is left when only they are ``alone`` active. Over the steps at which the order
+# by attribution is known: the mean drop (``comprehensiveness``), and the mean share that is left when only the first
+# neurons are active (``sufficiency``).
 METRICS = ("left", "drop", "alone", "comprehensiveness", "sufficiency")
 CONTRASTED = METRICS[1:]
 KEYS = ["order", "fact_id", "subject"]
@@ -54,7 +55,8 @@ def per_fact(points: pd.DataFrame) -> pd.DataFrame:
     def mean(rows: pd.Series) -> pd.Series:
         return points[rows].groupby(KEYS)["left"].mean()
 
-    own, step = points["neurons"] == points["kns"], _is_step(points)
+    own = points["neurons"] == points["kns"]
+    step = _is_step(points) & (points["neurons"] <= points["scored"])
     left = mean(suppressed & own)
     metrics = {
         "left": left,

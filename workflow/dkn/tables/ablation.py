@@ -11,7 +11,7 @@ from dkn.tables.lines import Line, Summaries, difference, write
 TITLE = (
     "Ablation: the share of Prob that is left with as many neurons suppressed as the fact has knowledge neurons, the "
     "first of an order (by attribution they are the knowledge neurons), and with all others suppressed; "
-    "comprehensiveness and sufficiency are means over powers of two"
+    "comprehensiveness and sufficiency are means over the powers of two up to the number of stored scores"
 )
 MEASURES = {
     "left": "left, first suppressed",
