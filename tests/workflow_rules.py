@@ -66,6 +66,7 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, dryrun=True)) as api:
     ]
 print("RULES" + json.dumps(jobs))
 """
+ON_REQUEST = {"sensitivity", "seeds"}  # figures and tables that are no part of a study whose entries have one seed
 STAGE = re.compile(r"python -m dkn ([\w-]+)")
 
 

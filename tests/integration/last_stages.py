@@ -10,6 +10,7 @@ from dkn.study.registry import CONTROL_SETTINGS, SETTINGS, of_setting, of_study
 from tests.integration.made_study import GROUPINGS, stage
 
 ROOT = Path(__file__).parents[2]
+MINIMUM_SUBJECTS = 10
 STATISTICS = {"resamples": 9, "confidence": 0.95, "seed": 0}
 CLUSTERING = {"persistence": "difference", "tau1": 0.02, "quantile": 0.5, "min_size": 2}
 WITH_TABLES = (*SETTINGS, *CONTROL_SETTINGS)
@@ -21,9 +22,16 @@ OF_SUMMARIES = {
     "enhancement": of_setting("enhancement"),
     "ablation": of_setting("ablation"),
 }
-TABLES = (*(setting.replace("-", "_") for setting in WITH_TABLES), "contrasts", "funnel", "reported", "verdicts")
+TABLES = (
+    *(setting.replace("-", "_") for setting in WITH_TABLES),
+    "contrasts",
+    "funnel",
+    "reported",
+    "seeds",
+    "verdicts",
+)
 FIGURES = (*OF_SUMMARIES, "fact_checking", "overlap", "fine_tuning", "complexity", "reported", "verdicts", "funnel")
-FIGURES += ("component_sizes", "persistence", "kn_graph")
+FIGURES += ("component_sizes", "persistence", "kn_graph", "seeds")
 
 
 def repeated(flag: str, values: Sequence[object]) -> list[str]:
@@ -72,15 +80,17 @@ def summarise(results: Path, folder: Path) -> None:
     summary("overlap", overlap.name, **files, training=tuned["all"] / "training.json")
 
 
-def judge(results: Path, models: list[str]) -> None:
+def judge(results: Path, models: list[str], entries: Sequence[str]) -> None:
     """Write the verdicts, and what they need."""
     arguments = [*models, *repeated("--experiment", EXPERIMENTS)]
-    complexity = results / "complexity.json"
-    stage("model-size", *arguments, output=complexity)
+    complexity, seeds = results / "complexity.json", results / "seeds.json"
+    fewest = {"minimum_subjects": MINIMUM_SUBJECTS}
+    stage("seeds", *arguments, *repeated("--entry", entries), confidence=0.95, **fewest, output=seeds)
+    stage("model-size", *arguments, seeds=seeds, output=complexity)
     metrics = ("drop", "accuracy", "balanced_accuracy", "auroc", "f1", "share")
     arguments += repeated("--margin", [f"{metric}=0.05" for metric in metrics])
-    thresholds = {"alpha": 0.05, "minimum_subjects": 10}
-    stage("verdicts", *arguments, complexity=complexity, **thresholds, output=results / "verdicts.json")
+    files = {"seeds": seeds, "complexity": complexity, "output": results / "verdicts.json"}
+    stage("verdicts", *arguments, alpha=0.05, **fewest, **files)
 
 
 def write_tables(results: Path, models: list[str]) -> None:
@@ -96,6 +106,7 @@ def write_tables(results: Path, models: list[str]) -> None:
     reported = ROOT / "resources" / "reported_results.yaml"
     stage("table-reported", *every, reported=reported, output=tables / "reported.csv")
     stage("table-funnel", *models, *repeated("--grouping", GROUPINGS), shards=1, output=tables / "funnel.csv")
+    stage("table-seeds", seeds=results / "seeds.json", output=tables / "seeds.csv")
     stage("table-verdicts", verdicts=results / "verdicts.json", output=tables / "verdicts.csv")
     for name in TABLES:
         words = {"title": name, "note": "note"}
@@ -118,6 +129,7 @@ def draw_figures(results: Path, models: list[str], folders: Sequence[Path], exam
     figure("fine_tuning", *repeated("--experiment", tuned))
     figure("complexity", complexity=results / "complexity.json")
     figure("reported", table=results / "tables" / "reported.csv")
+    figure("seeds", seeds=results / "seeds.json")
     figure("verdicts", verdicts=results / "verdicts.json")
     figure("funnel", funnel=results / "tables" / "funnel.csv")
     figure("component_sizes", *models, **facts, **STATISTICS)
@@ -143,6 +155,6 @@ def finish_study(results: Path, names: Sequence[str], example: str | None) -> No
             sample=5,
             output=folder / "explorer.html",
         )
-    judge(results, models)
+    judge(results, models, [name.partition("-s")[0] for name in names])
     write_tables(results, models)
     draw_figures(results, models, folders, example)

@@ -23,6 +23,8 @@ NO_COMPONENT: dict[str, Any] = {"tau1": 5.0}
 SCENARIOS = {
     "something of everything": Scenario(models=TWO),
     "three models": Scenario(models=("one", "two", "three"), subjects=6, last={"layers": 6}),
+    "several seeds": Scenario(models=("one", "one-s1", "two")),
+    "no component in one of two seeds": Scenario(models=("one", "one-s1"), last=NO_COMPONENT),
     "three facts": Scenario(subjects=3, relations=1),
     "three facts in two models": Scenario(models=TWO, subjects=3, relations=1),
     "one fact": Scenario(subjects=1, relations=1),
@@ -93,6 +95,9 @@ WITHOUT_NEURONS = {
     "complexity": "no main number was computed",
 }
 SAID = {
+    "something of everything": {"seeds": "nothing to combine", "tables/seeds.md": "nothing to state"},
+    "several seeds": {"tables/seeds.md": "2 of 2", "figures/seeds.rst": "one, over seeds", "verdicts": "over seeds"},
+    "no component in one of two seeds": {"tables/seeds.md": "1 of 2", "figures/seeds.rst": "not combined, in 1 of 2"},
     "no known fact": {**WITHOUT_NEURONS, "figures/funnel.rst": "0 of 24 facts are known"},
     "no knowledge neuron": WITHOUT_NEURONS,
     "no component": WITHOUT_COMPONENT,

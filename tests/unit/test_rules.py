@@ -130,7 +130,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
         "container": texts["container"],
     }
     (folder / "odd.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
-    return Hostile(folder, texts, jobs_of_a_run(["all", "sensitivity", "estimate"], folder, ["odd.yaml"]))
+    return Hostile(folder, texts, jobs_of_a_run(["all", "sensitivity", "seeds", "estimate"], folder, ["odd.yaml"]))
 
 
 def test_every_value_of_a_command_is_quoted() -> None:

@@ -29,12 +29,12 @@ from dkn.storage.schemas import (
 from dkn.study.names import OTHER_FACTS, TESTED_CONTROLS
 from dkn.study.registry import of_study
 from tests.short_study import Checkout, short_config
-from tests.workflow_rules import figure_names, table_names
+from tests.workflow_rules import ON_REQUEST, figure_names, table_names
 
 MODELS = ("gpt2-short", "llama-short")
-# The verdicts' table has a row per claim, and only a grid has sensitivity's.
-FIGURES = [name for name in figure_names() if name != "sensitivity"]
-TABLES = [name for name in table_names() if name not in ("verdicts", "sensitivity")]
+# The verdicts' table has a row per claim.
+FIGURES = [name for name in figure_names() if name not in ON_REQUEST]
+TABLES = [name for name in table_names() if name not in ("verdicts", *ON_REQUEST)]
 
 
 def append(path: Path, text: str) -> None:

@@ -42,6 +42,7 @@ Test = Annotated[str, Option(help="Functional test: sufficiency, absolute or com
 Output = Annotated[Path, Option(help="File to write.")]
 Outputs = Annotated[list[Path], Option(help="File to write for each input, in the same order; repeatable.")]
 Shards = Annotated[int, Option(help="Attribution jobs per model.")]
+Seeds = Annotated[Path | None, Option(help="seeds.json, where an entry of the study has several models.")]
 Folder = Annotated[Path, Option(help="Folder to make.")]
 Pdf = Annotated[Path, Option(help="PDF to write; its PNG, CSV and caption numbers are written beside it.")]
 Csv = Annotated[Path, Option(help="CSV to write; the same table in Markdown and LaTeX is written beside it.")]

@@ -24,6 +24,7 @@ from dkn.study.inputs import BundledFacts, PathFacts
 from dkn.study.names import CLUSTERINGS, DETECTORS, SITES, TESTED_CONTROLS, TUNED_SETS
 from dkn.study.overlays import check_overlays
 from dkn.study.registry import of_setting, of_study
+from dkn.study.replicates import replicates
 
 
 def or_stop(check, *arguments):
@@ -54,7 +55,10 @@ or_stop(hide_credentials, STUDY.facts.sources, config["facts"]["sources"])
 pass_to_jobs(STUDY)
 RESULTS = STUDY.results
 MODEL_FOLDER = f"{RESULTS}/{{model}}/model"
-MODELS = {model.name: model for model in STUDY.models}
+REPLICATES = {replicate.name: replicate for replicate in replicates(STUDY.models)}
+MODELS = {name: replicate.entry for name, replicate in REPLICATES.items()}
+ENTRIES = [model.name for model in STUDY.models]  # and the first models of entries with several seeds
+ON_REQUEST = {"sensitivity"} if len(MODELS) > len(ENTRIES) else {"sensitivity", "seeds"}  # figures and tables
 GROUPINGS = [*STUDY.groupings.methods, *TESTED_CONTROLS]
 RESOURCES = Path(workflow.basedir) / "resources" / "facts"
 TEMPLATES = template_files(STUDY, RESOURCES)
@@ -140,14 +144,14 @@ def compute(wildcards):
     return ["--device", STUDY.compute.device, "--dtype", dtype, "--threads", STUDY.compute.threads]
 
 
-def per_model(*paths):
+def per_model(*paths, models=MODELS):
     """Files below every model's folder of results, model by model."""
-    return [f"{RESULTS}/{model}/{path}" for model in MODELS for path in paths]
+    return [f"{RESULTS}/{model}/{path}" for model in models for path in paths]
 
 
-def of_models(flag="--model"):
+def of_models(models=MODELS):
     """A flag with every model's folder of results, for a command line."""
-    return repeated(flag, [Path(RESULTS) / model for model in MODELS])
+    return repeated("--model", [Path(RESULTS) / model for model in models])
 
 
 def of_groupings(path, groupings=GROUPINGS):

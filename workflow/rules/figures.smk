@@ -32,6 +32,6 @@ rule figures:
         [
             f"{RESULTS}/figures/{drawn}.{kind}"
             for drawn in FIGURES
-            if drawn != "sensitivity"
+            if drawn not in ON_REQUEST
             for kind in ("pdf", "png", "csv")
         ],

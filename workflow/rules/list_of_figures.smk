@@ -3,6 +3,15 @@
 SUMMARY = "experiments/{}/summary.json".format
 RECORDS = "experiments/{}/records.parquet".format
 FIGURES = {}
+DRAWN_MODELS = of_models(ENTRIES)
+
+
+def drawn_models(*paths):
+    """Files below the folders of the models that figures draw: of an entry with several seeds the first one's.
+
+    Figure `seeds` draws the others, and all tables have them.
+    """
+    return per_model(*paths, models=ENTRIES)
 
 
 def figure(name, category, title, flags, **inputs):
@@ -35,6 +44,13 @@ figure(
     verdicts=f"{RESULTS}/verdicts.json",
 )
 figure(
+    "seeds",
+    VERDICTS,
+    "main numbers, seed by seed and over seeds",
+    [f"--seeds={RESULTS}/seeds.json"],
+    seeds=f"{RESULTS}/seeds.json",
+)
+figure(
     "reported",
     PAPER,
     "the paper's numbers beside this study's",
@@ -46,24 +62,24 @@ figure_of_summaries(
     "degeneracy",
     DEGENERACY,
     "drop against the number of suppressed components",
-    per_model(SUMMARY("degeneracy-ntc")),
+    drawn_models(SUMMARY("degeneracy-ntc")),
 )
 figure_of_summaries(
     "groupings",
     DEGENERACY,
     "NTC beside the other groupings and the controls",
-    [file for grouping in GROUPINGS for file in per_model(SUMMARY(f"degeneracy-{grouping}"))],
+    [file for grouping in GROUPINGS for file in drawn_models(SUMMARY(f"degeneracy-{grouping}"))],
 )
 EXAMPLE = {
     "facts": f"{RESULTS}/facts/facts.parquet",
-    "known": per_model("known.parquet"),
-    "distances": per_model("distances.parquet"),
-    "neurons": per_model("knowledge_neurons.parquet"),
-    "components": per_model("components/ntc.parquet"),
+    "known": drawn_models("known.parquet"),
+    "distances": drawn_models("distances.parquet"),
+    "neurons": drawn_models("knowledge_neurons.parquet"),
+    "components": drawn_models("components/ntc.parquet"),
 }
 EXAMPLE_FLAGS = [
     f"--facts={EXAMPLE['facts']}",
-    *of_models(),
+    *DRAWN_MODELS,
     f"--quantile={STUDY.clustering.quantile}",
     *optional("--example", STUDY.figures.example_fact),
 ]
@@ -72,7 +88,7 @@ figure(
     STRUCTURE,
     "persistence diagram and barcode of one fact",
     EXAMPLE_FLAGS,
-    diagrams=per_model("diagrams.parquet"),
+    diagrams=drawn_models("diagrams.parquet"),
     **EXAMPLE,
 )
 figure("kn_graph", STRUCTURE, "knowledge neurons of one fact, across layers", EXAMPLE_FLAGS, **EXAMPLE)
@@ -80,7 +96,7 @@ figure(
     "component_sizes",
     STRUCTURE,
     "sizes of components",
-    [f"--facts={EXAMPLE['facts']}", *of_models(), *STATISTICS],
+    [f"--facts={EXAMPLE['facts']}", *DRAWN_MODELS, *STATISTICS],
     **{name: EXAMPLE[name] for name in ("facts", "neurons", "components")},
 )
 figure(
@@ -95,44 +111,44 @@ figure_of_summaries(
     "suppression",
     ROBUSTNESS,
     "suppressed neurons, on the query and on perturbed ones",
-    per_model(*map(SUMMARY, of_setting("suppression"))),
+    drawn_models(*map(SUMMARY, of_setting("suppression"))),
 )
 figure_of_summaries(
     "enhancement",
     ROBUSTNESS,
     "enhanced neurons, on the query and on perturbed ones",
-    per_model(*map(SUMMARY, of_setting("enhancement"))),
+    drawn_models(*map(SUMMARY, of_setting("enhancement"))),
 )
 figure_of_summaries(
     "ablation",
     ROBUSTNESS,
     "what is left of a fact without its knowledge neurons",
-    per_model(*map(SUMMARY, of_setting("ablation"))),
+    drawn_models(*map(SUMMARY, of_setting("ablation"))),
 )
 figure(
     "fact_checking",
     FACT_CHECKING_RESULTS,
     "true statements told from false ones",
-    of_models(),
-    summaries=per_model(*map(SUMMARY, of_setting("fact-checking"))),
-    records=per_model(*map(RECORDS, of_setting("fact-checking"))),
+    DRAWN_MODELS,
+    summaries=drawn_models(*map(SUMMARY, of_setting("fact-checking"))),
+    records=drawn_models(*map(RECORDS, of_setting("fact-checking"))),
 )
 figure(
     "overlap",
     EVOLVABILITY,
     "where full fine-tuning changes neurons, and where D is",
-    of_models(),
-    changes=per_model("experiments/fine-tuning-all/changes.parquet"),
-    members=per_model("experiments/overlap-fine-tuning/members.parquet"),
-    summaries=per_model(SUMMARY("overlap-fine-tuning")),
+    DRAWN_MODELS,
+    changes=drawn_models("experiments/fine-tuning-all/changes.parquet"),
+    members=drawn_models("experiments/overlap-fine-tuning/members.parquet"),
+    summaries=drawn_models(SUMMARY("overlap-fine-tuning")),
 )
 figure(
     "fine_tuning",
     EVOLVABILITY,
     "new, old and paraphrased questions, by what was trained",
-    repeated("--experiment", per_model(*(f"experiments/{name}" for name in of_setting("fine-tuning")))),
-    summaries=per_model(*map(SUMMARY, of_setting("fine-tuning"))),
-    trainings=per_model(*(f"experiments/{name}/training.json" for name in of_setting("fine-tuning"))),
+    repeated("--experiment", drawn_models(*(f"experiments/{name}" for name in of_setting("fine-tuning")))),
+    summaries=drawn_models(*map(SUMMARY, of_setting("fine-tuning"))),
+    trainings=drawn_models(*(f"experiments/{name}/training.json" for name in of_setting("fine-tuning"))),
 )
 figure(
     "complexity",

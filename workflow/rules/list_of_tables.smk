@@ -38,6 +38,14 @@ table(
     verdicts=f"{RESULTS}/verdicts.json",
 )
 table(
+    "seeds",
+    VERDICTS,
+    "main numbers over seeds",
+    "Brackets: random effects over seeds, as many degrees of freedom as seeds but one; p is not adjusted.",
+    [f"--seeds={RESULTS}/seeds.json"],
+    seeds=f"{RESULTS}/seeds.json",
+)
+table(
     "reported",
     PAPER,
     "the paper's numbers beside this study's",

@@ -31,7 +31,7 @@ rule model_trained:
         batch=setting("batch"),
         learning_rate=setting("learning_rate"),
         target=setting("target"),
-        seed=STUDY.seed,
+        seed=lambda wildcards: STUDY.seed + REPLICATES[wildcards.model].number,
     message:
         "Training {wildcards.model} on the facts"
     shell:

@@ -11,7 +11,7 @@ rule make_report:
         rules.verdicts.input,
         rules.complexity.input,
         rules.reported.input,
-        pages=expand(rules.table_page.output, table=[name for name in TABLES if name != "sensitivity"]),
+        pages=expand(rules.table_page.output, table=[name for name in TABLES if name not in ON_REQUEST]),
     output:
         f"{RESULTS}/report.html",
     log:

@@ -66,6 +66,6 @@ rule tables:
         [
             f"{RESULTS}/tables/{written}.{kind}"
             for written in TABLES
-            if written != "sensitivity"
+            if written not in ON_REQUEST
             for kind in ("csv", "md", "tex")
         ],

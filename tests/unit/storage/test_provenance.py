@@ -37,6 +37,7 @@ SOURCES = ("facts/addresses", "facts/schema", "facts/sources", "facts/template_f
 TABLE = ("tables/saving", CHECKED)
 SUMMARIES = ("statistics/inference", "study/names", "summaries/stored")
 CLAIMS = ("paper/claims", "study/registry", *SUMMARIES)
+OVER_SEEDS = ("study/names", "summaries/seeds", "summaries/wording")
 FIGURE = ("figures/saving", "figures/style", "study/names", "summaries/wording")
 HEADLINES = (*FIGURE, *CLAIMS, "paper/headlines", "paper/model_size")
 SETTING_TABLE = ("paper/contrasts", "study/registry", "summaries/wording", "tables/lines", *TABLE, *SUMMARIES)
@@ -110,6 +111,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "figure-overlap": HEADLINES,
     "figure-persistence": (*FIGURE, "figures/example", "structure/dendrogram"),
     "figure-reported": (*FIGURE, CHECKED),
+    "figure-seeds": (*FIGURE, *OVER_SEEDS),
     "figure-sensitivity": (*FIGURE, CHECKED, "statistics/inference"),
     "figure-suppression": (*HEADLINES, "figures/perturbation"),
     "figure-verdicts": FIGURE,
@@ -118,9 +120,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "model-check": PREPARED,
     "model-folder": PREPARED,
     "model-hub": PREPARED,
-    "model-size": (*CLAIMS, "models/files", "models/weights", "paper/model_size"),
+    "model-size": (*CLAIMS, *OVER_SEEDS, "models/files", "models/weights", "paper/model_size"),
     "model-trained": ("facts/schema", "facts/text", "models"),
     "model-wheel": PREPARED,
+    "seeds": (*CLAIMS, *OVER_SEEDS, "paper/model_size", "paper/seeds", "statistics/meta_analysis"),
     "summary-ablation": (*SUMMARIES, "summaries/ablation", "summaries/by_fact"),
     "summary-degeneracy": (
         *(*SUMMARIES, "experiments/degeneracy_measures", "summaries/by_fact"),
@@ -143,6 +146,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "table-overlap": SETTING_TABLE,
     "table-page": (CHECKED,),
     "table-reported": (*SUMMARIES, "study/registry", *TABLE),
+    "table-seeds": (*TABLE, *OVER_SEEDS),
     "table-sensitivity": (
         *("statistics/inference", "study/names", "summaries/by_fact", "summaries/sensitivity"),
         *("summaries/wording", *TABLE),
@@ -150,12 +154,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "table-suppression": (*SETTING_TABLE, "tables/perturbation"),
     "table-verdicts": ("study/names", "summaries/wording", *TABLE),
     "verdicts": (
-        *CLAIMS,
-        "paper/growth",
-        "paper/model_size",
-        "paper/verdicts",
+        *(*CLAIMS, *OVER_SEEDS, "paper/growth", "paper/model_size", "paper/verdicts"),
         "statistics/simultaneous",
-        "summaries/wording",
     ),
 }
 

@@ -30,6 +30,8 @@ def whole_study() -> dict[str, Any]:
     for model in tree["models"]:
         if model["source"] in ("hub", "wheel"):
             model["shape"] = dict(SHAPE)
+        if model["source"] == "trained":
+            model["seeds"] = 2
     tree["facts"]["sources"] += [
         {"path": "own.jsonl", "sha256": "0" * 64},
         {"url": "http://a.org/b.jsonl", "sha256": None, "allow_http": True},

@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 from dkn.errors import UserError
 from dkn.study.config import Study, check_scatter, parse_config
 from dkn.study.inputs import TrainedModel, WheelModel
-from tests.unit.study.configurations import DEFAULT, MODELS, OVERLAYS, SECTIONS, changed, complaint, complaints
+from tests.unit.study.configurations import DEFAULT, MODELS, OVERLAYS, ROOT, SECTIONS, changed, complaint, complaints
 
 # --- what ships ---------------------------------------------------------------------------------------------
 
@@ -32,6 +32,11 @@ def test_every_overlay_validates_on_top_of_it(path: Path) -> None:
     study = parse_config(tree)
     assert [model.name for model in study.models] == [model["name"] for model in overlay.get("models", tree["models"])]
     assert study.results != DEFAULT["results"], "an overlay must not write into the default study's results"
+
+
+def test_the_replicates_are_of_the_default_studys_models() -> None:
+    overlay = yaml.safe_load((ROOT / "config" / "replicates.yaml").read_text())
+    assert overlay["models"] == [{**model, "seeds": 5} for model in DEFAULT["models"]]
 
 
 def test_an_overlay_merges_sections_and_replaces_lists() -> None:

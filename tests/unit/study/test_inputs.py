@@ -25,7 +25,8 @@ def test_models_of_every_source(source: str, dtype: str) -> None:
 def test_an_unknown_key_of_a_model_is_named_with_its_sources_keys(source: str) -> None:
     line = complaint(("models.1", {**MODELS[source], "layer": 3}))
     assert line.startswith("models.2.layer: unknown key; allowed: ")
-    optional = {"dtype", "gpus", "training_gpus"} | ({"shape"} if source in ("hub", "wheel") else set())
+    own = {"hub": {"shape"}, "wheel": {"shape"}, "trained": {"seeds"}}
+    optional = {"dtype", "gpus", "training_gpus"} | own.get(source, set())
     assert set(MODELS[source]) | optional == set(line.partition("allowed: ")[2].split(", "))
 
 

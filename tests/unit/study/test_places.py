@@ -64,4 +64,4 @@ def test_two_models_may_be_of_one_folder() -> None:
 
 
 def test_names_that_differ_in_capitals_are_one_folder_on_some_machines() -> None:
-    assert complaint(("models.1.name", "GPT2-nano")).startswith("models: the names of two entries, 'gpt2-nano', differ")
+    assert complaint(("models.1.name", "GPT2-nano")).startswith("models: the names of two models, 'gpt2-nano', differ")

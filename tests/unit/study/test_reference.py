@@ -107,6 +107,7 @@ def test_keys_stand_in_the_order_of_the_schema() -> None:
         ("facts.templates", "list of at most 1000 paths", "`[]`"),
         ("models[].source", "`hub`, `folder`, `wheel`, `trained`", "required"),
         ("models[].gpus", "integer in 1 … 64", "`1`"),
+        ("models[].seeds", "integer in 1 … 100", "`1`"),
         ("models[].shape", "section or null", "`null`"),
         ("models[].shape.tied", "`true`, `false`", "required"),
         ("attribution.facts", "`known`, `unknown`, `all`", "`known`"),

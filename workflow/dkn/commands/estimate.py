@@ -27,6 +27,7 @@ from dkn.study.estimates import (
 )
 from dkn.study.inputs import FolderModel, Shape, Sizes, TrainedModel
 from dkn.study.operations import shape_of
+from dkn.study.replicates import replicates
 
 TRAINED_CONTEXT = 128  # the length of a nano model's context, in tokens
 
@@ -141,25 +142,26 @@ def main(
     results = Path(config.results)
     facts, answers = _count_facts(config, results, source)
     rows, spaces = [], []
-    for model in config.models:
-        shape = _shape(model, results / model.name / "model")
-        seen = _seen(results / model.name)
+    models = {replicate.name: replicate.entry for replicate in replicates(config.models)}
+    for name, model in models.items():
+        shape = _shape(model, results / name / "model")
+        seen = _seen(results / name)
         loads = workloads(config, facts, answers, seen)
         stages = estimate_stages(shape, model.dtype, config, loads, shards)
-        spent = [_measured(stage.stage, results / "benchmarks" / model.name) for stage in stages]
-        rows += [_row(model.name, stage, seconds) for stage, seconds in zip(stages, spent, strict=True)]
-        rows.append(_row(model.name, total(stages), None if None in spent else sum(filter(None, spent))))
+        spent = [_measured(stage.stage, results / "benchmarks" / name) for stage in stages]
+        rows += [_row(name, stage, seconds) for stage, seconds in zip(stages, spent, strict=True)]
+        rows.append(_row(name, total(stages), None if None in spent else sum(filter(None, spent))))
         space = estimate_space(shape, model.dtype, loads)
         known = f"{loads[0].known} known" if seen else f"{loads[0].known} – {loads[1].known} known (assumed)"
         spaces.append(
-            f"| {model.name} | {known} of {facts} | {_amount(space.download, 1e9)} | {_amount(space.results, 1e9)} | "
+            f"| {name} | {known} of {facts} | {_amount(space.download, 1e9)} | {_amount(space.results, 1e9)} | "
             f"{_memory(space.device, model.gpus)} | {_memory(space.device_in_full, model.full_tuning_gpus)} |"
         )
     print("| model | stage | PFLOP | one GPU | one CPU thread | measured |")
     print("|---|---|---|---|---|---|", *rows, sep="\n")
     print("\n| model | facts | download (GB) | results (GB) | memory (GB) | memory, all parameters trained (GB) |")
     print("|---|---|---|---|---|---|", *spaces, sep="\n")
-    converged = [_converged(model.name, results / model.name, shards) for model in config.models]
+    converged = [_converged(name, results / name, shards) for name in models]
     if any(converged):
         print("\n| model | facts whose attribution converged | paths that converged | nodes per path |")
         print("|---|---|---|---|", *filter(None, converged), sep="\n")

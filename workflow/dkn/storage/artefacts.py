@@ -31,6 +31,7 @@ OF_EXPERIMENTS: dict[str, dict[str, type]] = {
 OF_STUDIES: dict[str, dict[str, type]] = {
     "verdicts.json": {"thresholds": dict, "verdicts": list},
     "complexity.json": {"sizes": dict, "rows": list},
+    "seeds.json": {"entries": dict, "rows": list},
 }
 
 

@@ -36,12 +36,14 @@ from dkn.study.method_sections import (
     PersistenceQuantile,
 )
 from dkn.study.places import place_problems
+from dkn.study.replicates import replicates
 from dkn.study.run_sections import Compute, Estimate, Explorer, Figures
 from dkn.study.trees import MOST_LINES, Location, check_tree, copy_with
 from dkn.study.typed_texts import UNCHANGED, hint, meant
 from dkn.study.values import FactCount, PlainPath, Section, not_null_as_text
 from dkn.validation_messages import location_path, problem_message
 
+MOST_MODELS = 100  # with all replicates
 MOST_JOBS = 4_000  # of one rule, over all models; planning more takes Snakemake many minutes
 
 
@@ -61,7 +63,7 @@ class Study(Section):
     facts: Facts = Field(description="This section names the facts that the study asks.")
     models: list[Annotated[HubModel | FolderModel | WheelModel | TrainedModel, Field(discriminator="source")]] = Field(
         min_length=1,
-        max_length=100,
+        max_length=MOST_MODELS,
         description="The study asks each of these models. The key `source` of an entry decides which other keys it "
         "has; docs/models-and-facts.md says what each source does.",
     )
@@ -135,24 +137,31 @@ class Study(Section):
 
     def _names_differ(self) -> list[str]:
         """Return a complaint about every two models whose folders are one, on some file systems at least."""
-        names = [model.name for model in self.models]
+        names = [replicate.name for replicate in replicates(self.models)]
+        stated = [model.name for model in self.models]
         problems = [
-            f"models: two entries are called {name!r}" for name in sorted({n for n in names if names.count(n) > 1})
+            f"models: two entries are called {name!r}"
+            if stated.count(name) > 1
+            else f"models: {name!r} is the name of an entry, and of a model that another entry makes by its `seeds`"
+            for name in sorted({n for n in names if names.count(n) > 1})
         ]
         small = [name.lower() for name in dict.fromkeys(names)]
         return problems + [
-            f"models: the names of two entries, {name!r}, differ only in capital letters"
+            f"models: the names of two models, {name!r}, differ only in capital letters"
             for name in sorted({n for n in small if small.count(n) > 1})
         ]
 
     def _jobs_are_few(self) -> list[str]:
         """Return a complaint about every key that makes far more jobs than can be planned."""
+        models = len(replicates(self.models))
+        if models > MOST_MODELS:
+            return [f"models: all `seeds` together make {models} models, more than {MOST_MODELS}"]
         points = len(self.sensitivity.fractions) * len(self.sensitivity.quantiles)
         counts = {"attribution.shards": self.attribution.shards, "sensitivity": points}
         return [
-            f"{key}: {count} jobs for each of {len(self.models)} models are more than {MOST_JOBS}"
+            f"{key}: {count} jobs for each of {models} models are more than {MOST_JOBS}"
             for key, count in counts.items()
-            if count * len(self.models) > MOST_JOBS
+            if count * models > MOST_JOBS
         ]
 
 
@@ -263,6 +272,6 @@ def check_scatter(study: Study, scatter: Mapping[str, int]) -> None:
     for name, count in scatter.items():
         if name != "facts":
             raise UserError(f"--set-scatter {name}={count}: unknown name; allowed: facts")
-        most = min(MOST_SHARDS, MOST_JOBS // len(study.models))
+        most = min(MOST_SHARDS, MOST_JOBS // len(replicates(study.models)))
         if not 1 <= count <= most:
             raise UserError(f"--set-scatter facts={count}: must be from 1 to {most}")

@@ -14,11 +14,12 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 # What the rules write straight below the folder of the results, where every model has a folder of its own, too.
 RESERVED_NAMES = (
     *("facts", "figures", "tables", "logs", "benchmarks"),
-    *("report.html", "verdicts.json", "complexity.json"),
+    *("report.html", "verdicts.json", "complexity.json", "seeds.json"),
 )
 RESERVED_ENDINGS = (".log", ".tsv")  # of the study's own logs and benchmarks, which lie beside the models' folders
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 MOST_TRAINED_PARAMETERS = 1_000_000_000
+MOST_SEEDS = 100  # of an entry
 
 _CHECKSUM = (
     "The file, or the first download from the address, must have this SHA-256 checksum; null states none, and any "
@@ -260,6 +261,15 @@ class TrainedModel(Model, Sizes):
     target: Share = Field(
         description="Training fails where the model answers less than this share of the dated facts greedily, or of "
         "all facts if none has a date."
+    )
+    seeds: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_SEEDS,
+        description="This entry makes so many models, which are studied alike and differ in what their training draws: "
+        "first weights, order of facts and wordings, dropout. The first has the entry's name and trains with the "
+        "study's seed; the others are called `NAME-s1`, `NAME-s2`, … and train with the next seeds. `snakemake seeds` "
+        "combines them. More seeds rerun nothing of the models that are there.",
     )
 
     @model_validator(mode="after")

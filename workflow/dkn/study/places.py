@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dkn.study.inputs import RESERVED_NAMES, Facts, FolderModel, Model, PathFacts
+from dkn.study.replicates import replicates
 from dkn.validation_messages import shown
 
 
@@ -42,7 +43,7 @@ def place_problems(results: str, cache: str | None, models: Sequence[Model], fac
         )
     elif cache is not None:
         place = _real(cache)
-        names = {*RESERVED_NAMES, *(model.name for model in models)}
+        names = {*RESERVED_NAMES, *(replicate.name for replicate in replicates(models))}
         if place == written or (place.is_relative_to(written) and place.relative_to(written).parts[0] in names):
             problems.append(f"cache: must not be a folder that the study writes in `results` (found {shown(cache)})")
     seen: dict[Path, str] = {}

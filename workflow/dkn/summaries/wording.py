@@ -12,7 +12,7 @@ from dkn.plain_text import restructuredtext
 from dkn.study.names import GROUP_WORDS, WORDS
 
 PERCENT = ("drop", "accuracy", "regained", "share", "coverage", "left", "alone", "comprehensiveness", "sufficiency")
-PARTICULARS = ("metric", "kind", "query", "split", "part", "neurons", "wording")
+PARTICULARS = ("metric", "kind", "query", "split", "part", "neurons", "wording", "population")
 
 
 def bullets(lines: Iterable[str]) -> str:
@@ -53,8 +53,8 @@ def interval(mean: float | None, low: float | None, high: float | None, metric: 
     return f"{scale * mean:.3g}{unit} ({scale * low:.3g} … {scale * high:.3g})"
 
 
-def contrast(row: Mapping[str, Any]) -> str:
-    """Return one difference in words: what is subtracted from what, its metric, its interval, and n.
+def compared(row: Mapping[str, Any]) -> str:
+    """Return in words what a contrast subtracts from what, in which experiment, and in which metric.
 
     Args:
         row: a contrast of a summary, with the name of its experiment.
@@ -62,8 +62,17 @@ def contrast(row: Mapping[str, Any]) -> str:
     names = GROUP_WORDS if row["experiment"].startswith("degeneracy") else WORDS
     first, second = (names.get(row[side], row[side]) for side in ("first", "second"))
     particulars = ", ".join(str(row[name]) for name in PARTICULARS if row.get(name) is not None)
+    return f"{first} minus {second} ({row['experiment']}: {particulars})"
+
+
+def contrast(row: Mapping[str, Any]) -> str:
+    """Return one difference in words: what is subtracted from what, its metric, its interval, and n.
+
+    Args:
+        row: a contrast of a summary, with the name of its experiment.
+    """
     number = interval(row["difference"], row["low"], row["high"], row["metric"], "points")
-    return f"{first} minus {second} ({row['experiment']}: {particulars}): {number}, {sized(row)}"
+    return f"{compared(row)}: {number}, {sized(row)}"
 
 
 def bracketed(value: float, low: float, high: float) -> str:

@@ -1,0 +1,72 @@
+"""Combinations over seeds as they are stored: as summaries of one model, and as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dkn.paper.seeds import combined
+from dkn.paper.verdicts import SUPPORTED, Thresholds, verdicts
+from dkn.storage.files import write_json
+from dkn.summaries.seeds import over_seeds, table
+from tests.unit.seed_rows import models
+
+METRICS = ("drop", "accuracy", "balanced_accuracy", "auroc", "f1", "share")
+THRESHOLDS = Thresholds(alpha=0.05, margins=dict.fromkeys(METRICS, 0.05), minimum_subjects=10)
+NAME = "nano, over seeds"
+
+
+def stored(folder: Path, values: list[float], error: float = 0.01) -> Path:
+    """seeds.json of an entry whose models have these values."""
+    seeds = models(values, error=error)
+    rows = combined("nano", seeds, 0.95, 10)
+    write_json(folder / "seeds.json", {"entries": {NAME: list(seeds)}, "rows": rows})
+    return folder / "seeds.json"
+
+
+def judged(path: Path) -> set[str]:
+    """The verdicts over seeds."""
+    return {row["verdict"] for row in verdicts(over_seeds(path)[1][NAME], THRESHOLDS)}
+
+
+def test_a_planted_effect_in_all_seeds_is_supported_over_seeds(tmp_path: Path) -> None:
+    assert judged(stored(tmp_path, [0.30, 0.28, 0.33, 0.25, 0.31])) == {SUPPORTED}
+
+
+def test_an_effect_in_some_seeds_alone_is_not_supported_over_seeds(tmp_path: Path) -> None:
+    """Each seed's own interval may be narrow: what counts is that they disagree."""
+    assert SUPPORTED not in judged(stored(tmp_path, [0.6, 0.0, -0.1, 0.7, 0.05], error=0.001))
+
+
+def test_noise_supports_nothing_over_seeds(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(20):
+        found = verdicts(over_seeds(stored(tmp_path, list(draw.normal(0, 0.1, 5)), 0.1))[1][NAME], THRESHOLDS)
+        assert not [row for row in found if row["verdict"] == SUPPORTED and row["claim"] != "C7"]
+
+
+def test_the_combinations_stand_where_a_models_summaries_have_them(tmp_path: Path) -> None:
+    together, summaries = over_seeds(stored(tmp_path, [0.1, 0.2]))
+    assert together == {"nano": NAME, "nano-s1": NAME}
+    estimates = summaries[NAME]["suppression-values"]["estimates"]
+    assert estimates[0]["mean"] == pytest.approx(0.15)
+    assert estimates[0]["neuron_set"] == "dkn"
+    assert (estimates[0]["replicates"], estimates[0]["models"]) == (2, 2)
+
+
+def test_a_study_without_seeds_has_none(tmp_path: Path) -> None:
+    assert over_seeds(None) == ({}, {})
+    alone = stored(tmp_path, [0.1])
+    assert over_seeds(alone) == ({"nano": NAME}, {NAME: {}}), "one seed is no combination"
+
+
+def test_the_table_has_every_seed_and_their_combination() -> None:
+    rows = combined("nano", models([0.1, 0.2, 0.3]), 0.95, 10)
+    frame = table(rows)
+    assert len(frame) == 4 * len(rows)
+    assert list(frame["model"][:4]) == ["nano", "nano-s1", "nano-s2", NAME]
+    assert list(frame["value"][:4]) == pytest.approx([0.1, 0.2, 0.3, 0.2])
+    assert frame["tau"].notna().sum() == frame["replicates"].notna().sum() == len(rows)
+    assert table([]).empty
