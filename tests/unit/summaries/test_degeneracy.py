@@ -36,7 +36,20 @@ def test_a_planted_effect_is_found_and_a_null_is_not() -> None:
 def test_no_records_give_an_empty_summary() -> None:
     empty = made_records({("ntc", "f"): [(1, 0.9)]}).iloc[:0]
     summary = summarise(empty, SETTINGS)
-    assert summary == {"estimates": [], "curves": [], "by_neurons": [], "contrasts": []}
+    assert summary == {"estimates": [], "curves": [], "by_neurons": [], "by_components": [], "contrasts": []}
+
+
+def test_drops_by_number_of_components_are_of_the_facts_with_so_many() -> None:
+    two = made_records({("ntc", "f"): [(1, 0.9), (1, 0.7), (2, 0.4)], (CONTROL, "f"): [(1, 0.1), (2, 0.1)]})
+    three = made_records({("ntc", "g"): [(1, 0.8), (2, 0.6), (3, 0.3)]}).assign(components=3)
+    rows = summarise(pd.concat([two, three]), SETTINGS)["by_components"]
+    found = {(r["grouping"], r["components"], r["kind"]): (r["mean"], r["facts"]) for r in rows}
+    assert found == {
+        ("ntc", 2, "partial"): (pytest.approx(0.2), 1),
+        ("ntc", 2, "full"): (pytest.approx(0.6), 1),
+        ("ntc", 3, "partial"): (pytest.approx(0.3), 1),
+        ("ntc", 3, "full"): (pytest.approx(0.7), 1),
+    }
 
 
 def test_the_summary_holds_both_controls() -> None:

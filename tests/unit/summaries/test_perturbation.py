@@ -44,3 +44,22 @@ def test_no_records_give_an_empty_summary() -> None:
     summary = summarise(empty, "suppression", StatisticsSettings(resamples=2000, confidence=0.95, seed=0))
     assert summary["estimates"] == summary["contrasts"] == []
     assert summary["counts"]["with_dkn"] == 0
+
+
+def test_the_perturbation_alone_costs_what_the_original_query_has_more() -> None:
+    """Relative to the original query's Prob, fact by fact; a query that a fact lacks does not count for it."""
+    rows = [("f", "original", 0.8), ("f", "replace", 0.6), ("f", "delete", 0.2), ("g", "original", 0.5)]
+    rows.append(("g", "replace", 0.5))
+    records = pd.DataFrame(rows, columns=["fact_id", "query", "prob"]).assign(neuron_set="none", repeat=0, neurons=0)
+    records = records.assign(subject=records["fact_id"], relation="P1", components=2)
+    records["log_prob_before"] = records["log_prob_after"] = np.log(records["prob"])
+    records = records.assign(greedy_before=True, greedy_after=True)
+    others = [records.assign(neuron_set=name, log_prob_before=0.0) for name in ("dkn", "kn", "kn-matched", "random")]
+    settings = StatisticsSettings(resamples=100, confidence=0.95, seed=0)
+    estimates = summarise(pd.concat([records, *others]), "suppression", settings)["estimates"]
+    found = {row["query"]: (row["mean"], row["facts"]) for row in estimates if row["metric"] == "query_drop"}
+    assert found == {
+        "replace": (pytest.approx((0.25 + 0) / 2), 2),
+        "delete": (pytest.approx(0.75), 1),
+        "perturbed": (pytest.approx((0.5 + 0) / 2), 2),
+    }

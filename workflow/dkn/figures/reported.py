@@ -20,6 +20,7 @@ from dkn.summaries.wording import bullets, interval
 ROW = 0.15  # the height of a quantity's row, in inches
 TITLES = {
     "degeneracy": "degeneracy: drop in Prob (%)",
+    "degeneracy-by-count": "degeneracy of NTC by the number of BDCs: drop in Prob (%)",
     "suppression": "suppression: drop in Prob on perturbed queries (%)",
     "enhancement": "enhancement: accuracy regained on perturbed queries (%)",
     "fact-checking": "fact-checking: F1 (neurons found with the true answer)",
@@ -100,7 +101,7 @@ def caption(frame: pd.DataFrame) -> str:
     for (kind, model), rows in frame.groupby(["kind", "model"], sort=False):
         first = rows.iloc[0]
         if kind == "reported":
-            who, number = f"the paper's {model}", f"{first['value']:.3g}"
+            who, number = f"the paper's {model}", f"{first['value']:g}"
         else:
             who = f"this study's {model}"
             number = f"{interval(first['value'], first['low'], first['high'])}, n = {first['facts']:.0f} facts"

@@ -80,6 +80,7 @@ ORIGINAL = "original"
 PERTURBATIONS = ("replace", "add", "delete")
 QUERIES = (ORIGINAL, *PERTURBATIONS)
 PERTURBED, INTERACTION = "perturbed", "interaction"
+QUERY_DROP = "query_drop"  # what a perturbation alone costs: the relative drop in Prob from the original query
 
 
 def of_first_draw(grouping: str) -> str:

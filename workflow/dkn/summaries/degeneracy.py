@@ -73,6 +73,20 @@ def _by_neurons(records: pd.DataFrame, settings: StatisticsSettings) -> list[dic
     return rows
 
 
+def _by_components(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """Return the mean partial and full drop of the facts with each number of BDCs; controls have none of their own."""
+    kept = records[(records["selection"] == "bdc") & ~records["grouping"].isin(CONTROLS)]
+    rows = []
+    for (grouping, components), frame in kept.groupby(["grouping", "components"]):
+        facts = per_fact(frame)
+        about = {"selection": "bdc", "grouping": grouping, "components": int(components), "metric": "drop"}
+        for kind in ("partial", "full"):
+            key = f"{grouping}/{components}/{kind}"
+            mean = mean_over_facts(facts, f"drop_{kind}", settings, "bootstrap/components", key)
+            rows.append({**about, "kind": kind, **mean})
+    return rows
+
+
 def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
     """Return method minus control for each control and for the DKN of other facts, paired by fact."""
     frames = {key: frame.set_index("fact_id") for key, frame in facts.groupby(["selection", "grouping"])}
@@ -105,8 +119,8 @@ def summarise(
     Returns:
         Lists of rows, without those of the test empty where there are no records: ``estimates`` by selection, grouping,
         metric and kind (partial, full or gap), and by grouping and measure of the test; ``curves`` by number of
-        suppressed components; ``by_neurons`` by number of suppressed neurons; and ``contrasts`` of the method with its
-        controls, in either. Holm's adjustment is over all contrasts.
+        suppressed components; ``by_neurons`` by number of suppressed neurons; ``by_components`` by number of BDCs; and
+        ``contrasts`` of the method with its controls, in either. Holm's adjustment is over all contrasts.
     """
     measured = with_metrics(records)
     own = measured[~measured["grouping"].isin(OTHER_FACTS)]
@@ -116,5 +130,6 @@ def summarise(
         "estimates": [*_estimates(facts, settings), *of_test["estimates"]],
         "curves": _curves(own, settings),
         "by_neurons": _by_neurons(own, settings),
+        "by_components": _by_components(own, settings),
         "contrasts": with_holm([*_contrasts(facts, settings), *of_test["contrasts"]]),
     }

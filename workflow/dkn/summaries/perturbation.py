@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dkn.statistics.inference import StatisticsSettings, with_holm
-from dkn.study.names import DKN, INTERACTION, KN, KN_MATCHED, NONE, ORIGINAL, PERTURBED, QUERIES, RANDOM
+from dkn.study.names import DKN, INTERACTION, KN, KN_MATCHED, NONE, ORIGINAL, PERTURBED, QUERIES, QUERY_DROP, RANDOM
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
 
 # ``nats`` is the log Prob lost, negative where the answer gained. Enhancement has no relative drop, because the drop of
@@ -78,6 +78,19 @@ def _estimates(facts: pd.DataFrame, metrics: tuple[str, ...], settings: Statisti
     return rows
 
 
+def _query_drops(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """Return what perturbations alone cost: the relative drop in Prob from the original query to each perturbed one."""
+    none = records[records["neuron_set"] == NONE]
+    log_probs = none.pivot(index=["fact_id", "subject"], columns="query", values="log_prob_before")
+    drops = -np.expm1(log_probs.drop(columns=ORIGINAL).sub(log_probs[ORIGINAL], axis=0))
+    rows = []
+    for query, column in drops.assign(**{PERTURBED: drops.mean(axis=1)}).items():
+        frame = column.dropna().rename(QUERY_DROP).reset_index()
+        mean = mean_over_facts(frame, QUERY_DROP, settings, "bootstrap/query", str(query))
+        rows.append({"neuron_set": NONE, "query": query, "metric": QUERY_DROP, **mean})
+    return rows
+
+
 def _contrasts(facts: pd.DataFrame, metrics: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
     """Return the DKN minus every other set, paired by fact, with Holm's adjustment over all contrasts."""
     rows = []
@@ -119,6 +132,6 @@ def summarise(records: pd.DataFrame, setting: str, settings: StatisticsSettings)
     facts = per_fact(with_metrics(records), METRICS[setting])
     return {
         "counts": _counts(records),
-        "estimates": _estimates(facts, METRICS[setting], settings),
+        "estimates": [*_estimates(facts, METRICS[setting], settings), *_query_drops(records, settings)],
         "contrasts": _contrasts(facts, CONTRASTED[setting], settings),
     }

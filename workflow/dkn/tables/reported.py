@@ -6,7 +6,7 @@ or ``this study``. Every number stands under the name of the model that it was c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,11 +16,12 @@ import yaml
 from typer import Option
 
 from dkn import flags
-from dkn.study.names import DETECTORS, PERTURBATIONS, SITES, TUNED_SETS
+from dkn.study.names import DETECTORS, DKN, NONE, NTC, PERTURBATIONS, PLM, QUERY_DROP, SITES, TUNED_SETS
 from dkn.study.registry import GROUPINGS
 from dkn.summaries.stored import compared_by_model, only_match
 from dkn.tables.saving import save
 
+KINDS = ("partial", "full")  # some of a fact's BDCs suppressed, and all of them
 COLUMNS = ("setting", "experiment", "quantity", "kind", "model", "value", "low", "high", "facts", "source")
 
 
@@ -34,48 +35,79 @@ class Quantity:
         where: the values that pick the estimate's row in the summary.
         path: the keys of the number below a model's entry of the setting in resources/reported_results.yaml.
         setting: that setting, as the file calls it.
+        part: the list of the summary that holds the estimate.
     """
 
     experiment: str
     label: str
-    where: Mapping[str, str]
+    where: Mapping[str, Any]
     path: tuple[Any, ...]
     setting: str
+    part: str = "estimates"
 
 
-def quantities(columns: Mapping[str, list[str]]) -> Iterator[Quantity]:
-    """Yield all quantities.
-
-    Args:
-        columns: for each setting the names of the numbers that the file's lists hold, in their order.
-    """
+def _degeneracy() -> Iterator[Quantity]:
     for grouping in GROUPINGS:
-        for kind in ("partial", "full"):
+        for kind in KINDS:
             where = {"selection": "bdc", "grouping": grouping, "metric": "drop", "kind": kind}
             label = f"{kind} drop in Prob, {grouping}"
             yield Quantity(f"degeneracy-{grouping}", label, where, (grouping, kind), "degeneracy")
-    for setting, metric, measure in (
-        ("suppression", "drop", "drop in Prob"),
-        ("enhancement", "regained", "accuracy regained"),
-    ):
-        for kind in SITES:
-            for query in PERTURBATIONS:
-                for index, name in enumerate(columns[setting]):
-                    where = {"neuron_set": name, "query": query, "metric": metric}
-                    label = f"{measure}, {kind} of {name}, word: {query}"
-                    yield Quantity(f"{setting}-{kind}", label, where, (kind, query, index), setting)
+
+
+def _degeneracy_by_count(counts: Sequence[int]) -> Iterator[Quantity]:
+    """Yield the quantities of facts with so many BDCs each."""
+    for count in counts:
+        for index, kind in enumerate(KINDS):
+            where = {"selection": "bdc", "grouping": NTC, "metric": "drop", "kind": kind, "components": count}
+            label = f"{kind} drop in Prob, {NTC} with {count} BDCs"
+            path = (count, index)
+            yield Quantity(f"degeneracy-{NTC}", label, where, path, "degeneracy_by_count", "by_components")
+
+
+def _perturbed(setting: str, metric: str, measure: str, names: Sequence[str]) -> Iterator[Quantity]:
+    """Yield the quantities of suppression or enhancement, on one perturbed query and with one neuron set each."""
+    for kind in SITES:
+        for query in PERTURBATIONS:
+            for index, name in enumerate(names):
+                changed = QUERY_DROP if name == NONE else metric
+                where = {"neuron_set": name, "query": query, "metric": changed}
+                label = f"{measure}, {kind} of {name}, word: {query}"
+                yield Quantity(f"{setting}-{kind}", label, where, (kind, query, index), setting)
+
+
+def _fact_checking() -> Iterator[Quantity]:
     for detector in DETECTORS:
         where = {"detector": detector, "wording": "triple", "metric": "f1"}
-        where["neurons"] = "none" if detector == "plm" else "own"
+        where["neurons"] = NONE if detector == PLM else "own"
         yield Quantity(f"fact-checking-{detector}", f"F1, {detector}", where, (detector,), "fact_checking")
+
+
+def _fine_tuning(names: Sequence[str]) -> Iterator[Quantity]:
     tuned = list(TUNED_SETS)
     for split in ("new", "old", "augmented"):
-        for index, name in enumerate(columns["fine_tuning"]):
+        for index, name in enumerate(names):
             where = {"neuron_set": name, "split": split, "metric": "accuracy"}
             label = f"accuracy on {split} facts, {name} trained"
             yield Quantity(f"fine-tuning-{tuned[index]}", label, where, (split, index), "fine_tuning")
-    where = {"neuron_set": "dkn", "part": "both", "metric": "share"}
-    yield Quantity("overlap-fine-tuning", "share of DKNs among the most changed", where, ("dkn",), "overlap")
+
+
+def quantities(reported: Mapping[str, Any]) -> Iterator[Quantity]:
+    """Yield all quantities.
+
+    Args:
+        reported: the content of resources/reported_results.yaml. The entry ``columns`` of a setting names the numbers
+            that its lists hold, in their order.
+    """
+    by_count = reported["degeneracy_by_count"]
+    counts = {count for model in reported["models"] for count in by_count.get(model, {})}
+    yield from _degeneracy()
+    yield from _degeneracy_by_count(sorted(counts))
+    yield from _perturbed("suppression", "drop", "drop in Prob", reported["suppression"]["columns"])
+    yield from _perturbed("enhancement", "regained", "accuracy regained", reported["enhancement"]["columns"])
+    yield from _fact_checking()
+    yield from _fine_tuning(reported["fine_tuning"]["columns"])
+    where = {"neuron_set": DKN, "part": "both", "metric": "share"}
+    yield Quantity("overlap-fine-tuning", "share of DKNs among the most changed", where, (DKN,), "overlap")
 
 
 def _lookup(tree: Any, path: tuple[Any, ...]) -> float | None:
@@ -100,13 +132,8 @@ def side_by_side(path: Path, summaries: Mapping[str, Mapping[str, Mapping[str, A
         ValueError: several estimates of a summary match one quantity.
     """
     reported = yaml.safe_load(path.read_text(encoding="utf-8"))
-    columns = {
-        setting: reported_setting["columns"]
-        for setting, reported_setting in reported.items()
-        if "columns" in reported_setting
-    }
     rows = []
-    for quantity in quantities(columns):
+    for quantity in quantities(reported):
         reported_setting = reported[quantity.setting]
         scale = 100 if reported_setting["unit"] == "percent" else 1
         about = {"setting": quantity.setting.replace("_", "-"), "experiment": quantity.experiment}
@@ -118,7 +145,7 @@ def side_by_side(path: Path, summaries: Mapping[str, Mapping[str, Mapping[str, A
                     {**about, "kind": "reported", "model": name, "value": value, "source": reported_setting["source"]}
                 )
         for model, by_experiment in summaries.items():
-            estimate = only_match(by_experiment.get(quantity.experiment, {}).get("estimates", []), quantity.where)
+            estimate = only_match(by_experiment.get(quantity.experiment, {}).get(quantity.part, []), quantity.where)
             if estimate is not None:
                 numbers = {"value": estimate["mean"], "low": estimate["low"], "high": estimate["high"]}
                 numbers = {name: None if value is None else scale * value for name, value in numbers.items()}
@@ -128,11 +155,13 @@ def side_by_side(path: Path, summaries: Mapping[str, Mapping[str, Mapping[str, A
 
 
 def _cell(row: Any) -> str:
-    """Return a value in words, with its interval if there is one, and with n if it is this study's."""
+    """Return a value in words: the paper's as it is printed, this study's with n and with any interval."""
+    if row.kind == "reported":
+        return f"{row.value:g}"
     text = f"{row.value:.3g}"
     if row.low == row.low and row.high == row.high:
         text += f" [{row.low:.3g}, {row.high:.3g}]"
-    return text if row.kind == "reported" else f"{text}, n = {int(row.facts)}"
+    return f"{text}, n = {int(row.facts)}"
 
 
 def wide_table(table: pd.DataFrame) -> pd.DataFrame:
