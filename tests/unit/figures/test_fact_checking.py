@@ -73,11 +73,13 @@ def test_the_table_equals_scikit_learns_numbers() -> None:
         assert own["sees_label"].eq(neurons == "own").all()
 
 
-def test_bars_are_f1_and_neurons_that_see_the_label_are_flagged() -> None:
+def test_bars_are_balanced_accuracies_and_sets_with_the_label_are_flagged() -> None:
     frame = made_table({"m": made_records(24)})
     figure = drawn(frame, ["m"])
     bars, curves = figure.get_axes()[:2]
-    values = frame[(frame["wording"] == "triple") & (frame["metric"] == "f1")].set_index(["detector", "neurons"])
+    values = frame[(frame["wording"] == "triple") & (frame["metric"] == "balanced_accuracy")].set_index(
+        ["detector", "neurons"]
+    )
     patches = [patch for container in bars.containers if hasattr(container, "patches") for patch in container.patches]
     assert [patch.get_width() for patch in patches] == pytest.approx([values.loc[key, "mean"] for key in SCORES])
     flagged = [neurons == "own" for _, neurons in SCORES]
@@ -85,7 +87,7 @@ def test_bars_are_f1_and_neurons_that_see_the_label_are_flagged() -> None:
     assert [tick.get_text().endswith("†") for tick in bars.get_yticklabels()] == flagged
     assert [text.get_text() for text in bars.texts] == ["n = 24"] * len(SCORES)
     assert (bars.get_xlabel(), curves.get_xlabel()) == (
-        "F1 (bars) and other metrics (signs)",
+        "balanced accuracy (bars), other metrics (signs)",
         "false statements accepted",
     )
     points = [container.lines[0] for container in curves.containers]
@@ -109,7 +111,7 @@ def test_few_subjects_and_missing_detectors_and_models_without_statements() -> N
     assert frame["low"].isna().all()
     figure = drawn(frame, list(records))
     bars, *_ = figure.get_axes()
-    assert len(bars.get_yticks()) == 5
+    assert len(bars.get_yticks()) == 6
     assert any("too few subjects" in text.get_text() for text in figure.legends[0].get_texts())
     for place in figure.get_axes()[4:]:
         assert [text.get_text() for text in place.texts] == ["no statement to test"]

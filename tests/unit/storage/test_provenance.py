@@ -60,7 +60,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("experiments/degeneracy", "study/names"),
     ),
     "experiment-fact-checking": (
-        *(*MODEL, *FACTS, "attribution", "facts/same_answers", "facts/sampling", "neurons/sets"),
+        *(*MODEL, *FACTS, "attribution", "facts/same_answers", "facts/sampling", "neurons/sets", "study/names"),
         *("experiments/fact_checking", "experiments/statements"),
     ),
     "experiment-fact-checking-plm": (
@@ -103,7 +103,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "figure-component-sizes": (*FIGURE, "statistics/inference"),
     "figure-degeneracy": HEADLINES,
     "figure-enhancement": (*HEADLINES, "figures/perturbation"),
-    "figure-fact-checking": (*HEADLINES, "statistics/detection", "summaries/fact_checking"),
+    "figure-fact-checking": (*HEADLINES, "statistics/detection", "statistics/roc", "summaries/fact_checking"),
     "figure-fine-tuning": HEADLINES,
     "figure-funnel": (*FIGURE, CHECKED, "summaries/funnel"),
     "figure-groupings": (*FIGURE, *SUMMARIES),
@@ -129,7 +129,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(*SUMMARIES, "experiments/degeneracy_measures", "summaries/by_fact"),
         *("storage/completeness", "summaries/degeneracy", "summaries/funnel", "summaries/grouping_comparison"),
     ),
-    "summary-fact-checking": (*SUMMARIES, "statistics/detection", "summaries/fact_checking"),
+    "summary-fact-checking": (*SUMMARIES, "statistics/detection", "statistics/roc", "summaries/fact_checking"),
     "summary-fine-tuning": (*SUMMARIES, "statistics/draws", "summaries/by_fact", "summaries/fine_tuning"),
     "summary-overlap": (
         *(*SUMMARIES, "statistics/draws", "summaries/by_fact", "summaries/fine_tuning"),

@@ -1,8 +1,8 @@
 """Figure ``fact_checking``: how well each detector tells true statements from false ones, on test subjects.
 
-There is a row per model and wording. The left panel has F1 as a bar with other metrics below it. The right panel has
-the ROC curves, and on each of them the point of the threshold that the training subjects chose. Detectors whose neurons
-were found with the fact's true answer are marked everywhere.
+There is a row per model and wording. The left panel has the balanced accuracy as a bar with other metrics below it. The
+right panel has the ROC curves, and on each of them the point of the threshold that the training subjects chose.
+Detectors whose neurons were found with the fact's true answer are marked everywhere.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from dkn import flags
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.paper.headlines import of_experiments
-from dkn.statistics.detection import roc_curve
+from dkn.statistics.roc import roc_curve
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import FACT_CHECKING
-from dkn.study.names import ANSWER_PROB, DKN, KN, NONE, PLM, RANDOM, WORDS
+from dkn.study.names import ANSWER_PROB, DKN, KN, NONE, PLM, RANDOM, RANDOM_KN, WORDS
 from dkn.study.registry import of_setting
 from dkn.summaries.fact_checking import conditions
 
@@ -33,18 +33,20 @@ SCORES = (
     (DKN, "relation"),
     (KN, "relation"),
     (RANDOM, "relation"),
+    (RANDOM_KN, "relation"),
     (PLM, NONE),
     (ANSWER_PROB, NONE),
     (DKN, "own"),
     (KN, "own"),
     (RANDOM, "own"),
+    (RANDOM_KN, "own"),
 )
 WHOSE = {"relation": " of the relation", "own": " of the fact", NONE: ""}
 NAMES = list(dict.fromkeys(name for name, _ in SCORES))
-COLOUR = dict(zip(NAMES, [*COLOURS[:2], GREY, COLOURS[2], COLOURS[3]], strict=True))
+COLOUR = dict(zip(NAMES, [*COLOURS[:2], GREY, "0.65", *COLOURS[2:4]], strict=True))
 MARKER = dict(zip(NAMES, MARKERS, strict=False))
 # The signs of the metrics in the left panel. Recall stands in the ROC panel, with its interval.
-SIGNS = {"precision": (">", "precision"), "balanced_accuracy": ("d", "balanced accuracy"), "auroc": ("o", "AUROC")}
+SIGNS = {"auroc": ("o", "AUROC"), "f1": ("d", "F1"), "precision": (">", "precision")}
 HATCH = "/////"
 KEYS = ["model", "wording", "detector", "neurons", "sees_label", "what"]
 RATES = ["threshold", "false_positive_rate", "true_positive_rate"]
@@ -54,10 +56,11 @@ COLUMNS = [*KEYS, "metric", "mean", "low", "high", "facts", "subjects", *RATES]
 def _curves(model: str, records: pd.DataFrame) -> pd.DataFrame:
     """Return every detector's ROC curve on the test split (``what`` is roc), and its threshold's point (point)."""
     tables = []
-    for (detector, neurons, wording), (limit, test) in conditions(records).items():
-        truth, accepted = test["truth"].to_numpy(), test["accepted"].to_numpy()
-        point = pd.DataFrame([[limit, accepted[~truth].mean(), accepted[truth].mean()]], columns=RATES)
-        curve = roc_curve(test["score"].to_numpy(), truth)
+    for (detector, neurons, wording), scores in conditions(records).items():
+        truth, score = scores.test["truth"].to_numpy(), scores.test["score"].to_numpy()
+        accepted = score > scores.threshold
+        point = pd.DataFrame([[scores.threshold, accepted[~truth].mean(), accepted[truth].mean()]], columns=RATES)
+        curve = roc_curve(score, truth)
         both = pd.concat([curve.assign(what="roc"), point.assign(what="point")])
         tables.append(both.assign(model=model, wording=wording, detector=detector, neurons=neurons))
     return pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
@@ -89,14 +92,14 @@ def _lines(rows: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
 
 
 def _detector(axes: Axes, level: int, name: str, metrics: pd.DataFrame) -> None:
-    """Draw one detector's F1 as a bar, its other metrics as signs below the bar, and its n."""
-    f1 = metrics[metrics["metric"] == "f1"]
+    """Draw one detector's balanced accuracy as a bar, its other metrics as signs below the bar, and its n."""
+    accuracy = metrics[metrics["metric"] == "balanced_accuracy"]
     flagged = metrics["sees_label"].any()
     axes.barh(
         level - 0.26,
-        f1["mean"],
+        accuracy["mean"],
         0.36,
-        xerr=error_bars(f1)[1],
+        xerr=error_bars(accuracy)[1],
         error_kw={"linewidth": 1, "capsize": 1.5},
         facecolor="white" if flagged else COLOUR[name],
         edgecolor=COLOUR[name],
@@ -109,12 +112,12 @@ def _detector(axes: Axes, level: int, name: str, metrics: pd.DataFrame) -> None:
         axes.errorbar(row["mean"], [level + 0.06 + 0.18 * index], xerr=error_bars(row)[1], marker=marker, **style)
     if flagged:
         axes.axhspan(level - 0.5, level + 0.5, color="0.94", linewidth=0, zorder=0)
-    n = f"n = {f1['facts'].iloc[0]:.0f}"
+    n = f"n = {accuracy['facts'].iloc[0]:.0f}"
     axes.annotate(n, (1.02, level), xycoords=("axes fraction", "data"), size=6.5, va="center")
 
 
 def _bars(axes: Axes, rows: pd.DataFrame) -> None:
-    """Draw every detector's metrics, and as lines the F1 of accepting everything and chance."""
+    """Draw every detector's metrics, and as lines chance and the F1 of accepting everything."""
     lines = _lines(rows)
     for level, ((name, _), metrics) in enumerate(lines):
         _detector(axes, level, name, metrics)
@@ -128,7 +131,7 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
     axes.tick_params(axis="y", labelsize=7, length=0)
     axes.set_ylim(len(lines) - 0.45, -0.55)
     axes.set_xlim(0, 1.03)
-    axes.set_xlabel("F1 (bars) and other metrics (signs)")
+    axes.set_xlabel("balanced accuracy (bars), other metrics (signs)")
 
 
 def _roc(axes: Axes, rows: pd.DataFrame) -> None:
@@ -175,7 +178,7 @@ def _legend(figure: Figure, frame: pd.DataFrame) -> None:
     for marker, label in SIGNS.values():
         handles.append(Line2D([], [], color="0.2", linestyle="", marker=marker, markersize=3.5, label=label))
     handles.append(Line2D([], [], color="0.3", linewidth=0.8, linestyle="--", label="F1 of accepting everything"))
-    handles.append(Line2D([], [], color="0.3", linewidth=0.8, linestyle=":", label="chance (other metrics)"))
+    handles.append(Line2D([], [], color="0.3", linewidth=0.8, linestyle=":", label="chance (bars, AUROC, precision)"))
     if frame.loc[frame["what"] == "metric", "low"].isna().any():
         handles.append(Line2D([], [], linestyle="", label="no interval: too few subjects"))
     flag = "† sees the label: found with the\ntrue answer (hatched; dashed, open)"

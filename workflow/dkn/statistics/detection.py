@@ -1,19 +1,33 @@
 """Metrics of detectors, which tell true from false statements by a score, with intervals and contrasts.
 
-A detector accepts the statements whose score exceeds its threshold. The bootstrap resamples subjects, and permutation
-tests swap the decisions on all statements of a subject, as in ``inference``: the statements of a subject are not
-independent. Every subject's statements are counted once; a resample is a vector of how often it contains each subject.
+The statements of a subject are not independent. The bootstrap therefore resamples subjects; a resample is a vector of
+how often it contains each subject. It resamples training subjects too and chooses every threshold anew, because
+thresholds vary: of two equally good detectors one may accept more, only since its training subjects made it so. F1
+depends much on the share that is accepted, balanced accuracy little, the area under the ROC curve (AUROC) not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from dkn.statistics.inference import FLIPS_PER_RESAMPLE, Contrast, Estimate, bootstrap_weights, percentile_interval
+from dkn.statistics.inference import (
+    FLIPS_PER_RESAMPLE,
+    Contrast,
+    Estimate,
+    bootstrap_weights,
+    percentile_interval,
+    sign_flip_p,
+)
+from dkn.statistics.roc import Ranked, threshold
 
+AUROC = "auroc"
+STEP = 1000  # the jackknife computes so many samples at once
 Counts = np.ndarray  # (…, 4) numbers of true positives, false positives, false negatives and true negatives
 
 
@@ -51,89 +65,64 @@ COUNTED: dict[str, Callable[[Counts], np.ndarray]] = {
 }
 
 
-def _accepted(scores: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays (thresholds,): the shares of true and of false statements that each threshold accepts."""
-    true, false = (
-        1 - np.searchsorted(np.sort(scores[kind]), thresholds, side="right") / kind.sum() for kind in (truth, ~truth)
-    )
-    return true, false
+@dataclass(frozen=True)
+class Detector:
+    """One detector's scores.
 
-
-def threshold(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Return the threshold with the best balanced accuracy, the lowest of equally good ones.
-
-    Balanced accuracy decides and not F1, because a score without information reaches its best F1 by accepting
-    everything. Scores above the threshold are accepted.
-
-    Args:
-        scores: (statements,) finite numbers.
-        truth: (statements,) whether each statement is true; both kinds must be there.
+    Attributes:
+        training, test: one row per statement of the training and of the test split, with columns fact_id, subject,
+            truth and score (finite). Both kinds of statements are in both splits.
     """
-    levels = np.unique(scores)
-    candidates = np.concatenate(([np.nextafter(levels[0], -np.inf)], (levels[:-1] + levels[1:]) / 2, levels[-1:]))
-    accepted_true, accepted_false = _accepted(scores, truth, candidates)
-    return float(candidates[np.argmax(accepted_true - accepted_false)])
+
+    training: pd.DataFrame
+    test: pd.DataFrame
+
+    @cached_property
+    def threshold(self) -> float:
+        """The score above which statements are accepted, chosen on the training split."""
+        return threshold(self.training["score"].to_numpy(), self.training["truth"].to_numpy(dtype=bool))
+
+    def on_facts_of(self, other: Detector) -> Detector:
+        """Return the detector with only those test statements whose facts the other detector's test split has too."""
+        return Detector(self.training, self.test[self.test["fact_id"].isin(other.test["fact_id"])])
 
 
-def roc_curve(scores: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
-    """Return the points of the ROC (receiver operating characteristic) curve; between them it is a straight line.
+class _Bootstrap:
+    """Resamples of the subjects of some detectors, the same for all of them.
 
-    Args:
-        scores: (statements,) finite numbers.
-        truth: (statements,) whether each statement is true; both kinds must be there.
-    Returns:
-        The columns threshold (scores above it are accepted), false_positive_rate and true_positive_rate, from accepting
-        nothing to accepting everything.
+    Attributes:
+        facts, subjects: the numbers of facts and of subjects in the test split.
     """
-    levels = np.unique(scores)[::-1]
-    thresholds = np.append(levels, np.nextafter(levels[-1], -np.inf))
-    true, false = _accepted(scores, truth, thresholds)
-    return pd.DataFrame({"threshold": thresholds, "false_positive_rate": false, "true_positive_rate": true})
 
+    def __init__(self, detectors: Sequence[Detector], resamples: int, draw: np.random.Generator):
+        self._training, self._test = (
+            np.unique(np.concatenate([getattr(detector, split)["subject"].unique() for detector in detectors]))
+            for split in ("training", "test")
+        )
+        self.facts, self.subjects = detectors[0].test["fact_id"].nunique(), len(self._test)
+        self._weights = bootstrap_weights(self.subjects, resamples, draw)
+        self._training_weights = bootstrap_weights(len(self._training), resamples, draw)
 
-def counts_by_subject(frame: pd.DataFrame) -> np.ndarray:
-    """Return (subjects, 4) counts of statements, as in ``Counts``, with the subjects in sorted order.
+    def whole(self, detector: Detector) -> dict[str, float]:
+        """Return every metric of all test statements."""
+        metrics = self._metrics(detector, np.ones((1, self.subjects)), np.array([detector.threshold]))
+        return {metric: float(number[0]) for metric, number in metrics.items()}
 
-    Args:
-        frame: one row per statement, with columns subject, truth and accepted.
-    """
-    truth, accepted = frame["truth"], frame["accepted"]
-    outcomes = pd.DataFrame(
-        {"tp": truth & accepted, "fp": ~truth & accepted, "fn": truth & ~accepted, "tn": ~truth & ~accepted}
-    )
-    return outcomes.groupby(frame["subject"], sort=True).sum().to_numpy(dtype=float)
+    def resampled(self, detector: Detector) -> dict[str, np.ndarray]:
+        """Return every metric of the resamples, (resamples,), each at the threshold of its own training subjects."""
+        training = Ranked.of(detector.training, self._training)
+        return self._metrics(detector, self._weights, training.thresholds(self._training_weights))
 
+    def auroc_without_each(self, detector: Detector) -> np.ndarray:
+        """Return (subjects,) the AUROC of the samples that lack one test subject each."""
+        test, subjects = Ranked.of(detector.test, self._test), self.subjects
+        weights = (1 - np.eye(min(STEP, subjects - start), subjects, start) for start in range(0, subjects, STEP))
+        return np.concatenate([test.auroc(part) for part in weights])
 
-def _won_by_subject(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the AUROC of any resample of the subjects follows from.
-
-    Returns:
-        (subjects, subjects) how many pairs of a true statement of the row's subject and a false statement of the
-        column's subject the true statement wins by its score (ties count half); and twice (subjects,), how many true
-        and how many false statements each subject has.
-    """
-    subject, names = pd.factorize(frame["subject"], sort=True)
-    truth, score = frame["truth"].to_numpy(), frame["score"].to_numpy()
-    member = np.eye(len(names))[subject]
-    difference = np.sign(score[truth][:, None] - score[~truth][None, :])
-    won = member[truth].T @ ((difference + 1) / 2) @ member[~truth]
-    return won, member[truth].sum(0), member[~truth].sum(0)
-
-
-def auroc(frame: pd.DataFrame, weights: np.ndarray) -> np.ndarray:
-    """Return (resamples,) the area under the ROC curve: the probability that a true statement outscores a false one.
-
-    Args:
-        frame: one row per statement, with columns subject, truth and score.
-        weights: (resamples, subjects) how often each subject counts, with the subjects in sorted order.
-    """
-    won, true, false = _won_by_subject(frame)
-    return ((weights @ won) * weights).sum(1) / ((weights @ true) * (weights @ false))
-
-
-def without_each(subjects: int) -> np.ndarray:
-    """Return (subjects, subjects) weights, as ``auroc`` takes them, of the samples that lack one subject each."""
-    return 1 - np.eye(subjects)
+    def _metrics(self, detector: Detector, weights: np.ndarray, thresholds: np.ndarray) -> dict[str, np.ndarray]:
+        test = Ranked.of(detector.test, self._test)
+        counts = test.counts(weights, thresholds)
+        return {**{name: metric(counts) for name, metric in COUNTED.items()}, AUROC: test.auroc(weights)}
 
 
 def jackknife_error(without: np.ndarray) -> float:
@@ -142,76 +131,84 @@ def jackknife_error(without: np.ndarray) -> float:
     Args:
         without: (subjects,) the number without each subject.
     Returns:
-        The standard error; NaN for fewer than two subjects, or where the number is undefined without one of them.
+        The standard error; NaN for a single subject.
     """
     subjects = len(without)
-    if subjects < 2:
-        return float("nan")
     return float(np.sqrt((subjects - 1) / subjects * ((without - without.mean()) ** 2).sum()))
 
 
-def detection_estimates(
-    frame: pd.DataFrame, resamples: int, confidence: float, draw: np.random.Generator
-) -> dict[str, Estimate]:
-    """Return every metric of one detector, with percentile bootstrap intervals over subjects.
+def t_test_p(difference: float, error: float, subjects: int) -> float:
+    """Return the two-sided p of a t-test, and at least what flipping the signs of so many subjects could give.
 
     Args:
-        frame: one row per statement, with columns fact_id, subject, truth, score and accepted.
+        difference: the difference between two detectors.
+        error: its standard error, which is zero where no resample differs.
+        subjects: the number of subjects, one more than the degrees of freedom; at least two.
+    """
+    if difference == 0:
+        return 1.0
+    p = 2 * stats.t.sf(abs(difference) / error, subjects - 1) if error else 0.0
+    return float(max(p, 2.0 ** (1 - subjects)))
+
+
+def detection_estimates(
+    detector: Detector, resamples: int, confidence: float, draw: np.random.Generator
+) -> dict[str, Estimate]:
+    """Return every metric of one detector on its test split, with percentile bootstrap intervals over subjects.
+
+    Args:
+        detector: the detector's scores.
         resamples: the number of bootstrap resamples.
         confidence: the confidence of the intervals, between 0 and 1.
         draw: the source of the resamples.
     Returns:
-        An estimate for each metric of ``COUNTED``, and for ``auroc``.
+        An estimate for each metric of ``COUNTED``, and for ``AUROC``. The standard error is the spread of the
+        resamples, and for the AUROC that of the jackknife.
     """
-    counts = counts_by_subject(frame)
-    facts, subjects = frame["fact_id"].nunique(), len(counts)
-    weights = bootstrap_weights(subjects, resamples, draw)
+    bootstrap = _Bootstrap([detector], resamples, draw)
+    whole, resampled, subjects = bootstrap.whole(detector), bootstrap.resampled(detector), bootstrap.subjects
     estimates = {}
-    for name, metric in COUNTED.items():
-        low, high = percentile_interval(metric(weights @ counts), subjects, confidence)
-        error = jackknife_error(metric(counts.sum(0) - counts))
-        estimates[name] = Estimate(float(metric(counts.sum(0))), low, high, error, subjects - 1.0, facts, subjects)
-    low, high = percentile_interval(auroc(frame, weights), subjects, confidence)
-    mean, error = float(auroc(frame, np.ones((1, subjects)))[0]), jackknife_error(auroc(frame, without_each(subjects)))
-    estimates["auroc"] = Estimate(mean, low, high, error, subjects - 1.0, facts, subjects)
+    for metric, mean in whole.items():
+        low, high = percentile_interval(resampled[metric], subjects, confidence)
+        error = float("nan")
+        if subjects > 1:
+            jackknife = metric == AUROC
+            error = jackknife_error(bootstrap.auroc_without_each(detector)) if jackknife else resampled[metric].std()
+        estimates[metric] = Estimate(mean, low, high, float(error), subjects - 1.0, bootstrap.facts, subjects)
     return estimates
 
 
-def detection_contrast(
-    first: pd.DataFrame,
-    second: pd.DataFrame,
-    metric: str,
-    resamples: int,
-    confidence: float,
-    draw: np.random.Generator,
-) -> Contrast:
-    """Return a metric of the first detector minus that of the second, with an interval and a permutation test.
+def detection_contrasts(
+    first: Detector, second: Detector, resamples: int, confidence: float, draw: np.random.Generator
+) -> dict[str, Contrast]:
+    """Return every metric of the first detector minus that of the second, with intervals and tests.
 
-    Under the null hypothesis the two detectors may swap their decisions on all statements of a subject.
+    The metrics at a threshold have a t-test with the spread of the resamples as standard error. The AUROC needs no
+    threshold. Its standard error is the jackknife's, and its test flips the signs of the difference's pseudo-values: a
+    subject's is what the difference gains by the subject, and their mean is the difference, corrected for its bias.
 
     Args:
-        first, second: the two detectors' decisions on the same statements, one row per statement, with columns fact_id,
-            subject, truth and accepted.
-        metric: a name of ``COUNTED``.
-        resamples: the number of bootstrap resamples; the test takes ``FLIPS_PER_RESAMPLE`` times as many patterns.
-        confidence: the confidence of the interval, between 0 and 1.
+        first, second: two detectors with the same test statements.
+        resamples: the number of bootstrap resamples; sign flips take ``FLIPS_PER_RESAMPLE`` times as many patterns.
+        confidence: the confidence of the intervals, between 0 and 1.
         draw: the source of the resamples and patterns.
     Returns:
-        The contrast. Its p is NaN for a single subject.
+        A contrast for each metric of ``COUNTED``, and for ``AUROC``. Standard error and p are NaN for a single subject.
     """
-    measure, first_counts, second_counts = COUNTED[metric], counts_by_subject(first), counts_by_subject(second)
-    subjects = len(first_counts)
-    difference = float(measure(first_counts.sum(0)) - measure(second_counts.sum(0)))
-    weights = bootstrap_weights(subjects, resamples, draw)
-    low, high = percentile_interval(
-        measure(weights @ first_counts) - measure(weights @ second_counts), subjects, confidence
-    )
-    patterns = FLIPS_PER_RESAMPLE * resamples
-    swapped = draw.integers(0, 2, (patterns, subjects), dtype=np.int8).astype(float)
-    moved = swapped @ (second_counts - first_counts)
-    permuted = measure(first_counts.sum(0) + moved) - measure(second_counts.sum(0) - moved)
-    extreme = int((np.abs(permuted) >= abs(difference) - 1e-12).sum())
-    p = (extreme + 1) / (patterns + 1) if subjects > 1 else float("nan")
-    without = measure(first_counts.sum(0) - first_counts) - measure(second_counts.sum(0) - second_counts)
-    error = jackknife_error(without)
-    return Contrast(difference, low, high, p, error, subjects - 1.0, first["fact_id"].nunique(), subjects)
+    bootstrap = _Bootstrap([first, second], resamples, draw)
+    subjects, (one, other) = bootstrap.subjects, (bootstrap.whole(first), bootstrap.whole(second))
+    of_first, of_second = bootstrap.resampled(first), bootstrap.resampled(second)
+    contrasts = {}
+    for metric in one:
+        difference, spread = one[metric] - other[metric], of_first[metric] - of_second[metric]
+        low, high = percentile_interval(spread, subjects, confidence)
+        error = p = float("nan")
+        if metric == AUROC and subjects > 1:
+            without = bootstrap.auroc_without_each(first) - bootstrap.auroc_without_each(second)
+            pseudo_values = subjects * difference - (subjects - 1) * without
+            error, p = jackknife_error(without), sign_flip_p(pseudo_values, FLIPS_PER_RESAMPLE * resamples, draw)
+        elif subjects > 1:
+            error = float(spread.std())
+            p = t_test_p(difference, error, subjects)
+        contrasts[metric] = Contrast(difference, low, high, p, error, subjects - 1.0, bootstrap.facts, subjects)
+    return contrasts

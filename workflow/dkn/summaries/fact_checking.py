@@ -12,71 +12,65 @@ from typing import Any
 import pandas as pd
 
 from dkn.randomness import generator
-from dkn.statistics.detection import detection_contrast, detection_estimates, threshold
+from dkn.statistics.detection import AUROC, Detector, detection_contrasts, detection_estimates
 from dkn.statistics.inference import StatisticsSettings, with_holm
-from dkn.study.names import ANSWER_PROB, DETECTORS, DKN, KN, NONE, PLM, RANDOM
+from dkn.study.names import ANSWER_PROB, DETECTORS, DKN, KN, NONE, PLM, RANDOM, RANDOM_KN
 
 KEYS = ["detector", "neurons", "wording"]
-OTHERS = {DKN: (RANDOM, KN, PLM, ANSWER_PROB), KN: (PLM, ANSWER_PROB), PLM: (ANSWER_PROB,)}
-CONTRASTED = ("f1", "balanced_accuracy")
+OTHERS = {DKN: (KN, RANDOM, PLM, ANSWER_PROB), KN: (RANDOM_KN, PLM, ANSWER_PROB), PLM: (ANSWER_PROB,)}
+CONTRASTED = ("balanced_accuracy", AUROC, "f1")
 
-Conditions = dict[tuple[str, str, str], tuple[float, pd.DataFrame]]
+Conditions = dict[tuple[str, str, str], Detector]
 
 
 def conditions(records: pd.DataFrame) -> Conditions:
-    """Return the threshold and the judged test statements of every condition.
+    """Return the scores of every condition: for each (detector, neurons, wording) those of both splits.
+
+    A condition that lacks a split is left out.
 
     Args:
         records: the columns of ``schemas.FACT_CHECKING``.
-    Returns:
-        For each (detector, neurons, wording) the threshold from the training split, and the test split's records with
-        the column ``accepted``, which says whether the score exceeds it. A condition that lacks a split is left out.
     """
-    judged = {}
+    found = {}
     for key, frame in records.groupby(KEYS):
         training, test = (frame[frame["split"] == split] for split in ("train", "test"))
         if len(training) and len(test):
-            limit = threshold(training["score"].to_numpy(), training["truth"].to_numpy())
-            judged[key] = limit, test.assign(accepted=test["score"] > limit).sort_values(["fact_id", "truth"])
-    return judged
+            found[key] = Detector(training, test.sort_values(["fact_id", "truth"]))
+    return found
 
 
-def _estimates(judged: Conditions, detectors: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
+def _estimates(of: Conditions, detectors: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for (detector, neurons, wording), (limit, test) in judged.items():
+    for (detector, neurons, wording), scores in of.items():
         if detector not in detectors:
             continue
         draw = generator(settings.seed, "bootstrap/fact-checking", f"{detector}/{neurons}/{wording}")
-        estimates = detection_estimates(test, settings.resamples, settings.confidence, draw)
+        estimates = detection_estimates(scores, settings.resamples, settings.confidence, draw)
         about = {
             "detector": detector,
             "neurons": neurons,
             "sees_label": neurons == "own",  # the fact's own neurons were found with its true answer
             "wording": wording,
-            "mean_size": float(test["size"].mean()),
-            "threshold": limit,
+            "mean_size": float(scores.test["size"].mean()),
+            "threshold": scores.threshold,
         }
         rows.extend({**about, "metric": metric, **estimate.as_dict()} for metric, estimate in estimates.items())
     return rows
 
 
-def _contrasts(judged: Conditions, detector: str, settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """Return detector minus other detector, on the statements that both score, with Holm's adjustment over all."""
+def _contrasts(of: Conditions, detector: str, settings: StatisticsSettings) -> list[dict[str, Any]]:
+    """Return detector minus other detector, on the test facts that both score, with Holm's adjustment over all."""
     rows = []
-    for (first, neurons, wording), (_, test) in judged.items():
+    for (first, neurons, wording), scores in of.items():
         for other in OTHERS[detector] if first == detector else ():
-            key = next((k for k in ((other, neurons, wording), (other, NONE, wording)) if k in judged), None)
-            if key is None:
+            key = next((k for k in ((other, neurons, wording), (other, NONE, wording)) if k in of), None)
+            pair = None if key is None else (scores.on_facts_of(of[key]), of[key].on_facts_of(scores))
+            if pair is None or not len(pair[0].test):
                 continue
-            of_second = test[["fact_id", "truth"]].merge(judged[key][1], on=["fact_id", "truth"])
-            of_first = test[test["fact_id"].isin(of_second["fact_id"])]
-            for metric in CONTRASTED if len(of_second) else ():
-                draw = generator(settings.seed, f"contrast/{detector}", f"{other}/{neurons}/{wording}/{metric}")
-                difference = detection_contrast(
-                    of_first, of_second, metric, settings.resamples, settings.confidence, draw
-                )
-                about = {"first": detector, "second": other, "neurons": neurons, "wording": wording}
-                rows.append({**about, "metric": metric, **difference.as_dict()})
+            draw = generator(settings.seed, f"contrast/{detector}", f"{other}/{neurons}/{wording}")
+            differences = detection_contrasts(*pair, settings.resamples, settings.confidence, draw)
+            about = {"first": detector, "second": other, "neurons": neurons, "wording": wording}
+            rows += [{**about, "metric": metric, **differences[metric].as_dict()} for metric in CONTRASTED]
     return with_holm(rows)
 
 
@@ -91,7 +85,7 @@ def summarise(records: pd.DataFrame, detector: str, settings: StatisticsSettings
         ``counts`` of facts by split and kind of neurons, ``estimates`` of every metric, and ``contrasts`` of the main
         detector with others.
     """
-    judged = conditions(records)
+    of = conditions(records)
     own_records = records[records["detector"].isin(DETECTORS[detector])]
     facts = own_records.drop_duplicates("fact_id")
     return {
@@ -102,6 +96,6 @@ def summarise(records: pd.DataFrame, detector: str, settings: StatisticsSettings
             "with_own_neurons": int(own_records.loc[own_records["neurons"] == "own", "fact_id"].nunique()),
             "with_relation_neurons": int(own_records.loc[own_records["neurons"] == "relation", "fact_id"].nunique()),
         },
-        "estimates": _estimates(judged, DETECTORS[detector], settings),
-        "contrasts": _contrasts(judged, detector, settings),
+        "estimates": _estimates(of, DETECTORS[detector], settings),
+        "contrasts": _contrasts(of, detector, settings),
     }

@@ -22,8 +22,8 @@ def main(
     table = pd.concat(tables, ignore_index=True)
     caption = (
         f"All contrasts: mean differences over n facts, {100 * confidence:g} % bootstrap over subjects, p of sign "
-        "flips (fact-checking: swaps) over subjects; of overlap and fine-tuning both are of a t distribution over "
-        "subjects and draws. p_holm is adjusted over the setting's primary contrasts in the model, and apart from them "
+        "flips over subjects; of overlap and fine-tuning both are of a t distribution over subjects and draws, and p of "
+        "fact-checking's decisions is of a t-test. p_holm is adjusted over the setting's primary contrasts in the model, and apart from them "
         "over its others."
     )
     save(table, wide_contrasts(table), caption, output)

@@ -3,14 +3,19 @@
 from collections.abc import Iterator
 
 from dkn import flags
-from dkn.study.names import DETECTORS, DKN, WORDS
+from dkn.study.names import DETECTORS, DKN, KN, WORDS
 from dkn.summaries.stored import stored_by_model
 from dkn.tables.lines import Line, Summaries, difference, write
 
 TITLE = "Fact-checking: true statements told from false ones, at the threshold of the training split"
-
-
-MEASURES = {"precision": "precision", "recall": "recall", "f1": "F1", "auroc": "AUROC"}
+MEASURES = {
+    "balanced_accuracy": "balanced accuracy",
+    "auroc": "AUROC",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+}
+DIFFERENCES = {DKN: ("balanced_accuracy", "auroc", "f1"), KN: ("balanced_accuracy", "auroc")}
 
 
 def lines(_summaries: Summaries) -> Iterator[Line]:
@@ -25,8 +30,11 @@ def lines(_summaries: Summaries) -> Iterator[Line]:
                 for metric, measure in MEASURES.items():
                     experiment = f"fact-checking-{experiments[detector]}"
                     yield Line(labels, measure, experiment, "estimates", {**about, "metric": metric})
-                where = {"first": DKN, "second": detector, "neurons": neurons, "wording": wording, "metric": "f1"}
-                yield difference(labels, "D minus it, F1", "fact-checking-dkn", where)
+                for first, metrics in DIFFERENCES.items():
+                    pair = {"first": first, "second": detector, "neurons": neurons, "wording": wording}
+                    for metric in metrics:
+                        measure = f"{WORDS[first]} minus it, {MEASURES[metric]}"
+                        yield difference(labels, measure, f"fact-checking-{first}", {**pair, "metric": metric})
 
 
 def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
