@@ -39,7 +39,19 @@ from dkn.storage.provenance import provenance
 from dkn.structure.candidates import candidates_table
 from dkn.structure.distances import distance_matrix
 from dkn.structure.functional_test import FunctionalTest
-from dkn.study.names import ALL, KEPT, KN, NEW, NTC, SITES, SUPPRESSED, TESTED_CONTROLS, TUNED_SETS
+from dkn.study.names import (
+    ALL,
+    DETECTORS,
+    KEPT,
+    KN,
+    NEW,
+    NTC,
+    RANDOM_KN,
+    SITES,
+    SUPPRESSED,
+    TESTED_CONTROLS,
+    TUNED_SETS,
+)
 
 METHODS = ("hierarchical", "kmeans")  # of the clusterings, those that need the most to work on
 GROUPINGS = (NTC, *METHODS, "amig", *TESTED_CONTROLS)
@@ -286,11 +298,11 @@ def make_fact_checking(
 ) -> None:
     """Write the records of the fact-checking experiments."""
     dkns = dkn_sets(components, members)
-    statements = sampled_statements(frame, members, None, 0)
-    own = {"dkn": set(dkns), "random": set(dkns), KN: set(members)}
+    statements = sampled_statements(frame, members, None, None, 0)
+    own = {"dkn": set(dkns), "random": set(dkns), KN: set(members), RANDOM_KN: set(members)}
     of_relation = {name: set(relation_sets(sets, frame, 9)) for name, sets in (("dkn", dkns), (KN, members))}
-    of_relation["random"] = of_relation["dkn"]
-    for name, detectors in {"dkn": ("dkn", "random"), KN: (KN,), "plm": ("plm", "answer-prob")}.items():
+    of_relation |= {"random": of_relation["dkn"], RANDOM_KN: of_relation[KN]}
+    for name, detectors in DETECTORS.items():
         scores = []
         for row in statements.itertuples(index=False):
             for detector in detectors:

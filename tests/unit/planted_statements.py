@@ -44,12 +44,12 @@ def planted_statements(labels: str) -> Asked:
         random = random_like(own, planted.NEURONS, generator(0, "test", name))
         dkn = own if labels == "planted" else random_like(own, planted.NEURONS, generator(1, "test", name))
         sets[name] = [StatementSet("dkn", "own", dkn), StatementSet("random", "own", random)]
-        sets[name].append(StatementSet("kn", "own", dkn))
+        sets[name] += [StatementSet("kn", "own", dkn), StatementSet("random-kn", "own", random)]
     return Asked(model, pd.DataFrame(rows), encoded, sets)
 
 
 def planted_records(labels: str) -> pd.DataFrame:
-    """Records of all three detectors on these statements."""
+    """Records of all detectors on these statements."""
     asked = planted_statements(labels)
     scores = attribution_records(asked.model, asked.statements, asked.encoded, asked.sets, 5)
     return as_records(asked.statements, scores, FACT_CHECKING.names)

@@ -36,6 +36,9 @@ Partitions = Annotated[int, Option(help="Number of the control's random partitio
 Limit = Annotated[
     int | None, Option(help="Number of facts to take; whole subjects are drawn, so the last one may exceed it.")
 ]
+ComplexLimit = Annotated[
+    int | None, Option(help="Number of these facts that are stated in their complex wording too; taken as they are.")
+]
 Quantile = Annotated[float, Option(help="Quantile of a fact's finite distances at which the filtration stops.")]
 MinSize = Annotated[int, Option(help="The fewest neurons of a component or group.")]
 Test = Annotated[str, Option(help="Functional test: sufficiency, absolute or compensation.")]

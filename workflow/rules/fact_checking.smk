@@ -24,6 +24,7 @@ rule experiment_fact_checking:
     params:
         code=code("experiment-fact-checking"),
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
+        complex_limit=optional("--complex-limit", STUDY.experiments.fact_checking.complex_facts),
         relation_neurons=STUDY.experiments.fact_checking.relation_neurons,
         seed=STUDY.seed,
         batch=STUDY.compute.batch,
@@ -33,7 +34,7 @@ rule experiment_fact_checking:
     shell:
         "python -m dkn experiment-fact-checking --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} --components {input.components:q} --relation-neurons {params.relation_neurons:q}"
-        " {params.limit:q} --seed {params.seed:q} --batch {params.batch:q} --output {output.dkn:q}"
+        " {params.limit:q} {params.complex_limit:q} --seed {params.seed:q} --batch {params.batch:q} --output {output.dkn:q}"
         " --kn-output {output.kn:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
@@ -57,6 +58,7 @@ rule experiment_fact_checking_plm:
     params:
         code=code("experiment-fact-checking-plm"),
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
+        complex_limit=optional("--complex-limit", STUDY.experiments.fact_checking.complex_facts),
         shots=STUDY.experiments.fact_checking.shots,
         seed=STUDY.seed,
         batch=STUDY.compute.batch,
@@ -65,7 +67,7 @@ rule experiment_fact_checking_plm:
         "Asking {wildcards.model} whether statements are true"
     shell:
         "python -m dkn experiment-fact-checking-plm --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
-        " --neurons {input.neurons:q} --shots {params.shots:q} {params.limit:q} --seed {params.seed:q}"
+        " --neurons {input.neurons:q} --shots {params.shots:q} {params.limit:q} {params.complex_limit:q} --seed {params.seed:q}"
         " --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 

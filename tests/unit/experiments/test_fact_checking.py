@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dkn.experiments.fact_checking import attribution_records, relation_sets
+from dkn.experiments.fact_checking import attribution_records, relation_sets, with_control
 from dkn.neurons.sets import NeuronSet
 from dkn.statistics.inference import StatisticsSettings
 from dkn.storage.schemas import FACT_CHECKING
@@ -38,6 +38,19 @@ def test_relation_sets_count_training_subjects_and_see_no_test_subject() -> None
     assert relation_sets({"t1": members["t1"]}, frame, 2) == {}
 
 
+@pytest.mark.parametrize(("detector", "control"), [("dkn", "random"), ("kn", "random-kn")])
+def test_every_set_has_as_many_random_neurons_per_layer_beside_it(detector: str, control: str) -> None:
+    own = NeuronSet(np.array([0, 0, 2]), np.array([1, 4, 3]))
+    sets = with_control(detector, "relation", "P1", own, 50, 0)
+    assert [(one.detector, one.origin) for one in sets] == [(detector, "relation"), (control, "relation")]
+    random = sets[1].neurons
+    assert sorted(random.layers) == [0, 0, 2]
+    assert not set(zip(random.layers, random.neurons, strict=True)) & {(0, 1), (0, 4), (2, 3)}
+    assert [
+        one.detector for one in with_control(detector, "own", "f", NeuronSet(np.zeros(2, int), np.arange(2)), 2, 0)
+    ] == [detector], "a set of all neurons of its layer has none"
+
+
 @pytest.mark.parametrize("labels", ["planted", "random"])
 def test_scores_depend_neither_on_order_nor_on_batch(labels: str) -> None:
     asked = planted_statements(labels)
@@ -63,6 +76,7 @@ def test_planted_neurons_tell_true_from_false_and_random_ones_do_not() -> None:
     assert contrasts["kn", "f1"]["difference"] == 0
     assert contrasts["kn", "f1"]["p_holm"] == 1
     assert contrasts["random", "balanced_accuracy"]["difference"] > 0.2
+    assert contrasts["random", "auroc"]["difference"] > 0.2
     assert summary["counts"] == {
         "facts": planted.FACTS,
         "train": 6,

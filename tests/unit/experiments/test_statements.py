@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from dkn.decoder.loading import LanguageModel
-from dkn.experiments.statements import encode_by_wording, false_answer, make_statements
+from dkn.experiments.statements import encode_by_wording, false_answer, make_statements, sampled_statements
 from dkn.facts.same_answers import SameAnswers
+from dkn.neurons.sets import NO_NEURONS
 from tests.unit.statement_facts import facts_table
 
 FACTS = facts_table(
@@ -81,6 +82,18 @@ def test_every_fact_has_a_true_and_one_false_statement_in_both_wordings() -> Non
     shuffled = make_statements(FACTS.sample(frac=1, random_state=0), FACTS[FACTS["relation"] == "P1"][::-1], 0)
     left, right = (frame.sort_values("statement", ignore_index=True) for frame in (statements, shuffled))
     pd.testing.assert_frame_equal(left, right)
+
+
+def test_a_sample_of_whole_subjects_is_stated_in_the_complex_wording_too() -> None:
+    rows = [(f"{n}", f"s{n // 2}", "P1", f"{n}", [f"w{n}"]) for n in range(40)]
+    frame = facts_table(rows).set_index("fact_id", drop=False)
+    members = dict.fromkeys(frame.index, NO_NEURONS)
+    found = sampled_statements(frame, members, None, 10, 0)
+    facts = found.groupby("wording")["fact_id"].unique()
+    assert set(facts["triple"]) == set(frame.index)
+    assert len(facts["complex"]) == 10
+    assert frame.loc[facts["complex"], "subject"].value_counts().eq(2).all()
+    assert set(facts["complex"]) == set(sampled_statements(frame, members, 10, None, 0)["fact_id"])
 
 
 def test_a_wording_of_a_fact_is_asked_as_a_whole_or_left_out(language_model: LanguageModel) -> None:

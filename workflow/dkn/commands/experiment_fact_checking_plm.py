@@ -34,12 +34,15 @@ def main(
     output: flags.Output,
     compute: flags.Compute,
     limit: flags.Limit = None,
+    complex_limit: flags.ComplexLimit = None,
     batch: flags.Batch = 8,
 ) -> None:
     """Write two records per statement; the subjects of the examples are training subjects, and have no records."""
     language_model = open_model(model, **vars(compute))
     frame = study_facts(facts, known, "all")
-    statements = sampled_statements(frame, neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS)), limit, seed)
+    statements = sampled_statements(
+        frame, neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS)), limit, complex_limit, seed
+    )
     tables, used, without_question, without_answer = [], {}, [], []
     for wording, group in statements.groupby("wording"):
         examples = choose_shots(group, shots, seed)
@@ -57,7 +60,14 @@ def main(
     )
     records = as_records(statements, scores, FACT_CHECKING.names)
     left_out = {"plm": len(without_question), "answer-prob": len(without_answer)}
-    settings = {"shots": shots, "shots_used": used, "wordings_left_out": left_out, "limit": limit, "seed": seed}
+    settings = {
+        "shots": shots,
+        "shots_used": used,
+        "wordings_left_out": left_out,
+        "limit": limit,
+        "complex_limit": complex_limit,
+        "seed": seed,
+    }
     write_table(
         output,
         records,

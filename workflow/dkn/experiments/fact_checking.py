@@ -19,7 +19,9 @@ from dkn.decoder.row_budget import RowBudget
 from dkn.neurons.sets import NeuronSet, random_like
 from dkn.progress import progress
 from dkn.randomness import generator
+from dkn.study.names import DKN, KN, RANDOM, RANDOM_KN
 
+CONTROLS = {DKN: RANDOM, KN: RANDOM_KN}  # the random neurons that each detector is compared with
 ATTRIBUTION = AttributionSettings("amig", "gauss-legendre", 3)  # a mean over neurons needs no refinement
 
 
@@ -28,7 +30,7 @@ class StatementSet:
     """A neuron set by which a fact's statements are scored.
 
     Attributes:
-        detector: the name of the detector that scores by these neurons: dkn, kn or random.
+        detector: the name of the detector that scores by these neurons: dkn, kn, random or random-kn.
         origin: ``own`` for neurons that were found with the fact's own true answer, ``relation`` for those that
             training subjects of the fact's relation share.
         neurons: the neurons themselves.
@@ -108,18 +110,22 @@ def attribution_records(
     return pd.DataFrame(rows, columns=["statement", "detector", "neurons", "size", "score"])
 
 
-def with_control(origin: str, key: str, dkn: NeuronSet, n_neurons: int, seed: int) -> list[StatementSet]:
-    """Return a fact's or relation's degenerate knowledge neurons and a control: as many random neurons per layer.
+def with_control(
+    detector: str, origin: str, key: str, neurons: NeuronSet, n_neurons: int, seed: int
+) -> list[StatementSet]:
+    """Return a fact's or relation's neurons and a control: as many random neurons per layer, none of them its own.
 
-    There is no control where the degenerate knowledge neurons are all neurons of their layers.
+    There is no control where the neurons are all neurons of their layers.
 
     Args:
+        detector: the detector that scores by the neurons, a key of ``CONTROLS``.
         origin: ``own`` or ``relation``.
-        key: the fact id or the relation, which keys the random draw together with the seed and the origin.
-        dkn: the degenerate knowledge neurons.
+        key: the fact id or the relation, which keys the random draw together with the seed, the control and the origin.
+        neurons: the degenerate knowledge neurons, or all knowledge neurons.
         n_neurons: the number of neurons in a layer of the model.
         seed: the seed of the study.
     """
-    random = random_like(dkn, n_neurons, generator(seed, f"fact-checking/random/{origin}", key))
-    control = [StatementSet("random", origin, random)] if len(random) else []
-    return [StatementSet("dkn", origin, dkn), *control]
+    control = CONTROLS[detector]
+    random = random_like(neurons, n_neurons, generator(seed, f"fact-checking/{control}/{origin}", key))
+    controls = [StatementSet(control, origin, random)] if len(random) else []
+    return [StatementSet(detector, origin, neurons), *controls]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from dkn.decoder.continuations import answers_after, common_beginning
 from dkn.decoder.encoded_facts import SEPARATOR, EncodedFact, batches, encode
 from dkn.decoder.loading import LanguageModel
 from dkn.decoder.recall import recall
@@ -122,10 +123,13 @@ def truth_log_odds(model: LanguageModel, statements: pd.DataFrame, shots: pd.Dat
         model: the model that is asked.
         statements: rows with statement (an id), prompt and answer, which fit behind the examples.
         shots: the examples, rows with prompt, answer and truth.
-        batch: the number of prompts computed at once.
+        batch: the number of prompts computed at once; the examples, with which all prompts begin, are read once.
     """
-    encoded = {name: encode(model, name, prompt, verdict) for name, prompt, verdict in _asked(shots, statements)}
-    log_probs = answer_log_prob(model, encoded, batch)
+    encoded = [encode(model, name, prompt, verdict) for name, prompt, verdict in _asked(shots, statements)]
+    if encoded and common_beginning([fact.prompt for fact in encoded]):
+        log_probs = pd.Series(answers_after(model.adapter, encoded, batch), dtype=float)
+    else:
+        log_probs = answer_log_prob(model, {fact.fact_id: fact for fact in encoded}, batch)
     true, false = (
         log_probs[[f"{name}{SEPARATOR}{verdict}" for name in statements["statement"]]] for verdict in VERDICTS
     )

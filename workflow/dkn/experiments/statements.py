@@ -15,7 +15,9 @@ from dkn.facts.sampling import sample_by_subject
 from dkn.neurons.sets import NeuronSet
 from dkn.randomness import generator
 
-WORDINGS = {"triple": "prompt", "complex": "complex"}  # the wordings, and the columns of the facts that hold them
+TRIPLE, COMPLEX = "triple", "complex"
+WORDINGS = {TRIPLE: "prompt", COMPLEX: "complex"}  # the wordings, and the columns of the facts that hold them
+SAMPLE = "fact-checking/sample"  # keys the draw of facts
 STATEMENT = ["fact_id", "subject", "relation", "split", "wording", "prompt", "answer", "truth", "statement"]
 
 
@@ -28,18 +30,18 @@ def false_answer(
 
     Args:
         fact: a row of facts, with the columns of ``schemas.FACTS`` and ``answer``.
-        relation: all facts of the fact's relation, with the same columns.
+        relation: all facts of the fact's relation, with the same columns, in the order of their ids.
         same_answers: which answers of the relation mean the same.
         draw: the source of the random choice.
     Returns:
         An answer that no fact of the same subject and date accepts, whatever its case and under whatever name; None if
         there is none.
     """
-    same_date = relation["date"].isna() if pd.isna(fact["date"]) else relation["date"] == fact["date"]
-    same = relation[(relation["subject"] == fact["subject"]) & same_date]
-    accepted = [answer for answers in (fact["answers"], *same["answers"]) for answer in answers]
-    others = relation[relation["subject"] != fact["subject"]].sort_values("fact_id")["answer"]
-    candidates = same_answers.others(others, accepted)
+    date, of_subject = relation["date"].to_numpy(), relation["subject"].to_numpy() == fact["subject"]
+    same_date = pd.isna(date) if pd.isna(fact["date"]) else date == fact["date"]
+    same = relation["answers"].to_numpy()[of_subject & same_date]
+    accepted = [answer for answers in (fact["answers"], *same) for answer in answers]
+    candidates = same_answers.others(relation["answer"].to_numpy()[~of_subject], accepted)
     return str(draw.choice(candidates)) if candidates else None
 
 
@@ -54,7 +56,7 @@ def make_statements(facts: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.
     Returns:
         The columns of ``STATEMENT``, of which ``statement`` is a unique id.
     """
-    relations = dict(list(facts.groupby("relation")))
+    relations = dict(list(facts.sort_values("fact_id").groupby("relation")))
     same_answers = {relation: SameAnswers(of_relation) for relation, of_relation in relations.items()}
     rows = []
     for _, fact in chosen.iterrows():
@@ -86,7 +88,7 @@ def as_records(statements: pd.DataFrame, scores: pd.DataFrame, columns: Sequence
 
 
 def sampled_statements(
-    frame: pd.DataFrame, members: dict[str, NeuronSet], limit: int | None, seed: int
+    frame: pd.DataFrame, members: dict[str, NeuronSet], limit: int | None, complex_limit: int | None, seed: int
 ) -> pd.DataFrame:
     """Return the statements of a sample of the facts that have knowledge neurons.
 
@@ -94,12 +96,15 @@ def sampled_statements(
         frame: all facts of the study, indexed by fact_id.
         members: the knowledge neurons of those facts that have any, by fact id.
         limit: about how many facts are taken, all facts of a subject together; None for all.
+        complex_limit: about how many of these have statements in the complex wording too; None for all.
         seed: the seed of the study.
     Returns:
         The columns of ``STATEMENT``.
     """
-    chosen = sample_by_subject(frame.loc[sorted(members)], limit, seed, "fact-checking/sample")
-    return make_statements(frame.reset_index(drop=True), chosen, seed)
+    chosen = sample_by_subject(frame.loc[sorted(members)], limit, seed, SAMPLE)
+    in_both = sample_by_subject(chosen, complex_limit, seed, SAMPLE)["fact_id"]
+    statements = make_statements(frame.reset_index(drop=True), chosen, seed)
+    return statements[(statements["wording"] == TRIPLE) | statements["fact_id"].isin(in_both)]
 
 
 def encode_by_wording(

@@ -117,6 +117,10 @@ class FactChecking(Section):
         description="Statements are made of about this many facts, since whole subjects are drawn; null takes all "
         "facts."
     )
+    complex_facts: FactCount | None = Field(
+        description="About this many of these facts are stated in their complex wording too, which is longer; null "
+        "takes all of them."
+    )
     relation_neurons: int = Field(
         ge=1, le=1_000_000, description="A relation-level neuron set has at most this many neurons."
     )

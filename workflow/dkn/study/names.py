@@ -63,7 +63,7 @@ FULL_WORDS = {
 SITES = ("values", "weights")
 
 # The fact-checking experiments, and the detectors whose records each of them holds.
-DETECTORS = {DKN: (DKN, RANDOM), KN: (KN,), PLM: (PLM, ANSWER_PROB)}
+DETECTORS = {DKN: (DKN, RANDOM), KN: (KN, RANDOM_KN), PLM: (PLM, ANSWER_PROB)}
 
 # The fine-tuning experiments with the neuron sets that each of them trains, and the sets that are drawn at random.
 TUNED_SETS = {DKN: (DKN,), KN: (KN,), RANDOM: (RANDOM, RANDOM_KN), ALL: (ALL,)}

@@ -16,6 +16,7 @@ from dkn.study.names import QUERIES
 
 Product = tuple[int, int, int, int]  # m, k, n and a number: so many products (m, k) @ (k, n)
 FACT_CHECKING_NODES = 4  # three Gauss nodes and the end of the path, which a Gauss-Lobatto rule of four nodes costs
+QUESTION = 6  # tokens of the question whether a statement is true, and of its verdict
 STEP, STEP_OF_ALL = 2, 3  # the forward passes that a training step costs: with frozen weights, and of all parameters
 
 
@@ -209,17 +210,20 @@ def _tuning_flops(shape: Shape, study: Study, load: Workload) -> tuple[float, fl
 def _checking_flops(shape: Shape, study: Study, load: Workload) -> float:
     """Return the operations of fact-checking.
 
-    Every fact is attributed with its true answer and with a false one, in its plain wording and in a complex wording
-    that is about twice as long. Then the model is asked about all four statements in words, after some examples.
+    Every fact is attributed with its true answer and with a false one, in its plain wording, and some facts are in a
+    complex wording too, which is about twice as long. Then the model is asked about all statements: for the stated
+    answer, and in words after some examples, which are read once.
     """
     settings = study.experiments.fact_checking
     facts = min(load.known, settings.facts or load.known)
-    attributing = sum(
-        2 * attribution_flops(shape, length, load.answer, FACT_CHECKING_NODES, "amig")
-        for length in (load.prompt, 2 * load.prompt)
-    )
-    asking = 4 * pass_flops(shape, (1 + settings.shots) * (1.5 * load.prompt + load.answer + 2), 2)
-    return facts * (attributing + asking)
+    in_complex = min(facts, settings.complex_facts or facts)
+    total = 0.0
+    for count, length in ((facts, load.prompt), (in_complex, 2 * load.prompt)):
+        attributing = attribution_flops(shape, length, load.answer, FACT_CHECKING_NODES, "amig")
+        stating = pass_flops(shape, length + load.answer, load.answer)
+        asking = pass_flops(shape, length + load.answer + QUESTION, 2)
+        total += 2 * count * (attributing + stating + asking)
+    return total
 
 
 def _ablation_flops(shape: Shape, study: Study, load: Workload) -> float:

@@ -23,8 +23,8 @@ def main(
     caption = (
         f"All contrasts: mean differences over n facts, {100 * confidence:g} % bootstrap over subjects, p of sign "
         "flips over subjects; of overlap and fine-tuning both are of a t distribution over subjects and draws, and p of "
-        "fact-checking's decisions is of a t-test. p_holm is adjusted over the setting's primary contrasts in the model, and apart from them "
-        "over its others."
+        "fact-checking's decisions is of a t-test. p_holm is adjusted over the setting's primary contrasts in the "
+        "model, and apart from them over its others."
     )
     save(table, wide_contrasts(table), caption, output)
     print(f"{len(table)} contrasts, {int((table['p_holm'] < 0.05).sum())} of them with an adjusted p below 0.05")
