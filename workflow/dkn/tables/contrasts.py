@@ -22,7 +22,7 @@ def main(
     table = pd.concat(tables, ignore_index=True)
     caption = (
         f"All contrasts: mean differences over n facts, {100 * confidence:g} % bootstrap over subjects, p of sign "
-        "flips over subjects; of overlap and fine-tuning both are of a t distribution over subjects and draws, and p of "
+        "flips over subjects; of overlap and fine-tuning both are of a t distribution over subjects and draws; p of "
         "fact-checking's decisions is of a t-test. p_holm is adjusted over the setting's primary contrasts in the "
         "model, and apart from them over its others."
     )
