@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dkn.paper.seeds import main_numbers
 from dkn.storage.files import write_json
 from dkn.summaries.seeds import CONTRASTS, ESTIMATES, VALUE
@@ -35,6 +37,17 @@ def write_models(folder: Path, found: Mapping[str, Summaries]) -> list[str]:
             else:
                 write_json(home / "summary.json", {"model": model, "experiment": experiment, **lists})
     return sorted({name for content in found.values() for name in content} - {"degeneracy"})
+
+
+def simulated(draw: np.random.Generator, mean: float, spread: float, seeds: int = 5) -> dict[str, Summaries]:
+    """Models in which every number is drawn, with a true value per seed that is ``spread`` from the mean."""
+    found = models([0.0] * seeds, error=0.02)
+    for content in found.values():
+        for row in (row for lists in content.values() for rows in lists.values() for row in rows):
+            value = mean + spread * draw.normal() + row["se"] * draw.normal()
+            name = VALUE[CONTRASTS] if VALUE[CONTRASTS] in row else VALUE[ESTIMATES]
+            row |= {name: value, "low": value - 2 * row["se"], "high": value + 2 * row["se"]}
+    return found
 
 
 def models(values: Sequence[float], **numbers: Any) -> dict[str, Summaries]:
