@@ -37,6 +37,12 @@ def test_the_verdicts_caption_counts_and_decides() -> None:
     assert "all models, primary, as many: not run. 1 model; m_ 0.2 (0.1 … 0.3), n = 1,234 facts" in said
 
 
+def test_of_combined_models_the_combination_alone_is_explained() -> None:
+    of_seed = {**rows()[0], "model": "m-s1", "combined_in": "m_"}
+    said = rendered(verdicts.caption([*rows(), of_seed]))
+    assert said.count("m-s1") == said.count("m-s1, primary reading: of 1 claims") == 1
+
+
 def test_the_table_has_a_row_per_claim_reading_and_model() -> None:
     table = verdicts.table(rows()).set_index(["claim", "reading"])
     assert table.loc[("C3", "primary"), ["held", "needed", "fewest_facts"]].tolist() == [1, 2, 1234]

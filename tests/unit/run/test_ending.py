@@ -75,6 +75,7 @@ def test_a_finished_study_is_summed_up(tmp_path: Path) -> None:
     rows = [
         {"claim": "C2", "model": "nano", "reading": "primary", "verdict": "supported"},
         {"claim": "C2", "model": "nano", "reading": "literal", "verdict": "equivalent"},
+        {"claim": "C2", "model": "s1", "combined_in": "s", "reading": "primary", "verdict": "supported"},
         {"claim": "C8", "model": None, "reading": "primary", "verdict": "not run"},
     ]
     (tmp_path / "verdicts.json").write_text(json.dumps({"verdicts": rows}))
@@ -89,7 +90,7 @@ def test_a_finished_study_is_summed_up(tmp_path: Path) -> None:
     assert lines[-1] == "Finished in 2 min 10 s."
 
 
-@pytest.mark.parametrize("verdicts", [None, "", "[]", "{}", '{"verdicts": [{}]}'])
+@pytest.mark.parametrize("verdicts", [None, "", "[]", "{}", '{"verdicts": [{}]}', '{"verdicts": [1]}'])
 def test_a_run_for_one_figure_ends_well_too(tmp_path: Path, verdicts: str | None) -> None:
     """Whatever is missing or broken is left out."""
     if verdicts is not None:

@@ -27,9 +27,9 @@ def main(
     """Judge every claim for every model and over seeds, and the claim about model size for the whole study."""
     margins = {name: float(value) for name, value in (text.split("=") for text in margin)}
     thresholds = Thresholds(alpha, margins, minimum_subjects)
-    _, combined = over_seeds(seeds)
+    together, combined = over_seeds(seeds)
     rows = [
-        {"model": name, **row}
+        {"model": name, "combined_in": together.get(name), **row}
         for name, summaries in {**compared_by_model(model, experiment), **combined}.items()
         for row in verdicts(summaries, thresholds)
     ]

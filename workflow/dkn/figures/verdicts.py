@@ -132,6 +132,8 @@ def _decisive(row: Mapping[str, Any]) -> str:
 def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
     """Return the caption's numbers: how many claims hold in each model, and what decides each verdict.
 
+    Of models that are combined over seeds, it states what decides the verdict of the combination alone.
+
     Args:
         verdicts: the rows of verdicts.json.
     """
@@ -144,7 +146,7 @@ def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
         )
     blocks = [bullets(counts)]
     for name, text in sorted({(row["claim"], row["text"]) for row in verdicts}):
-        rows = (row for row in verdicts if row["claim"] == name)
+        rows = (row for row in verdicts if row["claim"] == name and not row.get("combined_in"))
         blocks.append(f"**{name}**: {restructuredtext(text)}.\n")
         blocks.append(
             bullets(

@@ -42,13 +42,16 @@ def slowest_rules(
 
 
 def _verdicts(path: Path) -> list[str]:
-    """Return one line per claim and model from the file of verdicts, or none where it cannot be read."""
+    """Return one line per claim and model from the file of verdicts, or none where it cannot be read.
+
+    Of models that are combined over seeds, the combination has its lines alone.
+    """
     readings: dict[str, dict[str, str]] = {}
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
-        for row in rows:
+        for row in (row for row in rows if not row.get("combined_in")):
             readings.setdefault(f"{row['claim']} {row['model'] or 'all models'}", {})[row["reading"]] = row["verdict"]
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, AttributeError, KeyError, TypeError, ValueError):
         return []
     return [
         f"{name}: {'; '.join(f'{verdict} ({reading})' for reading, verdict in found.items())}"
