@@ -42,5 +42,8 @@ def test_a_contrast_says_what_minus_what() -> None:
     assert said == (
         "D minus N (suppression-values: drop, perturbed): 20 points (10 … 30), n = 1,234 facts of 56 subjects"
     )
+    of_runs = contrast({**row, "difference": 0.2, **NUMBERS, "first_draws": 3, "second_draws": 4})
+    assert of_runs == f"{said}, 3 and 4 trainings"
+    assert contrast({**row, "difference": 0.2, **NUMBERS, "draws": 50, "trainings": 3}) == f"{said}, 3 trainings"
     tested = {"experiment": "degeneracy-ntc", "first": "ntc", "second": "random", "metric": "drop", "kind": "gap"}
     assert "random groups that pass the test" in contrast({**tested, "difference": 0.2, **NUMBERS})

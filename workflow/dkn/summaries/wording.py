@@ -66,13 +66,20 @@ def compared(row: Mapping[str, Any]) -> str:
 
 
 def contrast(row: Mapping[str, Any]) -> str:
-    """Return one difference in words: what is subtracted from what, its metric, its interval, and n.
+    """Return one difference in words: what is subtracted from what, its metric, its interval, n, and of how many runs.
 
     Args:
         row: a contrast of a summary, with the name of its experiment.
     """
     number = interval(row["difference"], row["low"], row["high"], row["metric"], "points")
-    return f"{compared(row)}: {number}, {sized(row)}"
+    return f"{compared(row)}: {number}, {sized(row)}{_trained(row)}"
+
+
+def _trained(row: Mapping[str, Any]) -> str:
+    """Return how many training runs a difference rests on, if it says so."""
+    if "first_draws" in row:
+        return f", {row['first_draws']} and {row['second_draws']} trainings"
+    return f", {row['trainings']} trainings" if "trainings" in row else ""
 
 
 def bracketed(value: float, low: float, high: float) -> str:
