@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import numpy as np
@@ -96,7 +97,8 @@ def _curves(axes: Axes, rows: pd.DataFrame, split: str) -> None:
         chosen = curve["epoch"].isin(stops).to_numpy()
         style: dict[str, Any] = {"marker": SIGNS[name], "markersize": 6, "color": colour}
         axes.plot(epoch[chosen], mean[chosen], linestyle="", zorder=4, **_EDGE, **style)
-    axes.set_title(f"{SPLITS[split]} (n = {int(curves['facts'].max()) if len(curves) else 0})", size=8)
+    title = f"{SPLITS[split]} (n = {int(curves['facts'].max()) if len(curves) else 0})"
+    axes.set_title(fill(title, 22), size=8)
     axes.set_ylim(-4, 104)
     axes.set_xlabel("epoch")
     if curves.empty:
@@ -118,7 +120,7 @@ def _tried_rates(axes: Axes, rows: pd.DataFrame) -> None:
         style: dict[str, Any] = {"marker": SIGNS[name], "markersize": 6, "markerfacecolor": face}
         axes.plot(best["learning_rate"], 100 * best["mean"], linestyle="", zorder=4, color=colour, **_EDGE, **style)
     axes.set_xscale("log")
-    axes.set_title("development facts", size=8)
+    axes.set_title("score on\ndevelopment facts (%)", size=8)
     axes.set_xlabel("learning rate")
 
 
@@ -172,9 +174,10 @@ def _not_run(figure: SubFigure, model: str, why: str) -> None:
 def _model(figure: SubFigure, model: str, rows: pd.DataFrame) -> None:
     """Draw one model: above, the curves of all questions and the learning rates; below, the chosen epoch and costs."""
     above, below = figure.subfigures(2, 1, squeeze=False)[:, 0]
-    *curve_axes, rate_axes = above.subplots(1, len(ASKED) + 1, sharey=True)
+    *curve_axes, rate_axes = above.subplots(1, len(ASKED) + 1)
     for axes, split in zip(curve_axes, ASKED, strict=True):
         _curves(axes, rows, split)
+        axes.tick_params(labelleft=axes is curve_axes[0])
     _tried_rates(rate_axes, rows)
     curve_axes[0].set_ylabel("greedy accuracy (%)")
     above.suptitle(model, size=9)
@@ -220,7 +223,7 @@ def _legend(figure: Figure) -> None:
         marker="o",
         markersize=6,
         markeredgecolor="black",
-        label="epoch or rate that the development facts chose",
+        label="chosen on development facts",
         **grey,
     )
     limit = Line2D(
@@ -230,13 +233,11 @@ def _legend(figure: Figure) -> None:
         markersize=6,
         markeredgecolor="black",
         markerfacecolor="white",
-        label="rate at the end of the search",
+        label="chosen, at the end of the search",
         **grey,
     )
     asked = [Line2D([], [], marker=sign, markersize=5, label=SPLITS[split], **grey) for split, sign in ASKED.items()]
-    single = Line2D(
-        [], [], color=COLOURS[1], marker="|", linestyle="", label="one training (of random neurons: one draw)"
-    )
+    single = Line2D([], [], color=COLOURS[1], marker="|", linestyle="", label="one training")
     figure.legend(handles=[*sets, stop, limit, *asked, single], loc="outside lower center", ncols=3)
 
 
