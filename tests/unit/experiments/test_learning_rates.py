@@ -52,7 +52,7 @@ def test_each_side_has_the_ratio_of_its_own_edge() -> None:
     assert searched(grid, peak(1e-6))[0][0] == 0.0005
 
 
-def test_of_equal_rates_the_smallest_is_the_best_so_only_the_lower_edge_is_followed() -> None:
+def test_of_equal_rates_the_lowest_is_the_best_one() -> None:
     assert searched(RateGrid([0.1, 0.2], 2), lambda rate: float(rate >= 0.1)) == ([0.05, 0.1, 0.2], 0.1)
     assert searched(RateGrid([0.1, 0.2], 2), lambda _: 1.0) == ([0.025, 0.05, 0.1, 0.2], 0.025)
 

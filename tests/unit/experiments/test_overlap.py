@@ -77,7 +77,7 @@ def test_random_dkns_overlap_like_their_controls(seed: int) -> None:
             assert row["overlap"] == pytest.approx(row["expected"], rel=0.15, abs=3)
 
 
-def test_sets_that_share_neurons_are_no_effect_and_facts_alone_do_not_know_it() -> None:
+def test_sets_that_share_neurons_are_no_effect() -> None:
     """The planted null: all facts have nearly the same random neurons, which changed as neurons do by chance."""
     wrong, wrong_over_facts = [], []
     for seed in range(30):

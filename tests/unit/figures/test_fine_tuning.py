@@ -45,7 +45,7 @@ def test_what_is_drawn_is_what_the_table_says() -> None:
     assert texts.count("1,024") == texts.count("2.5") == texts.count("1") == len(LOOKS)
 
 
-def test_the_rates_that_were_tried_are_shown_and_one_at_the_end_of_the_search_is_hollow() -> None:
+def test_a_rate_at_the_end_of_the_search_is_hollow() -> None:
     summaries, trainings = made("m")
     for report in trainings[0]["sets"]:
         report |= {"learning_rate": 1.0, "learning_rate_inside": False}

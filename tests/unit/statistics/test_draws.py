@@ -42,7 +42,7 @@ def coverage(found: list[dict], truth: float = 0.0) -> float:
 
 
 @pytest.mark.parametrize("draws", [(3, 4), (2, 2), (12, 12), (1, 4), (4, 1)])
-def test_an_interval_holds_that_knows_of_the_draws_and_one_that_does_not_fails(draws: tuple[int, int]) -> None:
+def test_an_interval_over_draws_holds_and_one_over_facts_fails(draws: tuple[int, int]) -> None:
     """The planted null: no difference, but draws differ from each other."""
     found = [studied(number, draws, between=0.3) for number in range(STUDIES)]
     facts_alone, whole = ([pair[place] for pair in found] for place in (0, 1))
@@ -51,7 +51,7 @@ def test_an_interval_holds_that_knows_of_the_draws_and_one_that_does_not_fails(d
     assert np.mean([row["p"] < 1 - CONFIDENCE for row in whole]) <= 1 - CONFIDENCE + TOLERANCE
 
 
-def test_where_draws_do_not_differ_the_interval_is_wider_and_not_much() -> None:
+def test_where_draws_do_not_differ_the_interval_is_a_little_wider() -> None:
     found = [studied(number, (4, 4), between=0.0) for number in range(STUDIES)]
     facts_alone, whole = ([pair[place] for pair in found] for place in (0, 1))
     assert coverage(whole) >= CONFIDENCE - TOLERANCE
