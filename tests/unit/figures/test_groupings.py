@@ -7,6 +7,7 @@ from dkn.figures.groupings import caption, draw, table
 from dkn.figures.style import COLOURS
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import (
+    BEFORE_TEST,
     CONTROL,
     CONTROLS,
     GROUP_WORDS,
@@ -90,7 +91,7 @@ def test_it_draws_every_grouping_and_says_where_there_is_nothing() -> None:
     assert [text.get_text() for text in axes[0].texts] == ["n = 12"] * 8
     assert [text.get_text() for text in axes[1].texts] == ["no fact with two or more components"]
     alone = [tick.get_text() for tick in axes[6].get_yticklabels()]
-    assert alone == ["ntc", "random, any draw", "shuffled, any draw", "kmeans"]
+    assert alone == ["ntc", "random", "shuffled", "kmeans"]
     assert [text.get_text() for text in axes[7].texts] == ["no component that could bring anything back"]
     figure.draw_without_rendering()
     assert isinstance(table([nothing]), pd.DataFrame)
@@ -117,6 +118,6 @@ def test_the_caption_states_ntcs_contrasts() -> None:
     ]
     said = caption([{"model": "m", "grouping": "ntc", "estimates": [], "contrasts": contrasts}]).splitlines()
     assert len(said) == 4
-    assert f"NTC minus {GROUP_WORDS[SHUFFLED]} in full minus partial drop: 20 points (10 … 30), n = 1,234" in said[1]
-    assert f"NTC minus {GROUP_WORDS[OTHER_FACT]} in full drop" in said[2]
-    assert f"NTC minus {GROUP_WORDS[TESTED_CONTROL]} in Prob brought back by one: 5 points" in said[3]
+    assert f"full minus partial drop, NTC minus {GROUP_WORDS[SHUFFLED]}: 20 points (10 … 30), n = 1,234" in said[1]
+    assert f"full drop, NTC minus {GROUP_WORDS[OTHER_FACT]}: 20 points" in said[2]
+    assert f"Prob brought back by one, NTC minus {BEFORE_TEST[TESTED_CONTROL]}: 5 points" in said[3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dkn.study.names import GROUP_WORDS, NTC, OTHER_FACT, SELECTIONS, SHUFFLED
+from dkn.study.names import BEFORE_TEST, GROUP_WORDS, NTC, OTHER_FACT, SELECTIONS, SHUFFLED
 from dkn.tables.degeneracy import ALONE, lines
 from dkn.tables.lines import long_table, wide_table
 from tests.unit.table_rows import contrast, found
@@ -43,14 +43,14 @@ def summaries() -> dict[str, dict[str, Any]]:
 
 def test_the_control_and_the_other_fact_stand_beside_ntc() -> None:
     wide = wide_table(long_table(lines, {"m": summaries()}))
-    shuffled, other = GROUP_WORDS[SHUFFLED], GROUP_WORDS[OTHER_FACT]
+    shuffled, other, before = GROUP_WORDS[SHUFFLED], GROUP_WORDS[OTHER_FACT], BEFORE_TEST[SHUFFLED]
     rows = {labels[1:]: {name: cell for name, cell in row.items() if cell == cell} for labels, row in wide.iterrows()}
-    assert list(rows) == [(BDCS, NTC), (BDCS, shuffled), (BDCS, other), (ALONE, NTC), (ALONE, shuffled)]
+    assert list(rows) == [(BDCS, NTC), (BDCS, shuffled), (BDCS, other), (ALONE, NTC), (ALONE, before)]
     assert rows[BDCS, NTC]["full drop"].startswith("0.300 [")
     assert rows[BDCS, shuffled]["NTC minus it"].startswith("0.050 [")
     assert rows[BDCS, shuffled]["NTC minus it"].endswith("n = 40")
     assert rows[BDCS, other].keys() == {"full drop", "NTC minus it", "n"}
     assert rows[BDCS, other]["NTC minus it"].startswith("0.280 [")
-    assert rows[ALONE, shuffled]["brought back"].startswith("0.400 [")
-    assert rows[ALONE, shuffled]["NTC minus it"].startswith("0.100 [")
+    assert rows[ALONE, before]["brought back"].startswith("0.400 [")
+    assert rows[ALONE, before]["NTC minus it"].startswith("0.100 [")
     assert rows[ALONE, NTC].keys() == {"brought back", "n"}

@@ -50,6 +50,7 @@ GROUP_WORDS = {
     SHUFFLED: "shuffled groups that pass the test",
     **{name: WORDS[name] for name in OTHER_FACTS},
 }
+BEFORE_TEST = {TESTED_CONTROL: "random groups, before the test", SHUFFLED: "shuffled groups, before the test"}
 FULL_WORDS = {
     DKN: "the fact's degenerate knowledge neurons (D)",
     KN: "all its knowledge neurons (N), D among them",

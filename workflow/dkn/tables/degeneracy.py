@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dkn import flags
-from dkn.study.names import GROUP_WORDS, NTC, OTHER_FACTS, SELECTIONS, TESTED_CONTROLS
+from dkn.study.names import BEFORE_TEST, GROUP_WORDS, NTC, OTHER_FACTS, SELECTIONS, TESTED_CONTROLS
 from dkn.summaries.stored import compared_by_model
 from dkn.tables.lines import Line, Summaries, difference, write
 
@@ -47,7 +47,7 @@ def _of_other_facts(experiment: str) -> Iterator[Line]:
 
 def _of_test(grouping: str) -> Iterator[Line]:
     """Yield the lines of what the functional test says of a grouping's candidates."""
-    labels = {"components": ALONE, "grouping": _name(grouping)}
+    labels = {"components": ALONE, "grouping": BEFORE_TEST.get(grouping, grouping)}
     for measure, title in OF_TEST.items():
         where = {"grouping": grouping, "measure": measure}
         yield Line(labels, title, f"degeneracy-{grouping}", "estimates", where)
