@@ -26,7 +26,7 @@ from dkn.experiments.ablation import AblationSettings, Scored, orders, steps
 from dkn.experiments.degeneracy import DegeneracySettings, Groups, all_groups, degeneracy_records, groups_of_other_facts
 from dkn.experiments.fact_checking import relation_sets
 from dkn.experiments.perturbation import PerturbationSettings, all_queries, named_sets
-from dkn.experiments.statements import STATEMENT, as_records, sampled_statements
+from dkn.experiments.statements import SCORE, STATEMENT, as_records, sampled_statements
 from dkn.experiments.tuning_questions import TuningFactsSettings, choose_questions
 from dkn.facts.stored import study_facts
 from dkn.flags import command
@@ -313,9 +313,9 @@ def make_fact_checking(
                 }
                 for origin in (origin for origin, there in origins.items() if there):
                     score = 0.3 * row.truth + draw(row.statement, detector, origin).random()
-                    about = {"detector": detector, "neurons": origin, "size": 3}
+                    about = {"detector": detector, "neurons": origin, "draw": 0, "size": 3}
                     scores.append({"statement": row.statement, **about, "score": score})
-        table = pd.DataFrame(scores, columns=["statement", "detector", "neurons", "size", "score"])
+        table = pd.DataFrame(scores, columns=SCORE)
         records = as_records(statements[STATEMENT], table, schemas.FACT_CHECKING.names)
         stated = "experiment-fact-checking-plm" if name == "plm" else "experiment-fact-checking"
         path = folder / "experiments" / f"fact-checking-{name}" / "records.parquet"

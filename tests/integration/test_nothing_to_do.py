@@ -61,7 +61,7 @@ def run_experiments(folder: Path, shared: dict[str, object]) -> None:
     ablation = {"scores": folder / "scores.parquet", "draws": 1, "limit": 2, "output": folder / "ablation.parquet"}
     stage("experiment-ablation", **shared, **ablation)
     outputs = {"output": folder / "dkn.parquet", "kn_output": folder / "kn.parquet"}
-    stage("experiment-fact-checking", **shared, **components, relation_neurons=3, limit=4, **outputs)
+    stage("experiment-fact-checking", **shared, **components, relation_neurons=3, random_sets=2, limit=4, **outputs)
     stage("experiment-fact-checking-plm", **shared, shots=2, limit=4, output=folder / "plm.parquet")
     amount = {"new_facts": 4, "old_facts": 4, "development": 0.3, "minimum": 4, "epochs": 2, "ask_every": 1}
     tuned = {"output": folder / "tuned.parquet", "changes": folder / "changes.parquet", "rate": 0.1}

@@ -69,6 +69,6 @@ def test_statements_that_all_fit_are_all_attributed(
     write_neurons(tmp_path)
     files = {"output": tmp_path / "dkn.parquet", "kn_output": tmp_path / "kn.parquet"}
     components = tmp_path / "components.parquet"
-    stage("experiment-fact-checking", **shared, components=components, relation_neurons=2, **files)
+    stage("experiment-fact-checking", **shared, components=components, relation_neurons=2, random_sets=2, **files)
     assert stated_settings(files["kn_output"])["wordings_left_out"] == 0
     assert "left out, since the model cannot be asked the" not in capsys.readouterr().out

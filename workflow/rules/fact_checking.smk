@@ -26,6 +26,7 @@ rule experiment_fact_checking:
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         complex_limit=optional("--complex-limit", STUDY.experiments.fact_checking.complex_facts),
         relation_neurons=STUDY.experiments.fact_checking.relation_neurons,
+        random_sets=STUDY.experiments.fact_checking.random_sets,
         seed=STUDY.seed,
         batch=STUDY.compute.batch,
         compute=compute,
@@ -34,7 +35,8 @@ rule experiment_fact_checking:
     shell:
         "python -m dkn experiment-fact-checking --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} --components {input.components:q} --relation-neurons {params.relation_neurons:q}"
-        " {params.limit:q} {params.complex_limit:q} --seed {params.seed:q} --batch {params.batch:q} --output {output.dkn:q}"
+        " --random-sets {params.random_sets:q} {params.limit:q} {params.complex_limit:q} --seed {params.seed:q}"
+        " --batch {params.batch:q} --output {output.dkn:q}"
         " --kn-output {output.kn:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 

@@ -31,7 +31,7 @@ def made_records(subjects: int, seed: int = 0, split: tuple[str, str] = ("train"
         about = (f"f{subject}-{fact}", f"s{subject}", split[subject % 2], wording, truth, detector, neurons, 5, score)
         rows.append(about)
     columns = ["fact_id", "subject", "split", "wording", "truth", "detector", "neurons", "size", "score"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(draw=0)
 
 
 def made_table(records: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -97,6 +97,22 @@ def test_bars_are_balanced_accuracies_and_sets_with_the_label_are_flagged() -> N
     )
     assert [line.get_markerfacecolor() == "white" for line in points] == flagged
     assert any("sees the label" in text.get_text() for text in figure.legends[0].get_texts())
+
+
+def test_several_draws_have_one_bar_and_a_curve_that_is_their_mean() -> None:
+    first, second = (made_records(24, seed) for seed in range(2))
+    random = second[(second["detector"] == "random") & (second["neurons"] == "relation")].assign(draw=1)
+    frame, alone = (made_table({"m": records}) for records in (pd.concat([first, random]), first))
+    where = {"detector": "random", "neurons": "relation", "wording": "triple"}
+    of_both, of_first = (
+        table[(table[list(where)] == pd.Series(where)).all(axis=1)].set_index("what") for table in (frame, alone)
+    )
+    area = np.trapezoid(of_both.loc["roc", "true_positive_rate"], of_both.loc["roc", "false_positive_rate"])
+    means = of_both.loc["metric"].set_index("metric")["mean"]
+    assert area == pytest.approx(means["auroc"], abs=0.01)
+    assert of_both.loc["point", "true_positive_rate"] == pytest.approx(means["recall"])
+    assert means["auroc"] != pytest.approx(of_first.loc["metric"].set_index("metric")["mean"]["auroc"])
+    drawn(frame, ["m"])
 
 
 def test_few_subjects_and_missing_detectors_and_models_without_statements() -> None:

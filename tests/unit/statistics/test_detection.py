@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from dkn.statistics.detection import AUROC, COUNTED, Detector, detection_contrasts, detection_estimates
+from dkn.statistics.detection import AUROC, COUNTED, Scores, by_draw, detection_contrasts, detection_estimates
 from dkn.statistics.inference import Contrast
 
 METRICS = ("f1", "balanced_accuracy", "auroc")
@@ -28,12 +28,12 @@ def statements(facts: int, seed: int, effect: float = 1.0) -> pd.DataFrame:
     )
 
 
-def with_threshold(test: pd.DataFrame, limit: float) -> Detector:
+def with_threshold(test: pd.DataFrame, limit: float) -> list[Scores]:
     """A detector whose training split puts the threshold at ``limit``, whatever subjects are resampled."""
     score = limit + np.where(np.arange(8) % 2 == 0, 0.25, -0.25)
     facts = np.repeat(np.arange(4), 2).astype(str)
     training = {"fact_id": facts, "subject": facts, "truth": np.arange(8) % 2 == 0, "score": score}
-    return Detector(pd.DataFrame(training), test)
+    return [Scores(pd.DataFrame(training), test)]
 
 
 def by_sklearn(frame: pd.DataFrame, limit: float = LIMIT) -> dict[str, float]:
@@ -74,7 +74,7 @@ def test_few_subjects_give_no_interval_and_one_no_error() -> None:
     assert all(np.isnan(row.se) for row in detection_estimates(one, 100, 0.95, np.random.default_rng(0)).values())
 
 
-def pair(subjects: int, seed: int, gain: float) -> tuple[Detector, Detector]:
+def pair(subjects: int, seed: int, gain: float) -> tuple[list[Scores], list[Scores]]:
     """Two detectors' scores of the same statements, one to four facts a subject, with as many training subjects.
 
     True statements stand one higher, and for the first detector ``gain`` more. Both share some noise of each subject
@@ -94,7 +94,7 @@ def pair(subjects: int, seed: int, gain: float) -> tuple[Detector, Detector]:
             about = {"fact_id": fact, "subject": np.char.add(split, subject.astype(str)), "truth": truth}
             frames[split].append(pd.DataFrame({**about, "score": score}))
     one, other = zip(frames["training"], frames["test"], strict=True)
-    return Detector(*one), Detector(*other)
+    return [Scores(*one)], [Scores(*other)]
 
 
 def test_the_error_of_the_auroc_leaves_one_subject_out_at_a_time() -> None:
@@ -146,7 +146,7 @@ def test_contrasts_are_differences_and_turn_their_sign_with_the_detectors() -> N
     reverse = detection_contrasts(second, first, 100, 0.95, np.random.default_rng(0))
     assert set(found) == {*COUNTED, AUROC}
     for metric, row in found.items():
-        assert row.difference == pytest.approx(by_sklearn(first.test)[metric] - by_sklearn(second.test)[metric])
+        assert row.difference == pytest.approx(by_sklearn(first[0].test)[metric] - by_sklearn(second[0].test)[metric])
         assert (row.p, row.se) == (reverse[metric].p, reverse[metric].se)
         assert (row.difference, row.low) == (-reverse[metric].difference, pytest.approx(-reverse[metric].high))
     for row in detection_contrasts(first, first, 100, 0.95, np.random.default_rng(0)).values():
@@ -162,3 +162,16 @@ def test_a_perfect_detector_beats_silence_although_neither_varies() -> None:
     for metric in ("auroc", "balanced_accuracy"):
         assert (found[metric].difference, found[metric].se) == (0.5, 0)
         assert found[metric].p == pytest.approx(2 / 2**8)
+
+
+def test_metrics_of_several_draws_are_their_means() -> None:
+    draws = [with_threshold(statements(40, seed), LIMIT)[0] for seed in range(3)]
+    found = detection_estimates(draws, 100, 0.95, np.random.default_rng(0))
+    expected = [by_sklearn(scores.test) for scores in draws]
+    for metric, row in found.items():
+        assert by_draw(draws)[metric] == pytest.approx([numbers[metric] for numbers in expected])
+        assert row.mean == pytest.approx(np.mean([numbers[metric] for numbers in expected]))
+    one = detection_estimates(draws[:1], 100, 0.95, np.random.default_rng(0))
+    assert found["auroc"].se < one["auroc"].se, "draws differ independently here, so that their mean varies less"
+    same = detection_contrasts(draws, draws, 100, 0.95, np.random.default_rng(0))
+    assert all((row.difference, row.low, row.high, row.p) == (0, 0, 0, 1) for row in same.values())

@@ -85,7 +85,8 @@ def test_resamples_are_repeated_subjects(seed: int) -> None:
     limits = draw.choice([-1.0, 0.5, 2.0, 7.0], 5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(roc, "MOST_ENTRIES", int(draw.choice([1, 60, 1000])))
-        areas, thresholds, counts = ranked.auroc(weights), ranked.thresholds(weights), ranked.counts(weights, limits)
+        thresholds, (counts, areas) = ranked.thresholds(weights), ranked.judged(weights, limits)
+        assert ranked.auroc(weights).tolist() == pytest.approx(areas.tolist(), nan_ok=True)
     for row, weight in enumerate(weights):
         copies = frame.loc[frame.index.repeat(weight[frame["subject"]])]
         truth, score = copies["truth"].to_numpy(), copies["score"].to_numpy()

@@ -103,7 +103,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "figure-component-sizes": (*FIGURE, "statistics/inference"),
     "figure-degeneracy": HEADLINES,
     "figure-enhancement": (*HEADLINES, "figures/perturbation"),
-    "figure-fact-checking": (*HEADLINES, "statistics/detection", "statistics/roc", "summaries/fact_checking"),
+    "figure-fact-checking": (
+        *(*HEADLINES, "statistics/detection", "statistics/draws", "statistics/roc"),
+        "summaries/fact_checking",
+    ),
     "figure-fine-tuning": HEADLINES,
     "figure-funnel": (*FIGURE, CHECKED, "summaries/funnel"),
     "figure-groupings": (*FIGURE, *SUMMARIES),
@@ -129,7 +132,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(*SUMMARIES, "experiments/degeneracy_measures", "summaries/by_fact"),
         *("storage/completeness", "summaries/degeneracy", "summaries/funnel", "summaries/grouping_comparison"),
     ),
-    "summary-fact-checking": (*SUMMARIES, "statistics/detection", "statistics/roc", "summaries/fact_checking"),
+    "summary-fact-checking": (
+        *(*SUMMARIES, "statistics/detection", "statistics/draws", "statistics/roc"),
+        "summaries/fact_checking",
+    ),
     "summary-fine-tuning": (*SUMMARIES, "statistics/draws", "summaries/by_fact", "summaries/fine_tuning"),
     "summary-overlap": (
         *(*SUMMARIES, "statistics/draws", "summaries/by_fact", "summaries/fine_tuning"),

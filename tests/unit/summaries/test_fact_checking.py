@@ -52,7 +52,9 @@ def records_of(gains: dict[str, float], seed: int, subjects: int = 60) -> pd.Dat
     for detector, gain in gains.items():
         table = pd.DataFrame(statements)
         score = shared + draw.normal(size=len(table)) + gain * table["truth"]
-        tables.append(table.assign(detector=detector, neurons="relation", wording="triple", size=20, score=score))
+        tables.append(
+            table.assign(detector=detector, neurons="relation", wording="triple", draw=0, size=20, score=score)
+        )
     return pd.concat(tables, ignore_index=True)
 
 
@@ -80,3 +82,33 @@ def test_equally_good_detectors_are_told_apart_at_the_stated_rate() -> None:
     gains = dict.fromkeys(("dkn", "random", "kn"), 1.0)
     wrong = [min(row["p_holm"] for row in contrasts_of(gains, "dkn", seed).values()) < 0.05 for seed in range(studies)]
     assert np.mean(wrong) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / studies)
+
+
+def with_draws(records: pd.DataFrame, spread: float, draws: int, seed: int) -> pd.DataFrame:
+    """Records in which D and each draw of random neurons are as good as they happen to be: all are alike drawn."""
+    draw = np.random.default_rng([seed, 1])
+    dkn, random = (records[records["detector"] == name] for name in ("dkn", "random"))
+    varied = [dkn.assign(score=dkn["score"] + spread * draw.normal() * dkn["truth"])]
+    for number in range(draws):
+        varied.append(random.assign(draw=number, score=random["score"] + spread * draw.normal() * random["truth"]))
+    return pd.concat(varied, ignore_index=True)
+
+
+def test_a_set_that_is_like_one_more_draw_is_no_better_than_random_ones() -> None:
+    """Neuron sets differ more than subjects explain. With one draw in place of all, most would find a winner."""
+    studies, settings = 60, StatisticsSettings(resamples=100, confidence=0.95, seed=0)
+    wrong = {"auroc": 0, "balanced_accuracy": 0}
+    for seed in range(studies):
+        records = with_draws(records_of({"dkn": 1.0, "random": 1.0}, seed, 120), 1.5, 6, seed)
+        for row in summarise(records, "dkn", settings)["contrasts"]:
+            assert (row["first_draws"], row["second_draws"]) == (1, 6)
+            if row["metric"] in wrong:
+                wrong[row["metric"]] += row["p"] < 0.05
+    assert max(wrong.values()) / studies <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / studies)
+
+
+def test_a_set_that_is_better_than_any_draw_is_found() -> None:
+    records = with_draws(records_of({"dkn": 5.0, "random": 0.5}, 0, 120), 0.3, 6, 0)
+    settings = StatisticsSettings(resamples=100, confidence=0.95, seed=0)
+    for row in summarise(records, "dkn", settings)["contrasts"]:
+        assert (row["low"] > 0, row["p_holm"] < 0.05, row["se_draws"] > 0) == (True, True, True)

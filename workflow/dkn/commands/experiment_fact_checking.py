@@ -24,6 +24,7 @@ def main(
     neurons: flags.Neurons,
     components: flags.Components,
     relation_neurons: Annotated[int, Option(help="The most neurons of a relation-level set.")],
+    random_sets: Annotated[int, Option(help="Draws of random neurons per relation; per fact there is one.")],
     seed: flags.Seed,
     output: Annotated[Path, Option(help="Records of the DKN and of its control.")],
     kn_output: Annotated[Path, Option(help="Records of the knowledge neurons and of their control.")],
@@ -42,7 +43,7 @@ def main(
     sets: dict[str, list[StatementSet]] = {name: [] for name in statements["fact_id"].unique()}
     for detector, of_facts in ((DKN, dkns), (KN, members)):
         by_relation = {
-            relation: with_control(detector, "relation", relation, shared, n_neurons, seed)
+            relation: with_control(detector, "relation", relation, shared, n_neurons, seed, random_sets)
             for relation, shared in relation_sets(of_facts, frame, relation_neurons).items()
         }
         for fact_id, of_fact in sets.items():
@@ -54,6 +55,7 @@ def main(
     records = as_records(statements, scores, FACT_CHECKING.names)
     settings = {
         "relation_neurons": relation_neurons,
+        "random_sets": random_sets,
         "limit": limit,
         "complex_limit": complex_limit,
         "seed": seed,

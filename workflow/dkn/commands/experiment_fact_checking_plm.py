@@ -16,7 +16,7 @@ from dkn.experiments.fact_checking_plm import (
     score_rows,
     truth_log_odds,
 )
-from dkn.experiments.statements import as_records, encoded_statements, sampled_statements, say_left_out
+from dkn.experiments.statements import SCORE, as_records, encoded_statements, sampled_statements, say_left_out
 from dkn.facts.stored import study_facts
 from dkn.neurons.sets import neuron_sets
 from dkn.storage.files import read_table, write_table
@@ -55,9 +55,7 @@ def main(
         tables.append(score_rows("answer-prob", answer_log_prob(language_model, encoded, batch)))
         without_question += too_long
         without_answer += unanswered
-    scores = (
-        pd.concat(tables) if tables else pd.DataFrame(columns=["statement", "detector", "neurons", "size", "score"])
-    )
+    scores = pd.concat(tables) if tables else pd.DataFrame(columns=SCORE)
     records = as_records(statements, scores, FACT_CHECKING.names)
     left_out = {"plm": len(without_question), "answer-prob": len(without_answer)}
     settings = {

@@ -16,6 +16,7 @@ from dkn.attribution.integrated_gradients import AttributionSettings, attribute
 from dkn.decoder.encoded_facts import EncodedFact, batches
 from dkn.decoder.loading import LanguageModel
 from dkn.decoder.row_budget import RowBudget
+from dkn.experiments.statements import SCORE
 from dkn.neurons.sets import NeuronSet, random_like
 from dkn.progress import progress
 from dkn.randomness import generator
@@ -34,11 +35,13 @@ class StatementSet:
         origin: ``own`` for neurons that were found with the fact's own true answer, ``relation`` for those that
             training subjects of the fact's relation share.
         neurons: the neurons themselves.
+        draw: the number of the draw of random neurons.
     """
 
     detector: str
     origin: str
     neurons: NeuronSet
+    draw: int = 0
 
 
 def relation_sets(members: dict[str, NeuronSet], facts: pd.DataFrame, size: int) -> dict[str, NeuronSet]:
@@ -88,8 +91,8 @@ def attribution_records(
         sets: the neuron sets of each fact, by fact id.
         batch: the number of statements computed at once.
     Returns:
-        One row per statement and neuron set, with columns statement, detector, neurons (the set's origin), size (its
-        number of neurons) and score (in units of probability; positive where the neurons favour the answer).
+        One row per statement and neuron set, with columns statement, detector, neurons (the set's origin), draw, size
+        (its number of neurons) and score (in units of probability; positive where the neurons favour the answer).
     """
     owner = statements.set_index("statement")["fact_id"]
     budget = RowBudget.for_model(model.adapter)
@@ -103,17 +106,18 @@ def attribution_records(
                         "statement": attribution.fact_id,
                         "detector": statement_set.detector,
                         "neurons": statement_set.origin,
+                        "draw": statement_set.draw,
                         "size": len(statement_set.neurons),
                         "score": float(scores[statement_set.neurons.layers, statement_set.neurons.neurons].mean()),
                     }
                 )
-    return pd.DataFrame(rows, columns=["statement", "detector", "neurons", "size", "score"])
+    return pd.DataFrame(rows, columns=SCORE)
 
 
 def with_control(
-    detector: str, origin: str, key: str, neurons: NeuronSet, n_neurons: int, seed: int
+    detector: str, origin: str, key: str, neurons: NeuronSet, n_neurons: int, seed: int, draws: int = 1
 ) -> list[StatementSet]:
-    """Return a fact's or relation's neurons and a control: as many random neurons per layer, none of them its own.
+    """Return a fact's or relation's neurons and controls: as many random neurons per layer, none of them its own.
 
     There is no control where the neurons are all neurons of their layers.
 
@@ -124,8 +128,10 @@ def with_control(
         neurons: the degenerate knowledge neurons, or all knowledge neurons.
         n_neurons: the number of neurons in a layer of the model.
         seed: the seed of the study.
+        draws: the number of controls.
     """
-    control = CONTROLS[detector]
-    random = random_like(neurons, n_neurons, generator(seed, f"fact-checking/{control}/{origin}", key))
-    controls = [StatementSet(control, origin, random)] if len(random) else []
-    return [StatementSet(detector, origin, neurons), *controls]
+    control, sets = CONTROLS[detector], [StatementSet(detector, origin, neurons)]
+    for draw in range(draws):
+        random = random_like(neurons, n_neurons, generator(seed, f"fact-checking/{control}/{origin}/{draw}", key))
+        sets += [StatementSet(control, origin, random, draw)] if len(random) else []
+    return sets

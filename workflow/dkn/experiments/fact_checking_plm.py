@@ -137,11 +137,11 @@ def truth_log_odds(model: LanguageModel, statements: pd.DataFrame, shots: pd.Dat
 
 
 def score_rows(detector: str, scores: pd.Series) -> pd.DataFrame:
-    """Return the scores of a detector that uses no neurons as rows with statement, score, detector, neurons and size.
+    """Return the scores of a detector that uses no neurons as rows with the columns of ``statements.SCORE``.
 
     Args:
         detector: the name of the detector.
         scores: one score per statement, indexed by statement id.
     """
-    about = {"detector": detector, "neurons": "none", "size": 0}
+    about = {"detector": detector, "neurons": "none", "draw": 0, "size": 0}
     return scores.rename_axis("statement").rename("score").reset_index().assign(**about)

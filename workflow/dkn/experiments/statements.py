@@ -18,6 +18,7 @@ from dkn.randomness import generator
 TRIPLE, COMPLEX = "triple", "complex"
 WORDINGS = {TRIPLE: "prompt", COMPLEX: "complex"}  # the wordings, and the columns of the facts that hold them
 SAMPLE = "fact-checking/sample"  # keys the draw of facts
+SCORE = ["statement", "detector", "neurons", "draw", "size", "score"]  # a detector's score of a statement
 STATEMENT = ["fact_id", "subject", "relation", "split", "wording", "prompt", "answer", "truth", "statement"]
 
 
@@ -75,15 +76,15 @@ def make_statements(facts: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.
 
 
 def as_records(statements: pd.DataFrame, scores: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the scores joined with their statements, sorted by detector, neurons, wording, fact and truth.
+    """Return the scores joined with their statements, sorted by detector, neurons, draw, wording, fact and truth.
 
     Args:
         statements: the columns of ``STATEMENT``.
-        scores: the columns statement, detector, neurons, size and score.
+        scores: the columns of ``SCORE``.
         columns: the names of the columns to return; those that neither table has are filled with missing values.
     """
     joined = scores.merge(statements, on="statement", validate="many_to_one")
-    joined = joined.sort_values(["detector", "neurons", "wording", "fact_id", "truth"], ignore_index=True)
+    joined = joined.sort_values(["detector", "neurons", "draw", "wording", "fact_id", "truth"], ignore_index=True)
     return joined.reindex(columns=list(columns))
 
 

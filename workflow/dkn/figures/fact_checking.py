@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,6 +21,7 @@ from dkn import flags
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.paper.headlines import of_experiments
+from dkn.statistics.detection import Scores
 from dkn.statistics.roc import roc_curve
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import FACT_CHECKING
@@ -48,20 +50,36 @@ MARKER = dict(zip(NAMES, MARKERS, strict=False))
 # The signs of the metrics in the left panel. Recall stands in the ROC panel, with its interval.
 SIGNS = {"auroc": ("o", "AUROC"), "f1": ("d", "F1"), "precision": (">", "precision")}
 HATCH = "/////"
+GRID = 201  # places at which ROC curves are averaged over draws
 KEYS = ["model", "wording", "detector", "neurons", "sees_label", "what"]
 RATES = ["threshold", "false_positive_rate", "true_positive_rate"]
 COLUMNS = [*KEYS, "metric", "mean", "low", "high", "facts", "subjects", *RATES]
 
 
+def _mean_curve(draws: Sequence[Scores]) -> pd.DataFrame:
+    """Return the ROC curve on the test split; of several draws the mean share of true statements accepted."""
+    curves = [roc_curve(scores.test["score"].to_numpy(), scores.test["truth"].to_numpy()) for scores in draws]
+    if len(curves) == 1:
+        return curves[0]
+    false = np.linspace(0, 1, GRID)
+    true = np.mean([np.interp(false, one["false_positive_rate"], one["true_positive_rate"]) for one in curves], axis=0)
+    return pd.DataFrame({"threshold": np.nan, "false_positive_rate": false, "true_positive_rate": true})
+
+
+def _mean_point(draws: Sequence[Scores]) -> pd.DataFrame:
+    """Return the threshold with the shares of false and of true statements that it accepts, as means over the draws."""
+    points = []
+    for scores in draws:
+        accepted = (scores.test["score"] > scores.threshold).groupby(scores.test["truth"]).mean()
+        points.append([scores.threshold, accepted[False], accepted[True]])
+    return pd.DataFrame([np.mean(points, axis=0)], columns=RATES)
+
+
 def _curves(model: str, records: pd.DataFrame) -> pd.DataFrame:
     """Return every detector's ROC curve on the test split (``what`` is roc), and its threshold's point (point)."""
     tables = []
-    for (detector, neurons, wording), scores in conditions(records).items():
-        truth, score = scores.test["truth"].to_numpy(), scores.test["score"].to_numpy()
-        accepted = score > scores.threshold
-        point = pd.DataFrame([[scores.threshold, accepted[~truth].mean(), accepted[truth].mean()]], columns=RATES)
-        curve = roc_curve(score, truth)
-        both = pd.concat([curve.assign(what="roc"), point.assign(what="point")])
+    for (detector, neurons, wording), draws in conditions(records).items():
+        both = pd.concat([_mean_curve(draws).assign(what="roc"), _mean_point(draws).assign(what="point")])
         tables.append(both.assign(model=model, wording=wording, detector=detector, neurons=neurons))
     return pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
 
@@ -194,7 +212,7 @@ def draw(frame: pd.DataFrame, models: Sequence[str], intervals: str) -> Figure:
         models: the names of the models, in the order of the rows.
         intervals: what the intervals are, for the title.
     """
-    figure, axes = panels(len(WORDINGS) * len(models), 2, height=3.2)
+    figure, axes = panels(len(WORDINGS) * len(models), 2, height=4.2)
     rows = iter(axes)
     for model in models:
         for wording in WORDINGS:

@@ -66,8 +66,8 @@ COUNTED: dict[str, Callable[[Counts], np.ndarray]] = {
 
 
 @dataclass(frozen=True)
-class Detector:
-    """One detector's scores.
+class Scores:
+    """The scores of a detector, or of one draw of a random one.
 
     Attributes:
         training, test: one row per statement of the training and of the test split, with columns fact_id, subject,
@@ -82,9 +82,27 @@ class Detector:
         """The score above which statements are accepted, chosen on the training split."""
         return threshold(self.training["score"].to_numpy(), self.training["truth"].to_numpy(dtype=bool))
 
-    def on_facts_of(self, other: Detector) -> Detector:
-        """Return the detector with only those test statements whose facts the other detector's test split has too."""
-        return Detector(self.training, self.test[self.test["fact_id"].isin(other.test["fact_id"])])
+    def on_facts_of(self, other: Scores) -> Scores:
+        """Return the scores with only those test statements whose facts the other scores' test split has too."""
+        return Scores(self.training, self.test[self.test["fact_id"].isin(other.test["fact_id"])])
+
+
+Detector = Sequence[Scores]  # its draws, whose metrics are averaged; one where nothing is random
+
+
+def by_draw(detector: Detector) -> dict[str, np.ndarray]:
+    """Return every metric of the test statements, (draws,)."""
+    found = []
+    for scores in detector:
+        ranked = Ranked.of(scores.test, scores.test["subject"].unique())
+        found.append(_metrics(ranked, np.ones((1, ranked.subjects)), np.array([scores.threshold])))
+    return {metric: np.concatenate([metrics[metric] for metrics in found]) for metric in found[0]}
+
+
+def _metrics(ranked: Ranked, weights: np.ndarray, thresholds: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every metric of resamples, (resamples,), from their weights and thresholds."""
+    counts, area = ranked.judged(weights, thresholds)
+    return {**{name: metric(counts) for name, metric in COUNTED.items()}, AUROC: area}
 
 
 class _Bootstrap:
@@ -95,34 +113,28 @@ class _Bootstrap:
     """
 
     def __init__(self, detectors: Sequence[Detector], resamples: int, draw: np.random.Generator):
+        of_draws = [scores for detector in detectors for scores in detector]
         self._training, self._test = (
-            np.unique(np.concatenate([getattr(detector, split)["subject"].unique() for detector in detectors]))
+            np.unique(np.concatenate([getattr(scores, split)["subject"].unique() for scores in of_draws]))
             for split in ("training", "test")
         )
-        self.facts, self.subjects = detectors[0].test["fact_id"].nunique(), len(self._test)
+        self.facts, self.subjects = of_draws[0].test["fact_id"].nunique(), len(self._test)
         self._weights = bootstrap_weights(self.subjects, resamples, draw)
         self._training_weights = bootstrap_weights(len(self._training), resamples, draw)
 
-    def whole(self, detector: Detector) -> dict[str, float]:
-        """Return every metric of all test statements."""
-        metrics = self._metrics(detector, np.ones((1, self.subjects)), np.array([detector.threshold]))
-        return {metric: float(number[0]) for metric, number in metrics.items()}
-
     def resampled(self, detector: Detector) -> dict[str, np.ndarray]:
-        """Return every metric of the resamples, (resamples,), each at the threshold of its own training subjects."""
-        training = Ranked.of(detector.training, self._training)
-        return self._metrics(detector, self._weights, training.thresholds(self._training_weights))
+        """Return every metric of the resamples, (resamples,), each at the thresholds of its own training subjects."""
+        found = []
+        for scores in detector:
+            thresholds = Ranked.of(scores.training, self._training).thresholds(self._training_weights)
+            found.append(_metrics(Ranked.of(scores.test, self._test), self._weights, thresholds))
+        return {metric: np.mean([metrics[metric] for metrics in found], axis=0) for metric in found[0]}
 
     def auroc_without_each(self, detector: Detector) -> np.ndarray:
         """Return (subjects,) the AUROC of the samples that lack one test subject each."""
-        test, subjects = Ranked.of(detector.test, self._test), self.subjects
+        ranked, subjects = [Ranked.of(scores.test, self._test) for scores in detector], self.subjects
         weights = (1 - np.eye(min(STEP, subjects - start), subjects, start) for start in range(0, subjects, STEP))
-        return np.concatenate([test.auroc(part) for part in weights])
-
-    def _metrics(self, detector: Detector, weights: np.ndarray, thresholds: np.ndarray) -> dict[str, np.ndarray]:
-        test = Ranked.of(detector.test, self._test)
-        counts = test.counts(weights, thresholds)
-        return {**{name: metric(counts) for name, metric in COUNTED.items()}, AUROC: test.auroc(weights)}
+        return np.concatenate([np.mean([one.auroc(part) for one in ranked], axis=0) for part in weights])
 
 
 def jackknife_error(without: np.ndarray) -> float:
@@ -157,7 +169,7 @@ def detection_estimates(
     """Return every metric of one detector on its test split, with percentile bootstrap intervals over subjects.
 
     Args:
-        detector: the detector's scores.
+        detector: the draws of the detector.
         resamples: the number of bootstrap resamples.
         confidence: the confidence of the intervals, between 0 and 1.
         draw: the source of the resamples.
@@ -166,15 +178,16 @@ def detection_estimates(
         resamples, and for the AUROC that of the jackknife.
     """
     bootstrap = _Bootstrap([detector], resamples, draw)
-    whole, resampled, subjects = bootstrap.whole(detector), bootstrap.resampled(detector), bootstrap.subjects
+    resampled, subjects = bootstrap.resampled(detector), bootstrap.subjects
     estimates = {}
-    for metric, mean in whole.items():
+    for metric, draws in by_draw(detector).items():
         low, high = percentile_interval(resampled[metric], subjects, confidence)
         error = float("nan")
         if subjects > 1:
             jackknife = metric == AUROC
             error = jackknife_error(bootstrap.auroc_without_each(detector)) if jackknife else resampled[metric].std()
-        estimates[metric] = Estimate(mean, low, high, float(error), subjects - 1.0, bootstrap.facts, subjects)
+        mean, df = float(draws.mean()), subjects - 1.0
+        estimates[metric] = Estimate(mean, low, high, float(error), df, bootstrap.facts, subjects)
     return estimates
 
 
@@ -188,7 +201,8 @@ def detection_contrasts(
     subject's is what the difference gains by the subject, and their mean is the difference, corrected for its bias.
 
     Args:
-        first, second: two detectors with the same test statements.
+        first, second: the draws of two detectors, all with the same test statements. How draws differ is no part of the
+            intervals and errors.
         resamples: the number of bootstrap resamples; sign flips take ``FLIPS_PER_RESAMPLE`` times as many patterns.
         confidence: the confidence of the intervals, between 0 and 1.
         draw: the source of the resamples and patterns.
@@ -196,11 +210,11 @@ def detection_contrasts(
         A contrast for each metric of ``COUNTED``, and for ``AUROC``. Standard error and p are NaN for a single subject.
     """
     bootstrap = _Bootstrap([first, second], resamples, draw)
-    subjects, (one, other) = bootstrap.subjects, (bootstrap.whole(first), bootstrap.whole(second))
+    subjects, one, other = bootstrap.subjects, by_draw(first), by_draw(second)
     of_first, of_second = bootstrap.resampled(first), bootstrap.resampled(second)
     contrasts = {}
     for metric in one:
-        difference, spread = one[metric] - other[metric], of_first[metric] - of_second[metric]
+        difference, spread = float(one[metric].mean() - other[metric].mean()), of_first[metric] - of_second[metric]
         low, high = percentile_interval(spread, subjects, confidence)
         error = p = float("nan")
         if metric == AUROC and subjects > 1:

@@ -124,13 +124,14 @@ class Ranked:
         """Return (resamples,) the best threshold of each resample, of which ``weights`` are as above."""
         return np.concatenate([part.thresholds() for part in self.cumulated(weights)])
 
-    def counts(self, weights: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-        """Return (resamples, 4) the numbers of accepted and rejected statements, as ``Cumulated.counts`` does."""
-        done, found = 0, []
+    def judged(self, weights: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (resamples, 4) the counts, as ``Cumulated.counts`` does, and (resamples,) the AUROC of resamples."""
+        done, counts, areas = 0, [], []
         for part in self.cumulated(weights):
-            found.append(part.counts(thresholds[done : done + len(part.true)]))
+            counts.append(part.counts(thresholds[done : done + len(part.true)]))
+            areas.append(part.auroc())
             done += len(part.true)
-        return np.concatenate(found)
+        return np.concatenate(counts), np.concatenate(areas)
 
 
 def threshold(scores: np.ndarray, truth: np.ndarray) -> float:

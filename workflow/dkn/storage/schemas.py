@@ -258,6 +258,7 @@ FACT_CHECKING = _schema(
     truth=BOOL,
     detector=TEXT,
     neurons=TEXT,
+    draw=INT,
     size=INT,
     score=FLOAT,
 )

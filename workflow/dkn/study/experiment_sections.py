@@ -124,6 +124,12 @@ class FactChecking(Section):
     relation_neurons: int = Field(
         ge=1, le=1_000_000, description="A relation-level neuron set has at most this many neurons."
     )
+    random_sets: int = Field(
+        ge=2,
+        le=1_000,
+        description="This many sets of random neurons are drawn for each relation, to be compared with its own "
+        "neurons. More draws find smaller differences.",
+    )
     shots: int = Field(
         ge=0,
         le=100,

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dkn.randomness import generator
-from dkn.statistics.detection import AUROC, Detector, detection_contrasts, detection_estimates
+from dkn.statistics.detection import AUROC, Detector, Scores, by_draw, detection_contrasts, detection_estimates
+from dkn.statistics.draws import of_two_sides, with_draws
 from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import ANSWER_PROB, DETECTORS, DKN, KN, NONE, PLM, RANDOM, RANDOM_KN
 
@@ -20,57 +22,75 @@ KEYS = ["detector", "neurons", "wording"]
 OTHERS = {DKN: (KN, RANDOM, PLM, ANSWER_PROB), KN: (RANDOM_KN, PLM, ANSWER_PROB), PLM: (ANSWER_PROB,)}
 CONTRASTED = ("balanced_accuracy", AUROC, "f1")
 
-Conditions = dict[tuple[str, str, str], Detector]
+Conditions = dict[tuple[str, str, str], list[Scores]]
 
 
 def conditions(records: pd.DataFrame) -> Conditions:
-    """Return the scores of every condition: for each (detector, neurons, wording) those of both splits.
+    """Return the scores of every condition: for each (detector, neurons, wording) those of all its draws.
 
     A condition that lacks a split is left out.
 
     Args:
         records: the columns of ``schemas.FACT_CHECKING``.
     """
-    found = {}
-    for key, frame in records.groupby(KEYS):
+    found: Conditions = {}
+    for (*key, _draw), frame in records.groupby([*KEYS, "draw"]):
         training, test = (frame[frame["split"] == split] for split in ("train", "test"))
         if len(training) and len(test):
-            found[key] = Detector(training, test.sort_values(["fact_id", "truth"]))
+            found.setdefault(tuple(key), []).append(Scores(training, test.sort_values(["fact_id", "truth"])))
     return found
 
 
 def _estimates(of: Conditions, detectors: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for (detector, neurons, wording), scores in of.items():
+    for (detector, neurons, wording), draws in of.items():
         if detector not in detectors:
             continue
         draw = generator(settings.seed, "bootstrap/fact-checking", f"{detector}/{neurons}/{wording}")
-        estimates = detection_estimates(scores, settings.resamples, settings.confidence, draw)
+        estimates = detection_estimates(draws, settings.resamples, settings.confidence, draw)
         about = {
             "detector": detector,
             "neurons": neurons,
             "sees_label": neurons == "own",  # the fact's own neurons were found with its true answer
             "wording": wording,
-            "mean_size": float(scores.test["size"].mean()),
-            "threshold": scores.threshold,
+            "draws": len(draws),
+            "mean_size": float(np.mean([scores.test["size"].mean() for scores in draws])),
+            "threshold": float(np.mean([scores.threshold for scores in draws])),
         }
         rows.extend({**about, "metric": metric, **estimate.as_dict()} for metric, estimate in estimates.items())
+    return rows
+
+
+def _differences(first: Detector, second: Detector, settings: StatisticsSettings, key: str) -> dict[str, Any]:
+    """Return a row of numbers for each metric of ``CONTRASTED``: the first detector minus the second.
+
+    Where one of them has several draws, the other counts as one more draw.
+    """
+    draw = generator(settings.seed, "contrast/fact-checking", key)
+    contrasts = detection_contrasts(first, second, settings.resamples, settings.confidence, draw)
+    one, other, rows = by_draw(first), by_draw(second), {}
+    for metric in CONTRASTED:
+        row = contrasts[metric].as_dict()
+        if max(len(first), len(second)) > 1:
+            row = with_draws(row, of_two_sides(one[metric], other[metric]), settings.confidence)
+        rows[metric] = {**row, "first_draws": len(first), "second_draws": len(second)}
     return rows
 
 
 def _contrasts(of: Conditions, detector: str, settings: StatisticsSettings) -> list[dict[str, Any]]:
     """Return detector minus other detector, on the test facts that both score, with Holm's adjustment over all."""
     rows = []
-    for (first, neurons, wording), scores in of.items():
+    for (first, neurons, wording), draws in of.items():
         for other in OTHERS[detector] if first == detector else ():
             key = next((k for k in ((other, neurons, wording), (other, NONE, wording)) if k in of), None)
-            pair = None if key is None else (scores.on_facts_of(of[key]), of[key].on_facts_of(scores))
-            if pair is None or not len(pair[0].test):
+            if key is None:
                 continue
-            draw = generator(settings.seed, f"contrast/{detector}", f"{other}/{neurons}/{wording}")
-            differences = detection_contrasts(*pair, settings.resamples, settings.confidence, draw)
-            about = {"first": detector, "second": other, "neurons": neurons, "wording": wording}
-            rows += [{**about, "metric": metric, **differences[metric].as_dict()} for metric in CONTRASTED]
+            own = [scores.on_facts_of(of[key][0]) for scores in draws]
+            rival = [scores.on_facts_of(draws[0]) for scores in of[key]]
+            if len(own[0].test):
+                differences = _differences(own, rival, settings, f"{detector}/{other}/{neurons}/{wording}")
+                about = {"first": detector, "second": other, "neurons": neurons, "wording": wording}
+                rows += [{**about, "metric": metric, **row} for metric, row in differences.items()]
     return with_holm(rows)
 
 
