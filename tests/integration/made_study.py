@@ -156,8 +156,16 @@ def make_neurons(folder: Path, facts: pd.DataFrame, scenario: Scenario) -> None:
     paths = {"token": 0, "layer": 0, "prob": 0.7, "change": 0.6, "total": 0.6, "error": 1e-5, "nodes": 3}
     paths = facts.loc[known, ["fact_id"]].assign(**paths, converged=True)
     write(folder / "attribution" / "1-of-1.completeness.parquet", paths, schemas.COMPLETENESS, "attribution")
-    answers = facts[["fact_id"]].assign(answer=facts["answers"].str[0], known=known, log_prob=-0.3, prob=0.74)
-    answers = answers.assign(geometric_mean_prob=0.9, first_token_rank=0, prompt_tokens=9, answer_tokens=2)
+    answers = facts[["fact_id"]].assign(answer=facts["answers"].str[0], log_prob=-0.3, prob=0.74)
+    answers = answers.assign(
+        answered=known,
+        answered_unseen=False,
+        known=known,
+        geometric_mean_prob=0.9,
+        first_token_rank=0,
+        prompt_tokens=9,
+        answer_tokens=2,
+    )
     write(folder / "known.parquet", answers, schemas.KNOWN, "known", dtype="float32")
     chosen, pairs = [pd.DataFrame()], [pd.DataFrame()]
     for fact_id in facts.loc[known & scenario.attributed, "fact_id"]:

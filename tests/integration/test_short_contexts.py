@@ -25,7 +25,7 @@ def with_context(study: Path, folder: Path, context: int) -> dict[str, object]:
     (folder / "model" / "config.json").write_text(json.dumps({**config, "max_position_embeddings": context}))
     finish(folder / "model", "model-trained", {})
     on_facts = {"model": folder / "model", "device": "cpu", "facts": study / "facts.parquet"}
-    stage("known", **on_facts, minimum=0, output=folder / "known.parquet")
+    stage("known", **on_facts, wording="seen", minimum=0, output=folder / "known.parquet")
     return {**on_facts, "known": folder / "known.parquet", "neurons": folder / "neurons.parquet", "seed": 0}
 
 

@@ -37,7 +37,7 @@ def test_a_trained_model_knows_its_facts_after_saving_and_loading(
     tokenizer.save_pretrained(tmp_path)
     assert not (tmp_path / "pytorch_model.bin").exists()
     loaded = load(tmp_path, device="cpu")
-    known = [recall(loaded, [encode(loaded, fact.fact_id, fact.prompt, fact.answers[0])])[0].known for fact in facts]
+    known = [recall(loaded, [encode(loaded, fact.fact_id, fact.prompt, fact.answers[0])])[0].answered for fact in facts]
     assert sum(known) / len(known) == pytest.approx(report["greedy_accuracy_static"]["left_to_right"], abs=0.05)
     assert report["greedy_accuracy_static"]["facts"] == len(facts)
 

@@ -133,10 +133,11 @@ rule known:
         **model_job(6000, 60),
     params:
         code=code("known"),
+        wording=STUDY.known.wording,
         minimum=STUDY.minimum_known,
         compute=compute,
     message:
         "Asking {wildcards.model} for every fact"
     shell:
-        "python -m dkn known --model {input.model:q} --facts {input.facts:q} --minimum {params.minimum:q}"
-        " --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
+        "python -m dkn known --model {input.model:q} --facts {input.facts:q} --wording {params.wording:q}"
+        " --minimum {params.minimum:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"

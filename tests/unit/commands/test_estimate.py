@@ -61,6 +61,8 @@ def test_finished_stages_are_shown_beside_their_estimates(
         {
             "fact_id": [f"f{number}" for number in range(40)],
             "answer": "Paris",
+            "answered": True,
+            "answered_unseen": False,
             "known": [number < 30 for number in range(40)],
             "log_prob": -1.0,
             "prob": 0.4,

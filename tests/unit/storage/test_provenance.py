@@ -119,7 +119,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "figure-suppression": (*HEADLINES, "figures/perturbation"),
     "figure-verdicts": FIGURE,
     "knowledge-neurons": ("attribution/selection",),
-    "known": MODEL,
+    "known": (*MODEL, "facts/schema", "facts/text"),
     "model-check": PREPARED,
     "model-folder": PREPARED,
     "model-hub": PREPARED,

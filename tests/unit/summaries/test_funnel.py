@@ -11,7 +11,14 @@ def components(rows: list[tuple[str, int, bool]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["fact_id", "repeat", "kept"])
 
 
-KNOWN = pd.DataFrame({"fact_id": list("abcdefgh"), "known": [True] * 7 + [False]})
+KNOWN = pd.DataFrame(
+    {
+        "fact_id": list("abcdefgh"),
+        "answered": [True] * 7 + [False],
+        "answered_unseen": [True] * 5 + [False] * 3,
+        "known": [True] * 6 + [False] * 2,
+    }
+)
 NEURONS = pd.DataFrame(
     [("a", 0), ("a", 1), ("b", 3), ("b", 4), ("c", 0), ("c", 2), ("d", 1), ("e", 2), ("e", 3), ("f", 5), ("f", 5)],
     columns=["fact_id", "layer"],
@@ -26,18 +33,18 @@ def test_every_step_by_hand() -> None:
     tested = components([("a", 0, True), ("a", 0, True), ("b", 0, False), ("b", 0, True), ("e", 0, False)])
     counts = funnel(KNOWN, COMPLETENESS, NEURONS, DISTANCES, tested)
     assert tuple(counts) == STEPS
-    assert list(counts.values()) == [8, 7, 2, 6, 3, 2, 3, 2, 2, 1]
+    assert list(counts.values()) == [8, 7, 5, 6, 2, 6, 3, 2, 3, 2, 2, 1]
 
 
 def test_of_random_partitions_the_first_counts() -> None:
     tested = components([("a", 0, True), ("a", 0, False), ("a", 1, True), ("a", 1, True), ("b", 1, True)])
     counts = funnel(KNOWN, COMPLETENESS, NEURONS, DISTANCES, tested)
-    assert [counts[step] for step in STEPS[6:]] == [1, 1, 1, 0]
+    assert [counts[step] for step in STEPS[8:]] == [1, 1, 1, 0]
 
 
 def test_nothing_left_is_zero() -> None:
     counts = funnel(KNOWN, COMPLETENESS.iloc[:0], NEURONS.iloc[:0], DISTANCES.iloc[:0], components([]))
-    assert list(counts.values()) == [8, 7, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert list(counts.values()) == [8, 7, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("seed", range(5))

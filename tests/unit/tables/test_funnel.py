@@ -17,8 +17,8 @@ def test_the_wide_table_keeps_order_and_numbers() -> None:
     rows = [(model, "ntc", step, 10 * at) for model in ("z", "a") for at, step in enumerate(STEPS)]
     wide = wide_table(pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"]))
     assert wide.index.tolist() == [("z", "ntc"), ("a", "ntc")]
-    assert wide.columns[:3].tolist() == ["facts", "known", "with converged attribution"]
-    assert wide.iloc[0].tolist() == ["0", "10", "20", "30", "40", "50", "60", "70", "80", "90"]
+    assert wide.columns[:3].tolist() == ["facts", "answered", "answered unseen"]
+    assert wide.iloc[0].tolist() == ["0", "10", "20", "30", "40", "50", "60", "70", "80", "90", "100", "110"]
 
 
 def test_all_three_formats_hold_the_table(tmp_path: Path) -> None:
@@ -30,5 +30,5 @@ def test_all_three_formats_hold_the_table(tmp_path: Path) -> None:
     assert [cell.strip() for cell in lines[2]] == ["z", "ntc", *(str(10 * at) for at in range(len(STEPS)))]
     text = (tmp_path / "the_funnel.tex").read_text()
     assert not broken_latex(text)
-    assert "a & ntc & 0 & 10 & 20 & 30 & 40 & 50 & 60 & 70 & 80 & 90" in text
+    assert "a & ntc & 0 & 10 & 20 & 30 & 40 & 50 & 60 & 70 & 80 & 90 & 100 & 110" in text
     assert r"\label{tab:the-funnel}" in text

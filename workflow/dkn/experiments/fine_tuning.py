@@ -70,7 +70,7 @@ class Exam:
         for group in self._batches:
             indices = [self._index[fact.fact_id] for fact in group]
             recalled = recall(self.model, group)
-            correct[indices] = [answer.known for answer in recalled]
+            correct[indices] = [answer.answered for answer in recalled]
             log_prob[indices] = [answer.log_probs.sum() for answer in recalled]
         return Answers(correct, log_prob)
 

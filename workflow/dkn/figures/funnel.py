@@ -20,6 +20,8 @@ from dkn.summaries.wording import bullets
 
 STEPS = {
     "facts": "facts",
+    "answered": "answered",
+    "answered_unseen": "unseen\nwording",
     "known": "known",
     "with_converged_attribution": "converged\nattribution",
     "with_knowledge_neurons": "knowledge\nneurons",
@@ -94,7 +96,8 @@ def caption(frame: pd.DataFrame) -> str:
     """
     wide = counts(frame)
     return bullets(
-        f"{model}, NTC: {row['known']:,} of {row['facts']:,} facts are known, "
+        f"{model}, NTC: of {row['facts']:,} facts {row['answered']:,} are answered, {row['answered_unseen']:,} in the "
+        f"unseen wording too, and {row['known']:,} are known; "
         f"{row['with_converged_attribution']:,} have converged attributions, {row['with_finite_distances']:,} finite "
         f"distances, {row['with_bdcs']:,} have a BDC, and {row['degenerate']:,} have two or more"
         for (model, grouping), row in wide.iterrows()

@@ -39,12 +39,15 @@ FACTS = _schema(
     source=TEXT,
 )
 
-# One row per fact, in a table per model. answer: the accepted answer that the study uses for this model;
-# geometric_mean_prob: that of the answer's tokens; first_token_rank: the rank of its first token among all tokens (0 is
-# the model's first choice).
+# One row per fact, in a table per model. answer: the accepted answer that the study uses for this model; answered:
+# whether greedy decoding gives it after the fact's prompt; answered_unseen: whether it does so in every unseen wording
+# too; known: that one of these two that the study takes; geometric_mean_prob: that of the answer's tokens;
+# first_token_rank: the rank of its first token among all tokens (0 is the model's first choice).
 KNOWN = _schema(
     fact_id=TEXT,
     answer=TEXT,
+    answered=BOOL,
+    answered_unseen=BOOL,
     known=BOOL,
     log_prob=FLOAT,
     prob=FLOAT,

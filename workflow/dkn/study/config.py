@@ -33,6 +33,7 @@ from dkn.study.method_sections import (
     FunctionalTest,
     Groupings,
     KnowledgeNeurons,
+    Known,
     PersistenceQuantile,
 )
 from dkn.study.places import place_problems
@@ -68,6 +69,7 @@ class Study(Section):
         "has; docs/models-and-facts.md says what each source does.",
     )
     minimum_known: FactCount = Field(description="A model that knows fewer facts than this ends the study.")
+    known: Known = Field(description="This section says when a model knows a fact.")
     attribution: Attribution = Field(description="This section sets the integrated gradients that score neurons.")
     knowledge_neurons: KnowledgeNeurons = Field(
         description="This section says which neurons are a fact's knowledge neurons."

@@ -11,6 +11,15 @@ from dkn.study.values import Repeats, Section, Share
 MOST_SHARDS = 1_000  # Snakemake plans this many jobs per model in a minute
 
 
+class Known(Section):
+    wording: Literal["seen", "unseen"] = Field(
+        description="A model knows a fact if it answers the fact's left-to-right wording (`seen`), or if it also "
+        "answers the paraphrases that trained models have not seen in training (`unseen`). It is meant for trained "
+        "models, of which `unseen` keeps the facts that are more than a learnt string; what other models have seen "
+        "nobody knows, and it asks them for the fact in two wordings."
+    )
+
+
 class Attribution(Section):
     facts: Literal["known", "unknown", "all"] = Field(
         description="The value `known` attributes the facts that the model knows, `unknown` those that it does not "

@@ -256,7 +256,8 @@ def flops_of_stages(shape: Shape, study: Study, load: Workload) -> dict[str, flo
     nodes, baseline = study.attribution.nodes, study.attribution.baseline
     tuned, tuned_in_full = _tuning_flops(shape, study, load)
     return {
-        "known": load.facts * load.answers * pass_flops(shape, prompt + answer, answer + 1),
+        "known": (load.facts * load.answers + known)
+        * pass_flops(shape, prompt + answer, answer + 1),  # unseen wordings
         "attribution": known * attribution_flops(shape, prompt, answer, nodes, baseline),
         "components": known
         * (value_flops(shape, prompt, answer, pairs) + value_flops(shape, prompt, answer, 2 + 2 * load.candidates)),

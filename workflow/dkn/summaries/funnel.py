@@ -12,6 +12,8 @@ from dkn.storage.completeness import converged_facts
 
 STEPS = (
     "facts",
+    "answered",
+    "answered_unseen",
     "known",
     "with_converged_attribution",
     "with_knowledge_neurons",
@@ -58,6 +60,8 @@ def funnel(
     kept = first[first["kept"].astype(bool)].groupby("fact_id").size()
     counts = (
         len(known),
+        int(known["answered"].sum()),
+        int(known["answered_unseen"].sum()),
         int(known["known"].sum()),
         converged_facts(completeness),
         neurons["fact_id"].nunique(),
