@@ -97,6 +97,13 @@ def test_it_draws_every_grouping_and_says_where_there_is_nothing() -> None:
     assert isinstance(table([nothing]), pd.DataFrame)
 
 
+def test_the_panels_of_a_single_model_stand_two_by_two() -> None:
+    axes = draw(SUMMARIES).get_axes()
+    assert len(axes) == 4
+    assert [panel.get_subplotspec().get_geometry()[:2] for panel in axes] == [(2, 2)] * 4
+    assert axes[3].get_xlabel() == "mean share of Prob brought back (%)"
+
+
 def test_the_caption_states_the_gap_of_the_experiments_own_grouping() -> None:
     gap = {"selection": "bdc", "metric": "drop", "kind": "gap", "mean": 0.2, **NUMBERS}
     own, control = ({**gap, "grouping": name} for name in ("ntc", "random"))

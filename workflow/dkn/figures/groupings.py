@@ -9,7 +9,7 @@ whichever components they belong to, and what one component alone brings back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import chain, cycle
 from typing import Any
 
 import pandas as pd
@@ -178,7 +178,7 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
     """Draw a column per model: components that passed the test, all components, and these in two further views.
 
     The drop by number of neurons is that of all components, because more facts have two of them. So is what a component
-    alone brings back, because the test selects on it.
+    alone brings back, because the test selects on it. For a single model the panels stand two by two.
 
     Args:
         summaries: the summaries of the degeneracy experiments of all models and groupings.
@@ -189,10 +189,11 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
         summary["grouping"] for summary in summaries if summary["grouping"] not in TESTED_CONTROLS
     )
     colours = dict(zip(experiments, cycle(COLOURS), strict=False))
-    figure, axes = panels(len(ROWS) + 2, len(models), height=3.1)
-    for column, model in enumerate(models):
+    single = len(models) == 1
+    figure, grid = panels(2, 2, height=3.1) if single else panels(len(ROWS) + 2, len(models), height=3.1)
+    by_model = [tuple(chain(*grid))] if single else list(zip(*grid, strict=True))
+    for column, (model, (*drops, by_neurons, alone)) in enumerate(zip(models, by_model, strict=True)):
         of_model = frame[frame["model"] == model]
-        *drops, by_neurons, alone = (row[column] for row in axes)
         for panel, (selection, title) in zip(drops, ROWS.items(), strict=True):
             chosen = of_model[(of_model["selection"] == selection) & of_model["kind"].isin(["partial", "full"])]
             if chosen.empty:
@@ -218,7 +219,7 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
         "Suppressing some or all components of a fact, by grouping",
         f"(mean over facts, {intervals_of(summaries)})",
     )
-    figure.suptitle("\n".join(fitted(line, len(models)) for line in lines))
+    figure.suptitle("\n".join(fitted(line, len(grid[0])) for line in lines))
     return figure
 
 
