@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dkn.study.names import DETECTORS, TUNED_SETS
 from dkn.study.registry import CONTROL_SETTINGS, SETTINGS, of_setting, of_study
-from tests.integration.made_study import GROUPINGS, stage
+from tests.integration.made_study import GROUPINGS
+from tests.integration.scenarios import stage
 
 ROOT = Path(__file__).parents[2]
 MINIMUM_SUBJECTS = 10
@@ -18,6 +19,7 @@ EXPERIMENTS = of_study(GROUPINGS)
 OF_SUMMARIES = {
     "degeneracy": ["degeneracy-ntc"],
     "groupings": [f"degeneracy-{grouping}" for grouping in GROUPINGS],
+    "sharing": of_setting("sharing"),
     "suppression": of_setting("suppression"),
     "enhancement": of_setting("enhancement"),
     "ablation": of_setting("ablation"),
@@ -63,6 +65,8 @@ def summarise(results: Path, folder: Path) -> None:
         about = {"model_name": folder.name, "experiment": experiment, "output": output}
         stage(f"summary-{kind}", *arguments, **values, **about, **STATISTICS)
 
+    shared = {name: experiments / "sharing" / f"{name}.parquet" for name in ("records", "members")}
+    summary("sharing", "sharing", **shared)
     for setting in ("suppression", "enhancement"):
         for name in of_setting(setting):
             summary("perturbation", name, records=experiments / name / "records.parquet", setting=setting)

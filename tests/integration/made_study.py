@@ -5,10 +5,7 @@ What a stage without a model can make is made by that stage; only the probabilit
 
 from __future__ import annotations
 
-import functools
-import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,25 +14,20 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import typer
 from safetensors.numpy import save_file
 
-from dkn.experiments import degeneracy
+from dkn.experiments import degeneracy, sharing
 from dkn.experiments.ablation import AblationSettings, Scored, orders, steps
 from dkn.experiments.degeneracy import DegeneracySettings, Groups, all_groups, degeneracy_records, groups_of_other_facts
 from dkn.experiments.fact_checking import relation_sets
 from dkn.experiments.perturbation import PerturbationSettings, all_queries, named_sets
+from dkn.experiments.sharing import SharingSettings, degenerate_facts, plan, suppression_records
 from dkn.experiments.statements import SCORE, STATEMENT, as_records, sampled_statements
 from dkn.experiments.tuning_questions import TuningFactsSettings, choose_questions
 from dkn.facts.stored import study_facts
-from dkn.flags import command
 from dkn.neurons.sets import NeuronSet, dkn_sets, neuron_sets
-from dkn.randomness import generator
-from dkn.stages import stage_module
 from dkn.storage import schemas
-from dkn.storage.files import read_table, write_json, write_table
-from dkn.storage.provenance import provenance
+from dkn.storage.files import read_table, write_json
 from dkn.structure.candidates import candidates_table
 from dkn.structure.distances import distance_matrix
 from dkn.structure.functional_test import FunctionalTest
@@ -52,6 +44,7 @@ from dkn.study.names import (
     TESTED_CONTROLS,
     TUNED_SETS,
 )
+from tests.integration.scenarios import Scenario, draw, stage, write, write_records
 
 METHODS = ("hierarchical", "kmeans")  # of the clusterings, those that need the most to work on
 GROUPINGS = (NTC, *METHODS, "amig", *TESTED_CONTROLS)
@@ -61,65 +54,6 @@ WORDINGS = {
     "chinese": ("{}的首都是", "想要参观{}的人应该去"),
     "one word": ("{}", "{}"),
 }
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """What the study has.
-
-    Attributes:
-        models: their names.
-        subjects, dates, relations: how many there are; a fact is a subject's, at a date or at none, of a relation.
-        splits: the splits of the subjects, in turn.
-        answers: how many different answers a relation has.
-        script: a key of ``WORDINGS``.
-        ids: how a fact's id is written, from its number.
-        known: the share of the facts that the models know.
-        attributed: whether known facts have knowledge neurons.
-        layers, neurons: how many layers, and neurons in each, the models have.
-        size: how many knowledge neurons a fact has.
-        linked: whether knowledge neurons lie in adjacent layers, so that their distances are finite.
-        tau1: NTC's threshold.
-        recovery: the recoveries of all components; None draws them.
-        minimum: the fewest new facts with which fine-tuning is run.
-        example: the fact of the figures ``persistence`` and ``kn_graph``.
-        last: what is different in the last model.
-    """
-
-    models: tuple[str, ...] = ("one",)
-    subjects: int = 12
-    dates: int = 0
-    relations: int = 2
-    splits: tuple[str, ...] = ("train", "test")
-    answers: int = 6
-    script: str = "latin"
-    ids: str = "fact-{}"
-    known: float = 1.0
-    attributed: bool = True
-    layers: int = 4
-    neurons: int = 30
-    size: int = 12
-    linked: bool = True
-    tau1: float = 0.02
-    recovery: float | None = None
-    minimum: int = 4
-    example: int | None = None
-    last: Mapping[str, Any] = field(default_factory=dict)
-
-    def of_model(self, name: str) -> Scenario:
-        """The scenario of one model."""
-        return replace(self, **self.last) if name == self.models[-1] else self
-
-
-def draw(*key: object) -> np.random.Generator:
-    """The generator of one purpose."""
-    return generator(0, "made", "/".join(map(str, key)))
-
-
-def write(path: Path, rows: pd.DataFrame, schema: pa.Schema, stage: str, **settings: object) -> None:
-    """Write a table; where there are no rows, they may lack the columns."""
-    frame = rows if len(rows) else schema.empty_table().to_pandas()
-    write_table(path, frame[schema.names], schema, provenance(stage, settings, []))
 
 
 def make_facts(folder: Path, scenario: Scenario) -> None:
@@ -184,20 +118,6 @@ def make_neurons(folder: Path, facts: pd.DataFrame, scenario: Scenario) -> None:
     write(folder / "distances.parquet", pd.concat(pairs), schemas.DISTANCES, "distances")
 
 
-@functools.cache
-def _app(name: str) -> typer.Typer:
-    """The command line of one stage, without the search for it among all stages."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command(importlib.import_module(stage_module(name)).main))
-    return app
-
-
-def stage(name: str, *repeated: str, **values: object) -> None:
-    """Run a stage, which must end well; ``repeated`` are further arguments, for flags that occur again."""
-    arguments = [part for flag, value in values.items() for part in (f"--{flag.replace('_', '-')}", str(value))]
-    _app(name)([*arguments, *repeated], prog_name=name, standalone_mode=False)
-
-
 def make_components(folder: Path, scenario: Scenario) -> None:
     """Write the candidates of every grouping, and the components that pass a functional test."""
     tables = {"neurons": folder / "knowledge_neurons.parquet", "distances": folder / "distances.parquet"}
@@ -225,16 +145,17 @@ def make_components(folder: Path, scenario: Scenario) -> None:
         write(path, tested.assign(kept=test.passes(tested)), schemas.COMPONENTS, "components", **vars(test))
 
 
+def answered(_: object, facts: Sequence[Any], variants: Sequence[Sequence[NeuronSet]]) -> list[np.ndarray]:
+    """Log-probabilities that fall with the number of suppressed neurons, in place of ``answer_log_probs``."""
+    return [
+        np.array([[-0.1 - 0.1 * len(edit) - 0.01 * draw(fact.fact_id, edit.key()).random()] for edit in edits])
+        for fact, edits in zip(facts, variants, strict=True)
+    ]
+
+
 def make_degeneracy(folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSet]) -> None:
     """Write the records of the degeneracy experiments."""
     settings = DegeneracySettings(6, 2, 0)
-
-    def answered(_: object, facts: Sequence[Any], variants: Sequence[Sequence[NeuronSet]]) -> list[np.ndarray]:
-        return [
-            np.array([[-0.1 - 0.1 * len(edit) - 0.01 * draw(fact.fact_id, edit.key()).random()] for edit in edits])
-            for fact, edits in zip(facts, variants, strict=True)
-        ]
-
     for name in GROUPINGS:
         groups: dict[str, list[Groups]] = {}
         components = read_table(folder / "components" / f"{name}.parquet", schemas.COMPONENTS)
@@ -246,10 +167,20 @@ def make_degeneracy(folder: Path, frame: pd.DataFrame, members: dict[str, Neuron
         asked = [SimpleNamespace(fact_id=fact_id) for fact_id in groups]
         with patch.object(degeneracy, "answer_log_probs", answered):
             records = degeneracy_records(None, asked, groups, settings)  # type: ignore[arg-type]
-        if len(records):
-            records = records.join(frame[["subject", "relation"]], on="fact_id")
-        path = folder / "experiments" / f"degeneracy-{name}" / "records.parquet"
-        write(path, records, schemas.DEGENERACY, "experiment-degeneracy", **vars(settings))
+        write_records(folder, f"degeneracy-{name}/records", "degeneracy", records, frame, schemas.DEGENERACY, settings)
+
+
+def make_sharing(
+    folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSet], components: pd.DataFrame, scenario: Scenario
+) -> None:
+    """Write the records of the experiment on shared neurons."""
+    settings = SharingSettings(8, 2, 2, 0)
+    shape = SimpleNamespace(n_layers=scenario.layers, n_neurons=scenario.neurons)
+    counted, asked = plan(degenerate_facts(components, frame, settings), frame, members, shape, settings)
+    with patch.object(sharing, "answer_log_probs", answered):
+        suppressed = suppression_records(shape, [SimpleNamespace(fact_id=fact_id) for fact_id in asked], asked)
+    write_records(folder, "sharing/members", "sharing", counted, frame, schemas.SHARING_MEMBERS, settings)
+    write_records(folder, "sharing/records", "sharing", suppressed, frame, schemas.SHARING, settings)
 
 
 def make_perturbation(
@@ -272,11 +203,8 @@ def make_perturbation(
                     log_probs = {"log_prob_before": -0.5, "log_prob_after": -0.5 - lost}
                     greedy = {"greedy_before": True, "greedy_after": bool(lost < 0.5)}
                     rows.append({**query, **about, **log_probs, **greedy, "components": counts[fact]})
-            records = pd.DataFrame(rows)
-            if len(records):
-                records = records.join(frame[["subject", "relation"]], on="fact_id")
-            path = folder / "experiments" / f"{setting}-{site}" / "records.parquet"
-            write(path, records, schemas.PERTURBATION, "experiment-perturbation", **vars(settings))
+            name = f"{setting}-{site}/records"
+            write_records(folder, name, "perturbation", rows, frame, schemas.PERTURBATION, settings)
 
 
 def make_ablation(folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSet], scenario: Scenario) -> None:
@@ -294,11 +222,7 @@ def make_ablation(folder: Path, frame: pd.DataFrame, members: dict[str, NeuronSe
                     )
                     of_order = {"order": order.name, "repeat": order.repeat, "intervention": intervention}
                     rows.append({**about, **of_order, "neurons": count, "log_prob_after": -0.5 - lost})
-    records = pd.DataFrame(rows)
-    if len(records):
-        records = records.join(frame[["subject", "relation"]], on="fact_id")
-    path = folder / "experiments" / "ablation" / "records.parquet"
-    write(path, records, schemas.ABLATION, "experiment-ablation", **vars(settings))
+    write_records(folder, "ablation/records", "ablation", rows, frame, schemas.ABLATION, settings)
 
 
 def make_fact_checking(
@@ -401,6 +325,7 @@ def make_study(folder: Path, scenario: Scenario) -> None:
         members = neuron_sets(read_table(home / "knowledge_neurons.parquet", schemas.KNOWLEDGE_NEURONS))
         components = read_table(home / "components" / "ntc.parquet", schemas.COMPONENTS)
         make_degeneracy(home, frame, members)
+        make_sharing(home, frame, members, components, of_model)
         make_perturbation(home, frame, members, components, of_model.neurons)
         make_ablation(home, frame, members, of_model)
         make_fact_checking(home, frame, members, components)

@@ -13,11 +13,22 @@ from dkn.facts.stored import study_facts
 from dkn.storage.files import read_table
 from dkn.storage.schemas import KNOWN
 from dkn.study.names import ALL
-from tests.integration.made_study import stage, write
+from tests.integration.scenarios import stage, write
 
 GROUPINGS = ("ntc", "amig")
 KNOWLEDGE = ("scores", "neurons", "distances", "candidates/ntc", "candidates/amig", "components/ntc", "components/amig")
-RECORDS = ("records/ntc", "records/amig", "suppression", "tuned", "changes", "overlap", "curves", "members")
+RECORDS = (
+    "records/ntc",
+    "records/amig",
+    "sharing",
+    "sharing-members",
+    "suppression",
+    "tuned",
+    "changes",
+    "overlap",
+    "curves",
+    "members",
+)
 
 
 def find_structure(folder: Path, study: Path, which: str, threshold: float, tau1: float) -> dict[str, object]:
@@ -56,6 +67,8 @@ def run_experiments(folder: Path, shared: dict[str, object]) -> None:
     ]
     methods = [part for name in GROUPINGS for part in ("--grouping", name)]
     stage("experiment-degeneracy", *files, *methods, **shared, max_subsets=4, partitions=1)
+    sharing = {"output": folder / "sharing.parquet", "members": folder / "sharing-members.parquet"}
+    stage("experiment-sharing", **shared, **components, others=2, draws=1, limit=4, **sharing)
     suppression = {"setting": "suppression", "site": "values", "random_sets": 1}
     stage("experiment-perturbation", **shared, **components, **suppression, output=folder / "suppression.parquet")
     ablation = {"scores": folder / "scores.parquet", "draws": 1, "limit": 2, "output": folder / "ablation.parquet"}

@@ -15,7 +15,8 @@ from matplotlib.text import Text
 from dkn.storage import provenance
 from dkn.study.names import CONTROL, NTC, SELECTIONS, TESTED_CONTROLS, of_first_draw
 from tests.integration.last_stages import FIGURES, TABLES, finish_study
-from tests.integration.made_study import Scenario, make_study
+from tests.integration.made_study import make_study
+from tests.integration.scenarios import Scenario
 from tests.workflow_rules import figure_names, table_names
 
 TWO = ("one", "two")
@@ -62,13 +63,16 @@ NO_NUMBER = "nothing to state"
 NOT_TUNED = "not run: 0 degenerate facts"
 # What tables and the captions of figures say where there is nothing, and what the drawings say.
 WITHOUT_DKN = {
+    "tables/sharing.md": NO_NUMBER,
     "tables/suppression.md": NO_NUMBER,
     "tables/fine_tuning.md": NOT_TUNED,
     "tables/overlap.md": NOT_TUNED,
     "figures/degeneracy.rst": "no fact to measure it on",
+    "figures/sharing.rst": "no fact with two or more BDCs",
     "figures/suppression.rst": "no fact to measure it on",
     "figures/fine_tuning.rst": NOT_TUNED,
     "degeneracy": "no fact with two or more components",
+    "sharing": "no fact with two or more BDCs",
     "suppression": "no fact with a DKN",
     "fine_tuning": NOT_TUNED,
     "overlap": NOT_TUNED,

@@ -15,7 +15,7 @@ import pytest
 from dkn.models.sources import finish
 from dkn.storage.files import METADATA_KEY, read_table
 from dkn.storage.schemas import COMPONENTS, FACT_CHECKING, KNOWLEDGE_NEURONS, KNOWN
-from tests.integration.made_study import stage, write
+from tests.integration.scenarios import stage, write
 
 
 def with_context(study: Path, folder: Path, context: int) -> dict[str, object]:

@@ -55,6 +55,7 @@ table(
     summaries=SUMMARIES,
 )
 table_of_setting("degeneracy", DEGENERACY, "degeneracy by grouping")
+table_of_setting("sharing", DEGENERACY, "components in other facts")
 table_of_setting("suppression", ROBUSTNESS, "suppression")
 table_of_setting("enhancement", ROBUSTNESS, "enhancement")
 table_of_setting("ablation", ROBUSTNESS, "what is left of a fact without its knowledge neurons")

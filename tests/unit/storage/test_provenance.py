@@ -88,6 +88,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "study/names",
         ),
     ),
+    "experiment-sharing": (
+        *(*MODEL, *FACTS, "facts/same_answers", "facts/sampling", "neurons/interventions", "neurons/membership"),
+        *("neurons/sets", "study/names", "experiments/sharing"),
+    ),
     "explorer": (
         "figures/style",
         "models/files",
@@ -116,6 +120,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "figure-reported": (*FIGURE, CHECKED),
     "figure-seeds": (*FIGURE, *OVER_SEEDS),
     "figure-sensitivity": (*FIGURE, CHECKED, "statistics/inference"),
+    "figure-sharing": (*FIGURE, *SUMMARIES, "summaries/by_fact", "summaries/sharing"),
     "figure-suppression": (*HEADLINES, "figures/perturbation"),
     "figure-verdicts": FIGURE,
     "knowledge-neurons": ("attribution/selection",),
@@ -142,6 +147,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "summaries/overlap",
     ),
     "summary-perturbation": (*SUMMARIES, "summaries/by_fact", "summaries/perturbation"),
+    "summary-sharing": (*SUMMARIES, "summaries/by_fact", "summaries/sharing"),
     "table-ablation": (*SETTING_TABLE, "summaries/ablation", "summaries/by_fact"),
     "table-contrasts": (*SUMMARIES, "paper/contrasts", "study/registry", "summaries/wording", *TABLE),
     "table-degeneracy": SETTING_TABLE,
@@ -157,6 +163,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("statistics/inference", "study/names", "summaries/by_fact", "summaries/sensitivity"),
         *("summaries/wording", *TABLE),
     ),
+    "table-sharing": (*SETTING_TABLE, "summaries/by_fact", "summaries/sharing"),
     "table-suppression": (*SETTING_TABLE, "tables/perturbation"),
     "table-verdicts": ("study/names", "summaries/wording", *TABLE),
     "verdicts": (

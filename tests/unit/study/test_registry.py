@@ -45,7 +45,7 @@ def test_controls_are_beyond_the_papers_and_have_settings_of_their_own() -> None
     """What the paper reports is in the paper's list alone."""
     names = [experiment.name for experiment in EVERY_EXPERIMENT]
     assert len(names) == len(set(names)) == 17 + len(CONTROLS)
-    assert CONTROL_SETTINGS == ("ablation",)
+    assert CONTROL_SETTINGS == ("ablation", "sharing")
     assert not set(SETTINGS) & set(CONTROL_SETTINGS)
     assert all(of_setting(experiment.setting) == (experiment.name,) for experiment in CONTROLS)
     assert not any(experiment.claims or experiment.reported for experiment in CONTROLS)

@@ -13,7 +13,7 @@ import pytest
 from dkn.stages import stage_module
 from dkn.study.registry import CONTROL_SETTINGS, SETTINGS, of_setting
 from dkn.summaries.wording import bracketed
-from dkn.tables import ablation, degeneracy, enhancement, fact_checking, fine_tuning, overlap
+from dkn.tables import ablation, degeneracy, enhancement, fact_checking, fine_tuning, overlap, sharing
 from dkn.tables import suppression as suppression_table
 from dkn.tables.lines import NO_FACT, long_table, wide_table
 from dkn.tables.saving import latex, markdown
@@ -28,6 +28,7 @@ TABLES = {  # the title of every setting's table, and where its numbers are
     "overlap": (overlap.TITLE, overlap.lines),
     "fine-tuning": (fine_tuning.TITLE, fine_tuning.lines),
     "ablation": (ablation.TITLE, ablation.lines),
+    "sharing": (sharing.TITLE, sharing.lines),
 }
 LINES = suppression_table.LINES
 

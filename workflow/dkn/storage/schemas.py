@@ -265,3 +265,36 @@ FACT_CHECKING = _schema(
     size=INT,
     score=FLOAT,
 )
+
+# One row per sampled fact, BDC (component), group of neurons (bdc, several draws of kn-matched and random) and kind of
+# other facts. facts: how many other facts of this kind have KNs; having: in how many of them a neuron of the group is a
+# KN, the mean over its neurons.
+SHARING_MEMBERS = _schema(
+    fact_id=TEXT,
+    subject=TEXT,
+    relation=TEXT,
+    component=INT,
+    neuron_set=TEXT,
+    repeat=INT,
+    neurons=INT,
+    others=TEXT,
+    facts=INT,
+    having=FLOAT,
+)
+
+# One row per sampled fact, BDC (component), suppressed group (bdc, and several draws of random) and asked fact. others:
+# the kind of the asked fact, seen from the one that has the BDC; shared: how many neurons of the BDC are its KNs.
+SHARING = _schema(
+    fact_id=TEXT,
+    subject=TEXT,
+    relation=TEXT,
+    component=INT,
+    neuron_set=TEXT,
+    repeat=INT,
+    neurons=INT,
+    others=TEXT,
+    asked=TEXT,
+    shared=INT,
+    log_prob_before=FLOAT,
+    log_prob_after=FLOAT,
+)

@@ -55,6 +55,7 @@ STAGES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "attribution": (None, ("attribution/*",)),
     "components": (2, ("components", "candidates_amig")),
     "degeneracy": (1, ("degeneracy",)),
+    "sharing": (1, ("sharing",)),
     "suppression": (2, ("suppression_*",)),
     "enhancement": (2, ("enhancement_*",)),
     "ablation": (1, ("ablation",)),

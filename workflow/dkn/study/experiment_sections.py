@@ -138,6 +138,20 @@ class FactChecking(Section):
     )
 
 
+class Sharing(Section):
+    facts: FactCount | None = Field(
+        description="The BDCs of about this many facts with two or more are examined, since whole subjects are drawn; "
+        "null takes all such facts."
+    )
+    others: Repeats = Field(
+        description="While a BDC is suppressed, the model is asked for at most this many other facts of each kind."
+    )
+    draws: Repeats = Field(
+        description="A BDC is compared with this many random sets of its fact's knowledge neurons, and with this many "
+        "of random neurons."
+    )
+
+
 class Experiments(Section):
     degeneracy: Degeneracy = Field(
         description="This section sets the experiments that suppress some and all of a fact's components."
@@ -160,6 +174,9 @@ class Experiments(Section):
     )
     ablation: Ablation = Field(
         description="This section sets the experiment that suppresses more and more neurons, in several orders."
+    )
+    sharing: Sharing = Field(
+        description="This section sets the experiment that asks whether a fact's BDCs take part in other facts."
     )
 
 

@@ -83,6 +83,29 @@ QUERIES = (ORIGINAL, *PERTURBATIONS)
 PERTURBED, INTERACTION = "perturbed", "interaction"
 QUERY_DROP = "query_drop"  # what a perturbation alone costs: the relative drop in Prob from the original query
 
+# The facts that experiment ``sharing`` asks while a fact's BDC is suppressed, by what they have in common with that
+# fact. Facts of the last two kinds either share knowledge neurons with the BDC or stand apart from it.
+BDC = "bdc"
+OWN, OF_SUBJECT, OF_ANSWER = "own", "same-subject", "same-answer"
+OF_RELATION, ELSEWHERE = "same-relation", "other-relation"
+SHARING, APART = "sharing", "apart"
+KINDS_OF_FACTS = {
+    OF_SUBJECT: "same subject",
+    OF_ANSWER: "same answer",
+    OF_RELATION: "same relation",
+    ELSEWHERE: "other relations",
+}
+ASKED_FACTS = {
+    OWN: "the fact itself",
+    OF_SUBJECT: "same subject",
+    OF_ANSWER: "same answer",
+    f"{OF_RELATION}-{SHARING}": "same relation, shares neurons",
+    f"{OF_RELATION}-{APART}": "same relation, shares none",
+    f"{ELSEWHERE}-{SHARING}": "other relations, shares neurons",
+    f"{ELSEWHERE}-{APART}": "other relations, shares none",
+}
+SHARING_WORDS = {BDC: "a BDC", KN_MATCHED: "as many KNs of its fact", RANDOM: "as many random neurons"}
+
 
 def of_first_draw(grouping: str) -> str:
     """Return the name of a grouping where only the first draw of a tested control counts, so that it says so."""

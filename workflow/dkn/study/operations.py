@@ -12,11 +12,12 @@ from typing import Any
 
 from dkn.study.config import Study
 from dkn.study.inputs import Shape
-from dkn.study.names import QUERIES
+from dkn.study.names import ASKED_FACTS, QUERIES
 
 Product = tuple[int, int, int, int]  # m, k, n and a number: so many products (m, k) @ (k, n)
 FACT_CHECKING_NODES = 4  # three Gauss nodes and the end of the path, which a Gauss-Lobatto rule of four nodes costs
 QUESTION = 6  # tokens of the question whether a statement is true, and of its verdict
+BDCS = 3  # of a degenerate fact, about
 STEP, STEP_OF_ALL = 2, 3  # the forward passes that a training step costs: with frozen weights, and of all parameters
 
 
@@ -240,6 +241,21 @@ def _ablation_flops(shape: Shape, study: Study, load: Workload) -> float:
     return min(load.known, settings.facts or load.known) * one_fact
 
 
+def _sharing_flops(shape: Shape, study: Study, load: Workload) -> float:
+    """Return the operations of suppressing BDCs of degenerate facts and asking for other facts.
+
+    A degenerate fact has about three BDCs. Each is suppressed, and so are its random sets, while the fact itself and
+    some facts of each other kind are asked.
+    """
+    settings = study.experiments.sharing
+    degenerate = load.with_dkn * load.known
+    facts = min(degenerate, settings.facts or degenerate)
+    asked = 1 + settings.others * (len(ASKED_FACTS) - 1)
+    suppressed = facts * BDCS * asked * (1 + settings.draws)
+    read = min(load.known, facts * BDCS * asked)
+    return read * value_flops(shape, load.prompt, load.answer, 1 + suppressed / max(read, 1))
+
+
 def flops_of_stages(shape: Shape, study: Study, load: Workload) -> dict[str, float]:
     """Return the operations of every stage that loads a model, by the names of ``dkn.study.estimates.STAGES``."""
     prompt, answer, known = load.prompt, load.answer, load.known
@@ -262,6 +278,7 @@ def flops_of_stages(shape: Shape, study: Study, load: Workload) -> dict[str, flo
         "components": known
         * (value_flops(shape, prompt, answer, pairs) + value_flops(shape, prompt, answer, 2 + 2 * load.candidates)),
         "degeneracy": known * value_flops(shape, prompt, answer, 1 + load.subsets),
+        "sharing": _sharing_flops(shape, study, load),
         "suppression": perturbed(study.experiments.suppression.random_sets),
         "enhancement": perturbed(study.experiments.enhancement.random_sets),
         "ablation": _ablation_flops(shape, study, load),

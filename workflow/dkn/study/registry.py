@@ -118,6 +118,13 @@ CONTROLS = (
         metric="Prob left against the number of neurons suppressed, or kept; comprehensiveness and sufficiency",
         contrasts="the order by attribution against those by magnitude and at random",
     ),
+    Experiment(
+        name="sharing",
+        setting="sharing",
+        question="Do a fact's components also take part in other facts?",
+        metric="share of other facts in which a BDC's neurons are KNs; drop in Prob of other facts without the BDC",
+        contrasts="BDCs against random KNs and random neurons; facts that share neurons with a BDC against the others",
+    ),
 )
 EVERY_EXPERIMENT = (*EXPERIMENTS, *CONTROLS)
 SETTINGS = tuple(dict.fromkeys(experiment.setting for experiment in EXPERIMENTS))
