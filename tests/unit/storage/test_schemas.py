@@ -24,6 +24,6 @@ def test_every_schema_can_be_stored(name: str, tmp_path: Path) -> None:
         "FACTS": {"date"},
         "CANDIDATES": lifetimes,
         "COMPONENTS": {*lifetimes, "recovery"},
-        "SENSITIVITY": {"tau2", "drop_gap", "nats_gap", "control_drop_gap", "control_nats_gap"},
+        "SENSITIVITY": {"test", "tau2", "drop_gap", "nats_gap", "control_drop_gap", "control_nats_gap"},
     }
     assert {field.name for field in schema if field.nullable} == optional.get(name, set())
