@@ -191,14 +191,15 @@ def make_perturbation(
     counts = components[components["kept"]].groupby("fact_id").size()
     for setting in ("suppression", "enhancement"):
         for site in SITES:
-            settings = PerturbationSettings(setting, site, 2, 0)
-            queries = all_queries(frame, frame.loc[list(dkns)], 0)
+            settings = PerturbationSettings(setting, site, 2, "any", 0)
+            sets = named_sets(dkns, members, frame, neurons, settings)
             rows = []
-            for query in queries.to_dict("records"):
+            for query in all_queries(frame, frame.loc[list(dkns)], settings).to_dict("records"):
                 fact = query["fact_id"]
-                for named in named_sets(fact, dkns[fact], members[fact], neurons, settings):
+                for named in sets[fact]:
                     dice = draw(setting, site, *query.values(), named.name, named.repeat)
                     about = {"neuron_set": named.name, "repeat": named.repeat, "neurons": len(named.neurons)}
+                    about["shared"] = named.shared
                     lost = 0 if named.name == "none" else dice.random()
                     log_probs = {"log_prob_before": -0.5, "log_prob_after": -0.5 - lost}
                     greedy = {"greedy_before": True, "greedy_after": bool(lost < 0.5)}

@@ -69,7 +69,7 @@ def run_experiments(folder: Path, shared: dict[str, object]) -> None:
     stage("experiment-degeneracy", *files, *methods, **shared, max_subsets=4, partitions=1)
     sharing = {"output": folder / "sharing.parquet", "members": folder / "sharing-members.parquet"}
     stage("experiment-sharing", **shared, **components, others=2, draws=1, limit=4, **sharing)
-    suppression = {"setting": "suppression", "site": "values", "random_sets": 1}
+    suppression = {"setting": "suppression", "site": "values", "random_sets": 1, "queries": "any"}
     stage("experiment-perturbation", **shared, **components, **suppression, output=folder / "suppression.parquet")
     ablation = {"scores": folder / "scores.parquet", "draws": 1, "limit": 2, "output": folder / "ablation.parquet"}
     stage("experiment-ablation", **shared, **ablation)

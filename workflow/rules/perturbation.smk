@@ -25,6 +25,7 @@ rule experiment_perturbation:
     params:
         code=code("experiment-perturbation"),
         random_sets=lambda wildcards: getattr(STUDY.experiments, wildcards.setting).random_sets,
+        queries=STUDY.experiments.perturbation.queries,
         seed=STUDY.seed,
         batch=STUDY.compute.batch,
         compute=compute,
@@ -33,8 +34,8 @@ rule experiment_perturbation:
     shell:
         "python -m dkn experiment-perturbation --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} --components {input.components:q} --setting {wildcards.setting:q}"
-        " --site {wildcards.site:q} --random-sets {params.random_sets:q} --seed {params.seed:q} --batch {params.batch:q}"
-        " --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
+        " --site {wildcards.site:q} --random-sets {params.random_sets:q} --queries {params.queries:q}"
+        " --seed {params.seed:q} --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule summary_perturbation:

@@ -19,12 +19,13 @@ from dkn.experiments.perturbation import (
     perturbation_records,
     query_id,
 )
-from dkn.facts.perturbed_prompts import perturbed_prompts, vocabulary
+from dkn.facts.perturbed_prompts import PerturbedPrompt, Question, perturbed_prompts, vocabulary
 from dkn.neurons.interventions import SITES
 from dkn.neurons.sets import NeuronSet
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import QUERIES
 from dkn.summaries.perturbation import summarise
+from dkn.summaries.stored import only_match
 from tests.unit import planted
 
 STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)
@@ -43,9 +44,9 @@ def study(
     settings: PerturbationSettings,
 ) -> pd.DataFrame:
     """Records of facts, each a subject of its own, with the columns that a stage adds."""
-    sets = {name: named_sets(name, dkn[name], kn[name], adapter.n_neurons, settings) for name in dkn}
-    records = perturbation_records(adapter, queries, sets, settings)
-    return records.assign(subject=records["fact_id"], components=2)
+    facts = pd.DataFrame({"subject": list(dkn), "relation": "r"}, index=list(dkn))
+    records = perturbation_records(adapter, queries, named_sets(dkn, kn, facts, adapter.n_neurons, settings), settings)
+    return records.assign(subject=records["fact_id"], components=2, question="preserving")
 
 
 def planted_study(strength: float, setting: str, site: str) -> pd.DataFrame:
@@ -59,22 +60,22 @@ def planted_study(strength: float, setting: str, site: str) -> pd.DataFrame:
     ]
     dkn = {fact.fact_id: planted.carriers(number) for number, fact in enumerate(facts)}
     kn = {name: join(neurons, idle) for name, neurons in dkn.items()}
-    settings = PerturbationSettings(setting, site, 2, 0)
+    settings = PerturbationSettings(setting, site, 2, "preserving", 0)
     return study(planted.planted_model(strength), queries, dkn, kn, settings)
 
 
 def contrast(summary: dict, second: str, query: str, metric: str) -> dict:
-    return next(
-        row for row in summary["contrasts"] if (row["second"], row["query"], row["metric"]) == (second, query, metric)
-    )
+    where = {"population": "all", "second": second, "query": query, "metric": metric}
+    row = only_match(summary["contrasts"], where)
+    assert row is not None
+    return dict(row)
 
 
 def mean(summary: dict, neuron_set: str, query: str, metric: str) -> float:
-    return next(
-        row["mean"]
-        for row in summary["estimates"]
-        if (row["neuron_set"], row["query"], row["metric"]) == (neuron_set, query, metric)
-    )
+    where = {"population": "all", "neuron_set": neuron_set, "query": query, "metric": metric}
+    row = only_match(summary["estimates"], where)
+    assert row is not None
+    return float(row["mean"])
 
 
 @pytest.mark.parametrize("site", SITES)
@@ -86,6 +87,8 @@ def test_suppressing_planted_neurons_costs_a_fact_and_random_ones_nothing(site: 
         assert mean(summary, "dkn", query, "lost") == 1
         assert mean(summary, "dkn", query, "drop") > 0.9
         assert mean(summary, "random", query, "drop") == pytest.approx(0, abs=1e-6)
+        assert abs(mean(summary, "dkn-other-fact", query, "drop")) < 0.1
+        assert contrast(summary, "dkn-other-fact", query, "drop")["p_holm"] < 0.05
         assert mean(summary, "kn", query, "drop_per_neuron") == pytest.approx(
             mean(summary, "dkn", query, "drop_per_neuron") / 2, rel=1e-4
         )
@@ -94,7 +97,8 @@ def test_suppressing_planted_neurons_costs_a_fact_and_random_ones_nothing(site: 
         assert contrast(summary, "kn", query, "drop")["difference"] == pytest.approx(0, abs=1e-6)
     assert mean(summary, "dkn", "interaction", "nats") == pytest.approx(0, abs=1e-4)
     assert summary["counts"]["queries"] == dict.fromkeys(QUERIES, planted.FACTS)
-    assert summary["counts"]["mean_neurons"] == {"none": 0, "dkn": 6, "kn": 12, "kn-matched": 6, "random": 6}
+    sizes = {"none": 0, "dkn": 6, "kn": 12, "kn-matched": 6, "random": 6, "dkn-other-fact": 6}
+    assert summary["counts"]["mean_neurons"] == sizes
 
 
 @pytest.mark.parametrize("site", SITES)
@@ -124,9 +128,9 @@ def test_random_labels_give_no_finding(
         for place, query in enumerate(QUERIES):
             fact = random_fact(5, 1, 10 * number + place)
             queries.append(EncodedFact(query_id(f"{number}", query), fact.prompt, fact.answer))
-    records = study(adapter, queries, dkn, kn, PerturbationSettings(setting, site, 2, 0))
+    records = study(adapter, queries, dkn, kn, PerturbationSettings(setting, site, 2, "preserving", 0))
     found = [row for row in summarise(records, setting, STATISTICS)["contrasts"] if row["second"] != "kn"]
-    assert len(found) == 24
+    assert len(found) == 72
     assert min(row["p_holm"] for row in found) > 0.05
     assert np.mean([row["p"] < 0.05 for row in found]) < 0.2
 
@@ -141,7 +145,7 @@ def test_records_depend_on_the_seed_and_neither_on_order_nor_on_batch(
     dkn = {name: neurons.take([0, 2]) for name, neurons in kn.items()}
 
     def run(part: list[EncodedFact], seed: int = 0) -> pd.DataFrame:
-        return study(adapter, part, dkn, kn, PerturbationSettings("enhancement", site, 2, seed))
+        return study(adapter, part, dkn, kn, PerturbationSettings("enhancement", site, 2, "preserving", seed))
 
     keys = ["fact_id", "query", "neuron_set", "repeat"]
     whole = run(queries)
@@ -162,46 +166,59 @@ def test_sets_are_the_same_in_all_experiments_and_drawn_as_stated() -> None:
     def pairs(one: NamedSet) -> set[tuple[int, int]]:
         return set(zip(one.neurons.layers.tolist(), one.neurons.neurons.tolist(), strict=True))
 
-    first = named_sets("f", dkn, kn, 50, PerturbationSettings("suppression", "values", 3, 0))
-    second = named_sets("f", dkn, kn, 50, PerturbationSettings("enhancement", "weights", 3, 0))
+    other = NeuronSet(np.full(5, 2), np.arange(5))
+    facts = pd.DataFrame({"subject": ["s", "t"], "relation": "r"}, index=["f", "g"])
+    first, second = (
+        named_sets({"f": dkn, "g": other}, {"f": kn, "g": other}, facts, 50, settings)["f"]
+        for settings in (
+            PerturbationSettings("suppression", "values", 3, "preserving", 0),
+            PerturbationSettings("enhancement", "weights", 3, "any", 0),
+        )
+    )
     assert [(one.name, one.repeat) for one in first] == [
         *(("none", 0), ("dkn", 0), ("kn", 0)),
-        *(("kn-matched", repeat) for repeat in range(3)),
-        *(("random", repeat) for repeat in range(3)),
+        *((name, repeat) for name in ("kn-matched", "random", "dkn-other-fact") for repeat in range(3)),
     ]
     assert [pairs(one) for one in first] == [pairs(one) for one in second]
     for one in first[3:6]:
         assert len(pairs(one)) == 3
         assert pairs(one) <= pairs(first[2])
-    for one in first[6:]:
+    for one in first[6:9]:
         assert sorted(one.neurons.layers) == [0, 1, 1]
         assert not pairs(one) & pairs(first[1])
-    assert len({frozenset(pairs(one)) for one in first[6:]}) > 1
+    assert len({frozenset(pairs(one)) for one in first[6:9]}) > 1
+    assert all(len(pairs(one)) == 3 and set(one.neurons.layers) == {2} for one in first[9:])
+    assert [one.shared for one in first] == [len(pairs(one) & pairs(first[1])) for one in first]
 
 
 def test_an_unknown_setting_is_named() -> None:
     with pytest.raises(UserError, match="suppression, enhancement"):
-        PerturbationSettings("removal", "values", 1, 0)
+        PerturbationSettings("removal", "values", 1, "any", 0)
+    with pytest.raises(UserError, match="unknown kind of queries 'all'; allowed: preserving, any"):
+        PerturbationSettings("suppression", "values", 1, "all", 0)
 
 
-def test_queries_are_perturbed_with_the_words_of_all_wordings() -> None:
+@pytest.mark.parametrize("queries", ["preserving", "any"])
+def test_queries_are_perturbed_with_the_words_of_all_wordings(queries: str) -> None:
+    settings = PerturbationSettings("suppression", "values", 1, queries, 3)
     frame = pd.DataFrame(
         {
             "fact_id": ["a", "b"],
             "subject": ["Rome", "Oslo"],
+            "date": ["2012", None],
             "answers": [["Ada"], ["Bo"]],
             "prompt": ["In 2012, the mayor of Rome was", "Oslo"],
             "complex": ["whoever leads Rome is", "people say of Oslo"],
             "paraphrases": [["heads the town of Rome"], ["they live near"]],
         }
     )
-    found = all_queries(frame, frame, 3).set_index(["fact_id", "query"])["prompt"]
+    found = all_queries(frame, frame, settings).set_index(["fact_id", "query"])
     assert list(found.index) == [*(("a", query) for query in QUERIES), ("b", "original")], "one word has no inside"
-    assert found["a", "original"] == frame["prompt"][0]
+    assert found.loc[("a", "original")].tolist() == [frame["prompt"][0], "preserving"]
     wordings = [*frame["prompt"], *frame["complex"], *(text for texts in frame["paraphrases"] for text in texts)]
     words = vocabulary([(text, "") for text in wordings], [])
-    expected = perturbed_prompts("a", frame["prompt"][0], "Rome", words, 3)
-    assert {query: found["a", query] for query in expected} == expected
-    alone = all_queries(frame, frame.iloc[:1], 3)
+    expected = perturbed_prompts("a", Question(frame["prompt"][0], "Rome", "2012"), words, 3, queries)
+    assert {query: PerturbedPrompt(*found.loc[("a", query)]) for query in expected} == expected
+    alone = all_queries(frame, frame.iloc[:1], settings)
     assert alone.values.tolist() == found.loc[["a"]].reset_index().values.tolist()
-    assert list(all_queries(frame, frame.iloc[:0], 3)) == ["fact_id", "query", "prompt"]
+    assert list(all_queries(frame, frame.iloc[:0], settings)) == ["fact_id", "query", "prompt", "question"]

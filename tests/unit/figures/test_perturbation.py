@@ -8,31 +8,33 @@ import pytest
 from matplotlib.axes import Axes
 
 from dkn.figures import enhancement, suppression
-from dkn.figures.perturbation import LOOKS, QUERIES, draw, table
+from dkn.figures.perturbation import LOOKS, PLACES, caption, draw, table
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import INTERACTION, ORIGINAL, PERTURBED
 from dkn.summaries.perturbation import summarise
 
 SETTINGS = StatisticsSettings(resamples=50, confidence=0.9, seed=0)
-SETS = {"none": 0, "dkn": 4, "kn": 10, "kn-matched": 4, "random": 4}
+SETS = {"none": 0, "dkn": 4, "kn": 10, "kn-matched": 4, "random": 4, "dkn-other-fact": 4, "dkn-other-relation": 4}
+DRAWN = ("kn-matched", "random", "dkn-other-fact", "dkn-other-relation")
 
 
 def made_records(subjects: int, queries: tuple[str, ...] = (ORIGINAL, "replace", "add", "delete")) -> pd.DataFrame:
-    """A fact per subject; Prob and greedy answers drawn at random, two draws of the random sets."""
+    """A fact per subject, every second one degenerate; Prob and answers drawn at random, two draws of random sets."""
     draw = np.random.default_rng(subjects)
     rows = []
     for number in range(subjects):
         for query in queries:
             before, known = draw.uniform(-1, -0.1), query == ORIGINAL or bool(draw.integers(2))
             for name, size in SETS.items():
-                for repeat in range(2 if name in ("kn-matched", "random") else 1):
+                for repeat in range(2 if name in DRAWN else 1):
                     after = before - (draw.uniform(0, 1) if size else 0)
                     greedy = bool(draw.integers(2)) if size else known
-                    rows.append(
-                        (f"f{number}", f"s{number}", 2, query, name, repeat, size, before, after, known, greedy)
-                    )
-    columns = ["fact_id", "subject", "components", "query", "neuron_set", "repeat", "neurons"]
-    return pd.DataFrame(rows, columns=[*columns, "log_prob_before", "log_prob_after", "greedy_before", "greedy_after"])
+                    sizes = name, repeat, size, size // 2
+                    about = f"f{number}", f"s{number}", 1 + number % 2, query
+                    rows.append((*about, *sizes, before, after, known, greedy))
+    columns = ["fact_id", "subject", "components", "query", "neuron_set", "repeat", "neurons", "shared"]
+    measured = ["log_prob_before", "log_prob_after", "greedy_before", "greedy_after"]
+    return pd.DataFrame(rows, columns=[*columns, *measured]).assign(question="preserving")
 
 
 def summary(model: str, setting: str, site: str, records: pd.DataFrame) -> dict:
@@ -66,13 +68,13 @@ def test_the_suppression_table_is_what_the_records_say() -> None:
         expected[PERTURBED] = np.mean([expected[query] for query in ("replace", "add", "delete")])
         expected[INTERACTION] = expected[PERTURBED] - expected[ORIGINAL]
         for query, mean in expected.items():
-            row = value(frame, site="values", neuron_set=name, query=query, metric="drop")
+            row = value(frame, site="values", population="all", neuron_set=name, query=query, metric="drop")
             assert row["mean"] == pytest.approx(mean)
             assert row["low"] <= row["mean"] <= row["high"]
             assert row[["model", "facts", "subjects", "mean_neurons"]].tolist() == ["m", 6, 6, SETS[name]]
     assert set(frame["metric"]) == {"drop", "nats", "prob"}
     assert set(frame.loc[frame["neuron_set"] == "none", "metric"]) == {"prob"}
-    assert not frame.duplicated(["model", "site", "neuron_set", "query", "metric"]).any()
+    assert not frame.duplicated(["model", "site", "population", "neuron_set", "query", "metric"]).any()
 
 
 def test_the_enhancement_table_counts_answers_regained_and_lost() -> None:
@@ -80,7 +82,7 @@ def test_the_enhancement_table_counts_answers_regained_and_lost() -> None:
     frame = table(both("m", "enhancement", records), enhancement.SETTING)
     own = records[(records["neuron_set"] == "dkn") & (records["query"] == "add")]
     before, after = own["greedy_before"], own["greedy_after"]
-    where = {"site": "weights", "query": "add"}
+    where = {"site": "weights", "population": "all", "query": "add"}
     assert value(frame, **where, neuron_set="dkn", metric="regained")["mean"] == pytest.approx((~before & after).mean())
     assert value(frame, **where, neuron_set="dkn", metric="lost")["mean"] == pytest.approx((before & ~after).mean())
     assert value(frame, **where, neuron_set="none", metric="accuracy")["mean"] == pytest.approx(before.mean())
@@ -88,7 +90,7 @@ def test_the_enhancement_table_counts_answers_regained_and_lost() -> None:
 
 def test_panels_show_the_table() -> None:
     """Measures from top to bottom, interventions within; the points of a set are its means in the queries' order."""
-    summaries = both("first", "suppression", made_records(6)) + both("second", "suppression", made_records(8))
+    summaries = both("first", "suppression", made_records(12)) + both("second", "suppression", made_records(16))
     figure, frame = draw(summaries, suppression.SETTING), table(summaries, suppression.SETTING)
     axes = np.array(figure.get_axes()).reshape(4, 2)
     labels = [place.get_ylabel() for place in axes[:, 0]]
@@ -98,14 +100,16 @@ def test_panels_show_the_table() -> None:
         for column, model in enumerate(("first", "second")):
             place = axes[row, column]
             assert place.get_title().startswith(f"{model}, {site} suppressed\nneurons: D 4, N 10")
+            everyone, degenerate = (("12", "6"), ("16", "8"))[column]
             ticks = [tick.get_text().split("\n") for tick in place.get_xticklabels()]
-            assert [name for name, _, _ in ticks] == list(QUERIES.values())
-            assert {facts for _, facts, _ in ticks} == {"68"[column]}
-            before = value(frame, model=model, site=site, neuron_set="none", query="add", metric="prob")["mean"]
-            assert ticks[3][2] == f"{100 * before:.0f} %"
+            assert [f"{first}\n{second}" for first, second, _, _ in ticks] == list(PLACES.values())
+            assert [facts for _, _, facts, _ in ticks] == [everyone, everyone, degenerate, *[everyone] * 4]
+            where = {"model": model, "site": site, "neuron_set": "none", "metric": "prob"}
+            before = value(frame, **where, population="degenerate", query="perturbed")["mean"]
+            assert ticks[2][3] == f"{100 * before:.0f} %"
             for name, container in zip(LOOKS, place.containers, strict=True):
                 own = frame[(frame["model"] == model) & (frame["site"] == site) & (frame["metric"] == metric)]
-                means = own[own["neuron_set"] == name].set_index("query").loc[list(QUERIES), "mean"]
+                means = own[own["neuron_set"] == name].set_index(["population", "query"]).loc[list(PLACES), "mean"]
                 shown = container.lines[0].get_ydata() / (100 if metric == "drop" else 1)
                 assert shown == pytest.approx(means.to_numpy())
                 assert container.has_yerr
@@ -122,14 +126,14 @@ def test_few_subjects_missing_queries_and_models_without_a_dkn() -> None:
     queries = (ORIGINAL, "replace", "add")
     summaries = [
         *both("few", "enhancement", made_records(3)),
-        *both("short", "enhancement", made_records(6, queries)),
+        *both("short", "enhancement", made_records(12, queries)),
         *both("none", "enhancement", made_records(6).iloc[:0]),
     ]
     figure = draw(summaries, enhancement.SETTING)
     axes = np.array(figure.get_axes()).reshape(4, 3)
-    assert open_signs(axes[0, 0]) == len(LOOKS) * len(QUERIES)
+    assert open_signs(axes[0, 0]) == len(LOOKS) * len(PLACES)
     assert open_signs(axes[0, 1]) == 0
-    assert axes[0, 1].get_xticklabels()[4].get_text() == "delete\n0\n"
+    assert axes[0, 1].get_xticklabels()[5].get_text() == "Q*\ndelete\n0\n"
     assert [text.get_text() for text in axes[0, 2].texts] == ["no fact with a DKN"]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "open sign: too few subjects for an interval" in legend
@@ -140,8 +144,20 @@ def test_few_subjects_missing_queries_and_models_without_a_dkn() -> None:
 
 @pytest.mark.parametrize("models", [1, 4])
 def test_any_number_of_models(models: int) -> None:
-    summaries = [one for number in range(models) for one in both(f"m{number}", "enhancement", made_records(6))]
+    summaries = [one for number in range(models) for one in both(f"m{number}", "enhancement", made_records(12))]
     figure = draw(summaries, enhancement.SETTING)
     figure.draw_without_rendering()
     assert len(figure.get_axes()) == 4 * models
     assert not any("open sign" in text.get_text() for text in figure.legends[0].get_texts())
+
+
+def test_the_caption_says_how_specific_the_neurons_are() -> None:
+    """With the share of another fact's neurons that are the fact's own; nothing where there is no such set."""
+    records = made_records(6)
+    text = caption(both("m", "suppression", records), suppression.SETTING)
+    assert text.count("in the fact's own D") == 4
+    assert "m, suppression-values, drop, original query: D of another fact, as many: " in text
+    assert "50 % of these neurons are in the fact's own D" in text
+    alone = records[~records["neuron_set"].isin(DRAWN[2:])]
+    assert "another" not in caption(both("m", "suppression", alone), suppression.SETTING)
+    assert caption([], suppression.SETTING).startswith("Nothing")

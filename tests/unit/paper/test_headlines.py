@@ -12,7 +12,7 @@ from tests.unit.captions import NUMBERS
 @pytest.mark.parametrize(
     ("experiment", "estimate"),
     [
-        ("suppression-values", {"neuron_set": "dkn", "query": "perturbed", "metric": "drop"}),
+        ("suppression-values", {"population": "all", "neuron_set": "dkn", "query": "perturbed", "metric": "drop"}),
         ("fact-checking-dkn", {"detector": "dkn", "neurons": "relation", "wording": "triple", "metric": "auroc"}),
         ("overlap-fine-tuning", {"neuron_set": "dkn", "part": "both", "metric": "auroc"}),
         ("fine-tuning-dkn", {"neuron_set": "dkn", "split": "new", "metric": "accuracy"}),

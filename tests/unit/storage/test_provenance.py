@@ -74,8 +74,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "experiment-overlap": ("experiments/overlap", "neurons/sets", "study/names"),
     "experiment-perturbation": (
-        *(*MODEL, *FACTS, "facts/perturbed_prompts", "neurons/interventions", "neurons/sets", "study/names"),
-        "experiments/perturbation",
+        *(*MODEL, *FACTS, "facts/perturbed_prompts", "neurons/interventions", "neurons/other_facts"),
+        *("neurons/sets", "study/names", "experiments/perturbation"),
     ),
     "experiment-sensitivity": (
         *(*MODEL, *FACTS, "attribution/selection", "facts/sampling", "neurons/interventions", "neurons/sets"),

@@ -100,6 +100,7 @@ def test_even_nodes_are_allowed_without_adaptive_quadrature(quadrature: str) -> 
         ("experiments.memory", ["degeneracy"]),
         ("experiments.degeneracy.subsets", ["max_subsets", "partitions"]),
         ("experiments.enhancement.draws", ["random_sets"]),
+        ("experiments.perturbation.random_sets", ["queries"]),
         ("experiments.fact_checking.limit", ["facts", "relation_neurons", "shots"]),
         ("figures.format", ["example_fact"]),
         ("estimate.gpu.peak", ["peak_tflops", "utilisation"]),

@@ -8,7 +8,7 @@ import pytest
 
 from dkn.randomness import generator
 from dkn.statistics.inference import StatisticsSettings, estimate, paired_contrast
-from dkn.summaries.by_fact import mean_over_facts, paired_difference
+from dkn.summaries.by_fact import mean_over_facts, means_over_facts, paired_difference
 
 SETTINGS = StatisticsSettings(resamples=200, confidence=0.9, seed=4)
 
@@ -47,6 +47,17 @@ def test_a_mean_of_no_facts_is_no_number() -> None:
     found = mean_over_facts(VALUES.iloc[:0], "value", SETTINGS, "a", "b")
     assert (found["facts"], found["subjects"]) == (0, 0)
     assert np.isnan(found["mean"])
+
+
+def test_several_means_are_those_of_each_alone_from_the_same_samples() -> None:
+    frame = VALUES.assign(twice=2 * VALUES["value"], other=OTHERS["value"])
+    found = means_over_facts(frame, ("other", "value", "twice"), SETTINGS, "a purpose", "a key")
+    assert list(found) == ["other", "value", "twice"]
+    for column, numbers in found.items():
+        assert numbers == pytest.approx(mean_over_facts(frame, column, SETTINGS, "a purpose", "a key"))
+    assert found["twice"]["high"] == pytest.approx(2 * found["value"]["high"])
+    nothing = means_over_facts(frame.iloc[:0], ("value", "other"), SETTINGS, "a", "b")
+    assert [numbers["facts"] for numbers in nothing.values()] == [0, 0]
 
 
 def test_a_difference_is_first_minus_second_over_the_facts_of_both() -> None:

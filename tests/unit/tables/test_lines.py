@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from dkn.stages import stage_module
+from dkn.study.names import POPULATIONS
 from dkn.study.registry import CONTROL_SETTINGS, SETTINGS, of_setting
 from dkn.summaries.wording import bracketed
 from dkn.tables import ablation, degeneracy, enhancement, fact_checking, fine_tuning, overlap, sharing
@@ -38,27 +39,31 @@ def test_there_is_a_table_for_every_setting() -> None:
 
 
 def test_numbers_stand_in_their_row_and_column() -> None:
-    about = {"query": "original", "metric": "drop"}
+    about = {"population": "all", "query": "original", "metric": "drop"}
     summaries = suppression(
         found(0.25, neuron_set="dkn", **about),
         found(0.5, neuron_set="kn", **about),
-        found(9.0, neuron_set="dkn", query="original", metric="nats"),  # another metric: in no table
-        found(0.125, neuron_set="dkn", query="perturbed", metric="drop"),
+        found(9.0, neuron_set="dkn", population="all", query="original", metric="nats"),  # another metric: in no table
+        found(0.125, neuron_set="dkn", population="degenerate", query="perturbed", metric="drop"),
         contrasts=(
             contrast(-0.25, 0.00625, first="dkn", second="kn", **about),
-            contrast(0.1, 0.5, first="dkn", second="kn", query="interaction", metric="drop"),  # counts for Holm alone
+            contrast(
+                0.1, 0.5, first="dkn", second="kn", population="all", query="interaction", metric="drop"
+            ),  # counts for Holm alone
         ),
     )
     table = long_table(LINES, {"m": summaries})
-    assert table[["query", "neurons", "measure", "value", "p", "facts"]].astype(object).fillna("").values.tolist() == [
-        ["original", "D", "drop, values", 0.25, "", 40],
-        ["original", "N", "drop, values", 0.5, "", 40],
-        ["original", "N", "D minus it, values", -0.25, 0.0125, 40],
-        ["perturbed, mean", "D", "drop, values", 0.125, "", 40],
+    assert table[["population", "query", "neurons", "measure", "value", "p", "facts"]].astype(object).fillna(
+        ""
+    ).values.tolist() == [
+        [POPULATIONS["all"], "original", "D", "drop, values", 0.25, "", 40],
+        [POPULATIONS["all"], "original", "N", "drop, values", 0.5, "", 40],
+        [POPULATIONS["all"], "original", "N", "D minus it, values", -0.25, 0.0125, 40],
+        [POPULATIONS["degenerate"], "perturbed, mean", "D", "drop, values", 0.125, "", 40],
     ]
     wide = wide_table(table)
-    assert wide.index.tolist() == [("m", "original", "D"), ("m", "original", "N"), ("m", "perturbed, mean", "D")]
-    assert wide.loc[("m", "original", "N")].tolist() == [
+    assert [row[2:] for row in wide.index] == [("original", "D"), ("original", "N"), ("perturbed, mean", "D")]
+    assert wide.loc[("m", POPULATIONS["all"], "original", "N")].tolist() == [
         "0.500 [0.400, 0.600]",
         "-0.250 [-0.350, -0.150], p = 0.013",
         "40",
@@ -67,7 +72,7 @@ def test_numbers_stand_in_their_row_and_column() -> None:
 
 
 def test_other_facts_are_stated_and_a_missing_interval_is_left_out() -> None:
-    about = {"query": "original", "metric": "drop"}
+    about = {"population": "all", "query": "original", "metric": "drop"}
     bare = {**found(0.5, neuron_set="kn", **about), "low": None, "high": None}
     difference = contrast(0.1, None, 33, first="dkn", second="kn", **about)
     wide = wide_table(long_table(LINES, {"m": suppression(bare, contrasts=(difference,))}))
@@ -76,14 +81,14 @@ def test_other_facts_are_stated_and_a_missing_interval_is_left_out() -> None:
 
 
 def test_models_without_a_number_have_a_row_that_says_why() -> None:
-    fact = found(0.25, neuron_set="dkn", query="original", metric="drop")
-    empty = found(None, 0, neuron_set="dkn", query="original", metric="drop")
+    fact = found(0.25, neuron_set="dkn", population="all", query="original", metric="drop")
+    empty = found(None, 0, neuron_set="dkn", population="all", query="original", metric="drop")
     why = {name: {**part, "not_run": "too few facts"} for name, part in suppression().items()}
     models = {"a": why, "b": suppression(fact), "c": suppression(empty), "d": suppression()}
     table = long_table(LINES, models)
     assert table["model"].tolist() == ["a", "b", "c", "d"]
     wide = wide_table(table)
-    assert wide.index.get_level_values(1).tolist() == ["not run: too few facts", "original", NO_FACT, NO_FACT]
+    assert wide.index.get_level_values(1).tolist() == ["not run: too few facts", POPULATIONS["all"], NO_FACT, NO_FACT]
     assert wide.columns.tolist() == ["drop, values", "n"]
     for nothing in (wide, wide_table(long_table(LINES, {"a": why}))):
         assert not broken_latex(latex(nothing, "c", "l"))
@@ -91,7 +96,7 @@ def test_models_without_a_number_have_a_row_that_says_why() -> None:
 
 
 def test_two_rows_for_one_number_are_refused() -> None:
-    row = found(0.25, neuron_set="dkn", query="original", metric="drop")
+    row = found(0.25, neuron_set="dkn", population="all", query="original", metric="drop")
     with pytest.raises(ValueError, match="2 rows match"):
         long_table(LINES, {"m": suppression(row, row)})
 

@@ -96,7 +96,7 @@ def test_facts_with_so_many_components_stand_beside_the_papers() -> None:
 
 
 def test_nothing_suppressed_costs_what_the_perturbation_costs() -> None:
-    where = {"neuron_set": "none", "query": "add", "metric": "query_drop"}
+    where = {"population": "all", "neuron_set": "none", "query": "add", "metric": "query_drop"}
     found = side_by_side(REPORTED, {"tiny": {"suppression-values": summary(0.125, **where)}})
     rows = found[found["quantity"] == "drop in Prob, values of none, word: add (%)"].set_index("model")
     assert rows["value"].to_dict() == {"GPT-2": 5, "LLaMA2-7b": 0.88, "tiny": 12.5}

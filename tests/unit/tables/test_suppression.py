@@ -17,7 +17,9 @@ from tests.unit.table_rows import found, suppression
 
 
 def test_the_stage_writes_all_formats(tmp_path: Path) -> None:
-    for name, part in suppression(found(0.25, neuron_set="dkn", query="original", metric="drop")).items():
+    for name, part in suppression(
+        found(0.25, population="all", neuron_set="dkn", query="original", metric="drop")
+    ).items():
         path = tmp_path / "my_model" / "experiments" / name / "summary.json"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps({"model": "my_model", "experiment": name, **part}))
@@ -27,7 +29,7 @@ def test_the_stage_writes_all_formats(tmp_path: Path) -> None:
     assert set(NUMBERS) <= set(pd.read_csv(output).columns)
     text = output.with_suffix(".tex").read_text()
     assert not broken_latex(text)
-    assert r"my\_model & original & D & 0.250 [0.150, 0.350] & 40 \\" in text
+    assert r"my\_model & facts with a DKN & original & D & 0.250 [0.150, 0.350] & 40 \\" in text
     assert r"90 \% intervals" in text
 
 

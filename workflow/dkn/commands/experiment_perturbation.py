@@ -27,45 +27,40 @@ def main(
     setting: Annotated[str, Option(help="The intervention: suppression or enhancement.")],
     site: Annotated[str, Option(help="What the intervention multiplies: values or weights.")],
     random_sets: Annotated[int, Option(help="Draws of each random set per fact.")],
+    queries: Annotated[str, Option(help="Perturbed queries: preserving (the question) or any.")],
     seed: flags.Seed,
     output: flags.Output,
     compute: flags.Compute,
     batch: flags.Batch = 8,
 ) -> None:
     """Write one record per query and neuron set, for every fact that has degenerate knowledge neurons."""
-    settings = PerturbationSettings(setting, site, random_sets, seed)
+    settings = PerturbationSettings(setting, site, random_sets, queries, seed)
     language_model = open_model(model, **vars(compute))
     adapter = language_model.adapter
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
     tested = read_table(components, COMPONENTS)
     dkns = dkn_sets(tested, members)
-    sets = {
-        fact_id: named_sets(fact_id, dkn, members[fact_id], adapter.n_neurons, settings)
-        for fact_id, dkn in dkns.items()
-    }
     frame = study_facts(facts, known, "all")
-    queries = all_queries(frame, frame.loc[list(dkns)], seed)
+    sets = named_sets(dkns, members, frame, adapter.n_neurons, settings)
+    asked = all_queries(frame, frame.loc[list(dkns)], settings)
     answers = frame["answer"]
-    asked, left_out = encode_fitting(
+    encoded, left_out = encode_fitting(
         language_model,
-        (
-            (query_id(row.fact_id, row.query), row.prompt, answers[row.fact_id])
-            for row in queries.itertuples(index=False)
-        ),
+        ((query_id(row.fact_id, row.query), row.prompt, answers[row.fact_id]) for row in asked.itertuples(index=False)),
     )
     if left_out:
         print(f"{len(left_out)} queries are left out, since the model cannot be asked them; the first: {left_out[0]}")
     tables = [
         perturbation_records(adapter, group, sets, settings)
-        for group in progress(list(batches(asked, batch * len(QUERIES))), f"{setting} of {site}", unit="batch")
+        for group in progress(list(batches(encoded, batch * len(QUERIES))), f"{setting} of {site}", unit="batch")
     ]
     records = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["fact_id", "query"])
     counts = tested[tested["kept"]].groupby("fact_id").size().rename("components")
-    records = records.merge(queries, on=["fact_id", "query"]).join(frame[["subject", "relation"]], on="fact_id")
+    records = records.merge(asked, on=["fact_id", "query"]).join(frame[["subject", "relation"]], on="fact_id")
     records = records.join(counts, on="fact_id").reindex(columns=PERTURBATION.names)
     records = records.sort_values(["fact_id", "query", "neuron_set", "repeat"], ignore_index=True)
     record = provenance("experiment-perturbation", vars(settings), [model, facts, known, neurons, components])
     write_table(output, records, PERTURBATION, record)
-    if missing := [name for name in QUERIES if name not in set(queries["query"])] if len(dkns) else []:
+    if missing := [name for name in QUERIES if name not in set(asked["query"])] if len(dkns) else []:
         print(f"no query of the kinds {', '.join(missing)}: the facts' prompts are too short or hold too few words")
-    print(f"{len(queries)} queries of {len(dkns)} facts with degenerate knowledge neurons")
+    print(f"{len(asked)} queries of {len(dkns)} facts with degenerate knowledge neurons")

@@ -2,12 +2,13 @@
 
 A query is a fact's prompt, or a perturbation of it in which one word is replaced, added or deleted. On every query the
 experiments suppress or enhance several neuron sets: the fact's degenerate knowledge neurons (DKN), all its knowledge
-neurons (KNs), as many random KNs as the DKN has, random neurons with the layer counts of the DKN, and none.
+neurons (KNs), as many random KNs as the DKN has, random neurons with the layer counts of the DKN, as many neurons of
+the DKNs of other facts, and none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,12 @@ import pandas as pd
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
-from dkn.facts.perturbed_prompts import perturbed_prompts, vocabulary
+from dkn.facts.perturbed_prompts import Question, perturbed_prompts, vocabulary
 from dkn.neurons.interventions import ENHANCE, SUPPRESS, answer_scores
-from dkn.neurons.sets import NO_NEURONS, NeuronSet, random_like
+from dkn.neurons.other_facts import sets_of_other_facts
+from dkn.neurons.sets import NO_NEURONS, NeuronSet, common_neurons, random_like
 from dkn.randomness import generator
-from dkn.study.names import ORIGINAL
+from dkn.study.names import ANY, DKN, KN, KN_MATCHED, NONE, ORIGINAL, OTHER_FACT, OTHER_RELATION, PRESERVING, RANDOM
 
 FACTORS = {"suppression": SUPPRESS, "enhancement": ENHANCE}
 SEPARATOR = "\x1f"  # between a fact's id and its query's name
@@ -34,19 +36,25 @@ class PerturbationSettings:
         setting: ``suppression`` or ``enhancement``.
         site: ``values`` or ``weights``, which is what the intervention multiplies.
         random_sets: the number of draws of each random set, per fact.
+        queries: ``preserving``, perturbed queries that leave the subject and the date whole, or ``any``.
         seed: the seed of the study.
     Raises:
-        UserError: the setting is neither of the two.
+        UserError: the setting, or the kind of queries, is neither of the two.
     """
 
     setting: str
     site: str
     random_sets: int
+    queries: str
     seed: int
 
     def __post_init__(self) -> None:
-        if self.setting not in FACTORS:
-            raise UserError(f"unknown setting {self.setting!r}; allowed: {', '.join(FACTORS)}")
+        for name, value, allowed in (
+            ("setting", self.setting, tuple(FACTORS)),
+            ("kind of queries", self.queries, (PRESERVING, ANY)),
+        ):
+            if value not in allowed:
+                raise UserError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
 
 
 @dataclass(frozen=True)
@@ -54,43 +62,68 @@ class NamedSet:
     """A neuron set of one fact.
 
     Attributes:
-        name: ``none``, ``dkn``, ``kn``, ``kn-matched`` (as many random knowledge neurons as the DKN has) or ``random``.
+        name: ``none``, ``dkn``, ``kn``, ``kn-matched`` (as many random knowledge neurons as the DKN has), ``random``,
+            ``dkn-other-fact`` or ``dkn-other-relation``.
         repeat: the number of the draw; zero for sets that are not random.
         neurons: the neurons themselves.
+        shared: how many of them are in the fact's DKN.
     """
 
     name: str
     repeat: int
     neurons: NeuronSet
+    shared: int
 
 
-def named_sets(
+def _random_sets(
     fact_id: str, dkn: NeuronSet, kn: NeuronSet, n_neurons: int, settings: PerturbationSettings
-) -> list[NamedSet]:
-    """Return a fact's neuron sets, the empty set ``none`` first.
-
-    They are the same for every query and in every experiment of a seed.
-
-    Args:
-        fact_id: the fact, which keys the random draws together with the seed.
-        dkn, kn: its degenerate knowledge neurons and its knowledge neurons.
-        n_neurons: the number of neurons in a layer of the model.
-        settings: the number of draws, and the seed.
-    """
-    repeats = range(settings.random_sets)
+) -> dict[str, list[NeuronSet]]:
+    """Return several draws of as many KNs as a fact's DKN has, and of as many random neurons per layer."""
 
     def draw(purpose: str, repeat: int) -> np.random.Generator:
         return generator(settings.seed, f"perturbation/{purpose}/{repeat}", fact_id)
 
-    matched = [kn.take(draw("kn-matched", repeat).choice(len(kn), len(dkn), replace=False)) for repeat in repeats]
-    random = [random_like(dkn, n_neurons, draw("random", repeat)) for repeat in repeats]
-    return [
-        NamedSet("none", 0, NO_NEURONS),
-        NamedSet("dkn", 0, dkn),
-        NamedSet("kn", 0, kn),
-        *(NamedSet("kn-matched", repeat, neurons) for repeat, neurons in enumerate(matched)),
-        *(NamedSet("random", repeat, neurons) for repeat, neurons in enumerate(random)),
-    ]
+    repeats = range(settings.random_sets)
+    return {
+        KN_MATCHED: [kn.take(draw(KN_MATCHED, repeat).choice(len(kn), len(dkn), replace=False)) for repeat in repeats],
+        RANDOM: [random_like(dkn, n_neurons, draw(RANDOM, repeat)) for repeat in repeats],
+    }
+
+
+def named_sets(
+    dkns: Mapping[str, NeuronSet],
+    kns: Mapping[str, NeuronSet],
+    facts: pd.DataFrame,
+    n_neurons: int,
+    settings: PerturbationSettings,
+) -> dict[str, list[NamedSet]]:
+    """Return the neuron sets of every fact that has a DKN, by fact id, the empty set ``none`` first.
+
+    They are the same for every query and in every experiment of a seed.
+
+    Args:
+        dkns, kns: the facts' degenerate knowledge neurons and their knowledge neurons, by fact id.
+        facts: the columns subject and relation, indexed by fact id.
+        n_neurons: the number of neurons in a layer of the model.
+        settings: the number of draws, and the seed, which keys the draws together with the fact.
+    """
+    of_others = {
+        kind: sets_of_other_facts(dkns, facts, kind, settings.random_sets, settings.seed)
+        for kind in (OTHER_FACT, OTHER_RELATION)
+    }
+    named = {}
+    for fact_id, dkn in dkns.items():
+        sets = {
+            **{NONE: [NO_NEURONS], DKN: [dkn], KN: [kns[fact_id]]},
+            **_random_sets(fact_id, dkn, kns[fact_id], n_neurons, settings),
+            **{kind: drawn[fact_id] for kind, drawn in of_others.items()},
+        }
+        named[fact_id] = [
+            NamedSet(name, repeat, neurons, common_neurons(dkn, neurons))
+            for name, draws in sets.items()
+            for repeat, neurons in enumerate(draws)
+        ]
+    return named
 
 
 def query_id(fact_id: str, query: str) -> str:
@@ -109,8 +142,8 @@ def perturbation_records(
         sets: each fact's neuron sets, as ``named_sets`` returns them.
         settings: the intervention.
     Returns:
-        The columns of ``schemas.PERTURBATION`` except subject, relation, prompt and components, which the tables of
-        the facts hold. The log-probabilities are natural logarithms of Prob.
+        The columns of ``schemas.PERTURBATION`` except subject, relation, prompt, question and components, which the
+        tables of the facts and of their queries hold. The log-probabilities are natural logarithms of Prob.
     """
     asked = [query.fact_id.split(SEPARATOR) for query in queries]
     variants = [[named.neurons for named in sets[fact_id]] for fact_id, _ in asked]
@@ -126,6 +159,7 @@ def perturbation_records(
                     "neuron_set": named.name,
                     "repeat": named.repeat,
                     "neurons": len(named.neurons),
+                    "shared": named.shared,
                     "log_prob_before": total[0],
                     "log_prob_after": after,
                     "greedy_before": scores.greedy[0],
@@ -135,15 +169,15 @@ def perturbation_records(
     return pd.DataFrame(rows)
 
 
-def all_queries(frame: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.DataFrame:
+def all_queries(frame: pd.DataFrame, chosen: pd.DataFrame, settings: PerturbationSettings) -> pd.DataFrame:
     """Return the original and the perturbed queries of facts.
 
     Args:
         frame: all facts of the study; the words that perturbations use are drawn from all their wordings.
         chosen: the rows of the facts whose queries are returned.
-        seed: the seed of the study.
+        settings: which perturbed queries are asked, and the seed of the study.
     Returns:
-        The columns fact_id, query (its name) and prompt.
+        The columns fact_id, query (its name), prompt and question (whether the query preserves or changes it).
     """
     wordings = [
         (text, row.subject)
@@ -151,8 +185,10 @@ def all_queries(frame: pd.DataFrame, chosen: pd.DataFrame, seed: int) -> pd.Data
         for text in (row.prompt, row.complex, *row.paraphrases)
     ]
     words = vocabulary(wordings, [*frame["subject"], *(answer for answers in frame["answers"] for answer in answers)])
-    rows: list[dict[str, str]] = []
+    rows: list[tuple[str, str, str, str]] = []
     for row in chosen.itertuples(index=False):
-        prompts = {ORIGINAL: row.prompt, **perturbed_prompts(row.fact_id, row.prompt, row.subject, words, seed)}
-        rows.extend({"fact_id": row.fact_id, "query": query, "prompt": text} for query, text in prompts.items())
-    return pd.DataFrame(rows, columns=["fact_id", "query", "prompt"])
+        question = Question(row.prompt, row.subject, row.date if isinstance(row.date, str) else None)
+        perturbed = perturbed_prompts(row.fact_id, question, words, settings.seed, settings.queries)
+        rows.append((row.fact_id, ORIGINAL, row.prompt, PRESERVING))
+        rows.extend((row.fact_id, query, found.text, found.question) for query, found in perturbed.items())
+    return pd.DataFrame(rows, columns=["fact_id", "query", "prompt", "question"])

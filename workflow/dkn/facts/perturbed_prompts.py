@@ -1,19 +1,21 @@
 """Perturbed queries: prompts in which one word is replaced, added or deleted.
 
 A word stands between spaces. In scripts that are written without spaces it is a single character, and the subject is
-one word there.
+one word there. A *gap* is the place between two words. A query *preserves* the question when the change leaves the
+subject and the date whole; otherwise it asks about something else, and its answer may be another one.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from dkn.randomness import generator
-from dkn.study.names import PERTURBATIONS
+from dkn.study.names import CHANGING, PERTURBATIONS, PRESERVING
 
 # Scripts without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, Japanese kana, Bopomofo and Han characters.
 _UNSPACED = (
@@ -22,6 +24,34 @@ _UNSPACED = (
 )
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _JOINERS = "\u200c\u200d"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a fact asks.
+
+    Attributes:
+        prompt: words separated by single spaces, or by nothing in scripts that have no spaces.
+        subject: the subject of the fact.
+        date: its date, with which the prompt then begins (``In 2012, …``), or None.
+    """
+
+    prompt: str
+    subject: str
+    date: str | None
+
+
+@dataclass(frozen=True)
+class PerturbedPrompt:
+    """A prompt in which one word was changed.
+
+    Attributes:
+        text: the prompt.
+        question: ``preserving`` where the subject and the date are as they were, or ``changing``.
+    """
+
+    text: str
+    question: str
 
 
 def _words(prompt: str, subject: str) -> tuple[list[str], list[str]]:
@@ -76,74 +106,119 @@ def vocabulary(prompts: Iterable[tuple[str, str]], names: Iterable[str]) -> list
     return sorted(found)
 
 
-def _changeable(words: list[str], subject_index: int) -> list[int]:
-    """Return the indices of words that may be replaced or deleted.
+def _ranges(words: list[str], before: list[str]) -> list[tuple[int, int]]:
+    """Return where each word begins and ends in the prompt of which ``words`` and ``before`` are the parts."""
+    ranges, end = [], 0
+    for space, word in zip(before, words, strict=True):
+        begin = end + len(space)
+        end = begin + len(word)
+        ranges.append((begin, end))
+    return ranges
 
-    These are all but the prompt's first and last word and the first word of the subject, at ``subject_index``.
+
+def _changeable(ranges: list[tuple[int, int]], question: Question) -> list[int]:
+    """Return the indices of words that may be replaced or deleted in any query.
+
+    These are all but the prompt's first and last word and the word in which the subject begins. A subject that the
+    prompt does not hold is its first word: there its first letter was made a capital.
     """
-    return [index for index in range(1, len(words) - 1) if index != subject_index]
+    start = max(0, question.prompt.find(question.subject))
+    first_of_subject = next((index for index, (_, end) in enumerate(ranges) if start < end), 0)
+    return [index for index in range(1, len(ranges) - 1) if index != first_of_subject]
 
 
-def _subject_index(words: list[str], before: list[str], prompt: str, subject: str) -> int:
-    """Return the index of the word in which the subject begins, or 0 where the prompt does not hold it.
+def _spans(question: Question) -> Iterator[tuple[int, int]]:
+    """Yield where the subject and the date begin and end in the prompt.
 
-    That is where the prompt begins with it, and its first letter was made a capital.
+    The subject is meant wherever its name stands, also with a capital. The date goes from the prompt's beginning on.
     """
-    start = max(0, prompt.find(subject))
-    end = 0
-    for index, (space, word) in enumerate(zip(before, words, strict=True)):
-        end += len(space) + len(word)
-        if start < end:
-            return index
-    return 0
+    prompt, subject = question.prompt, question.subject
+    for name in {subject, subject[0].upper() + subject[1:]}:
+        yield from ((at, at + len(name)) for at in range(len(prompt)) if prompt.startswith(name, at))
+    if question.date and question.date in prompt:
+        yield 0, prompt.index(question.date) + len(question.date)
 
 
-def perturb(prompt: str, subject: str, kind: str, words: list[str], draw: np.random.Generator) -> str | None:
+def _kept(ranges: list[tuple[int, int]], before: list[str], question: Question) -> tuple[set[int], set[int]]:
+    """Return what a query that preserves the question leaves alone: words, and gaps by the index of the word after.
+
+    These are the words of the subject and of the date, and the gaps between them. A character that stands right beside
+    them, without a space, is one of them: another one in its place would read as a part of the name.
+    """
+    words: set[int] = set()
+    gaps: set[int] = set()
+    for begin, end in _spans(question):
+        touched = [index for index, (first, last) in enumerate(ranges) if first < end and begin < last]
+        low, high = touched[0], touched[-1]
+        low -= low > 0 and not before[low]
+        high += high + 1 < len(ranges) and not before[high + 1]
+        words.update(range(low, high + 1))
+        gaps.update(range(low + 1, high + 1))
+    return words, gaps
+
+
+def perturb(
+    question: Question, kind: str, words: list[str], draw: np.random.Generator, queries: str = PRESERVING
+) -> PerturbedPrompt | None:
     """Return the prompt with one word changed, or None where the prompt is too short or there are too few words.
 
     Args:
-        prompt: words separated by single spaces, or by nothing in scripts that have no spaces.
-        subject: the subject of the fact.
+        question: the prompt, with what it asks about.
         kind: ``replace`` or ``delete``, which change a word that is neither the prompt's first or last nor the
             subject's first; or ``add``, which puts a word between any two.
         words: the words that ``replace`` and ``add`` draw from, at least two, or else neither is possible.
         draw: the random generator.
+        queries: ``preserving``, which leaves the subject and the date whole, or ``any``.
     Raises:
         ValueError: the kind is unknown.
     """
     if kind not in PERTURBATIONS:
         raise ValueError(f"unknown perturbation {kind!r}")
-    parts, before = _words(prompt, subject)
-    changeable = _changeable(parts, _subject_index(parts, before, prompt, subject))
     if kind != "delete" and len(words) < 2:
         return None
-    if kind == "add":
-        if len(parts) < 2:
-            return None
-        index = int(draw.integers(1, len(parts)))
-        word = str(draw.choice(words))
-        return _joined([*parts[:index], word, *parts[index:]], [*before[: index + 1], *before[index:]])
-    if not changeable:
+    parts, before = _words(question.prompt, question.subject)
+    ranges = _ranges(parts, before)
+    kept_words, kept_gaps = _kept(ranges, before, question)
+    places = list(range(1, len(parts))) if kind == "add" else _changeable(ranges, question)
+    preserving = [place for place in places if place not in (kept_gaps if kind == "add" else kept_words)]
+    if queries == PRESERVING:
+        places = preserving
+    if not places:
         return None
-    index = int(draw.choice(changeable))
+    index = int(draw.choice(places))
+    text = _changed(kind, parts, before, index, words, draw)
+    return PerturbedPrompt(text, PRESERVING if index in preserving else CHANGING)
+
+
+def _changed(
+    kind: str, parts: list[str], before: list[str], index: int, words: list[str], draw: np.random.Generator
+) -> str:
+    """Return the prompt with the word at an index replaced or deleted, or with a word added before it."""
     if kind == "delete":
         space = max(before[index : index + 2])
         return _joined([*parts[:index], *parts[index + 1 :]], [*before[:index], space, *before[index + 2 :]])
+    if kind == "add":
+        word = str(draw.choice(words))
+        return _joined([*parts[:index], word, *parts[index:]], [*before[: index + 1], *before[index:]])
     others = [word for word in words if word != parts[index]]
     return _joined([*parts[:index], str(draw.choice(others)), *parts[index + 1 :]], before)
 
 
-def perturbed_prompts(fact_id: str, prompt: str, subject: str, words: list[str], seed: int) -> dict[str, str]:
+def perturbed_prompts(
+    fact_id: str, question: Question, words: list[str], seed: int, queries: str = PRESERVING
+) -> dict[str, PerturbedPrompt]:
     """Return a fact's perturbed prompts by kind of perturbation.
 
     Each is drawn by the seed, the kind and the fact. A kind for which the prompt is too short, or for which
     there are too few words, is left out.
 
     Args:
+        question: the fact's prompt, with what it asks about.
         words: the words that perturbations draw from, see ``vocabulary``.
+        queries: ``preserving`` or ``any``, see ``perturb``.
     """
     perturbed = {
-        kind: perturb(prompt, subject, kind, words, generator(seed, f"perturbation/{kind}", fact_id))
+        kind: perturb(question, kind, words, generator(seed, f"perturbation/{kind}", fact_id), queries)
         for kind in PERTURBATIONS
     }
-    return {kind: text for kind, text in perturbed.items() if text is not None}
+    return {kind: found for kind, found in perturbed.items() if found is not None}

@@ -2,12 +2,14 @@
 
 from dkn import flags
 from dkn.figures.perturbation import Setting, make
+from dkn.study.names import PERTURBED
 
 SETTING = Setting(
     "Enhancing a fact's neurons, on its query Q and on perturbed queries Q*",
     "enhanced",
     {"regained": (100, "regained (% of facts)"), "lost": (100, "lost (% of facts)")},
     ("accuracy", "accuracy"),
+    (PERTURBED, "regained"),
 )
 
 

@@ -1,13 +1,13 @@
 """What the figures ``suppression`` and ``enhancement`` have in common: neuron sets on a query and on perturbed ones.
 
 There is a panel per model, intervention and measure. It shows the neuron sets side by side on the original query (Q),
-on the perturbed queries (Q*: their mean, and each kind), and the excess of Q* over Q, which is the measure of
-robustness.
+on the perturbed queries (Q*: their mean over all facts with a DKN and over the degenerate ones, and each kind), and the
+excess of Q* over Q, which is the measure of robustness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,22 @@ from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, MARKERS, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json
-from dkn.study.names import FULL_WORDS, INTERACTION, NONE, ORIGINAL, PERTURBATIONS, PERTURBED
+from dkn.study.names import (
+    DEGENERATE,
+    DKN,
+    FULL_WORDS,
+    INTERACTION,
+    NONE,
+    ORIGINAL,
+    OTHER_FACT,
+    OTHER_RELATION,
+    PERTURBATIONS,
+    PERTURBED,
+    WITH_DKN,
+    WORDS,
+)
+from dkn.summaries.stored import matching
+from dkn.summaries.wording import bullets, interval, sized
 
 
 @dataclass(frozen=True)
@@ -34,25 +49,35 @@ class Setting:
         verb: the participle that says what the interventions do to neurons.
         measures: for each metric a factor and the label of its axis; every metric has a row of panels per intervention.
         level: the metric that is stated without intervention, and its name.
+        specificity: the query and the metric by which the caption compares D with the D of other facts.
     """
 
     title: str
     verb: str
     measures: dict[str, tuple[float, str]]
     level: tuple[str, str]
+    specificity: tuple[str, str]
 
 
-QUERIES = {ORIGINAL: "Q", PERTURBED: "Q* (mean)", **{name: name for name in PERTURBATIONS}, INTERACTION: "Q* − Q"}
+# What stands side by side in a panel, and its label of two lines: the queries, and the facts that are asked them.
+PLACES = {
+    (WITH_DKN, ORIGINAL): "Q\n",
+    (WITH_DKN, PERTURBED): "Q*\nmean",
+    (DEGENERATE, PERTURBED): "Q* mean,\ndegenerate",
+    **{(WITH_DKN, name): f"Q*\n{name}" for name in PERTURBATIONS},
+    (WITH_DKN, INTERACTION): "Q* − Q\n",
+}
+BORDERS = (0.5, 2.5, len(PLACES) - 1.5)  # lines between the query, means, kinds, and the excess
 LOOKS: dict[str, dict[str, Any]] = {
-    name: {"color": colour, "marker": marker, "markersize": 3.2}
+    name: {"color": colour, "marker": marker, "markersize": 2.8}
     for name, colour, marker in zip(FULL_WORDS, [*COLOURS[:3], GREY, *COLOURS[3:5]], MARKERS, strict=True)
 }
-KEYS = ["model", "site", "neuron_set", "mean_neurons", "query", "metric"]
+KEYS = ["model", "site", "population", "neuron_set", "mean_neurons", "query", "metric"]
 COLUMNS = ["mean", "low", "high", "facts", "subjects"]
 
 
 def table(summaries: Sequence[dict[str, Any]], setting: Setting) -> pd.DataFrame:
-    """Return what the figure shows: one row per model, site, neuron set, query and metric.
+    """Return what the figure shows: one row per model, site, population, neuron set, query and metric.
 
     The rows of the empty neuron set ``none`` hold the level without intervention.
 
@@ -72,34 +97,35 @@ def table(summaries: Sequence[dict[str, Any]], setting: Setting) -> pd.DataFrame
 
 
 def _points(axes: Axes, rows: pd.DataFrame, factor: float) -> None:
-    """Draw every set's means on every query, side by side; a mean without interval is an open sign."""
+    """Draw every set's means at every place, side by side; a mean without interval is an open sign."""
     for index, (name, style) in enumerate(LOOKS.items()):
-        means = rows[rows["neuron_set"] == name].set_index("query").reindex(list(QUERIES))
+        means = rows[rows["neuron_set"] == name].set_index(["population", "query"]).reindex(list(PLACES))
         mean = factor * means["mean"].to_numpy(dtype=float)
         spread = np.abs(factor * means[["low", "high"]].to_numpy(dtype=float).T - mean)
-        x = np.arange(len(QUERIES)) + 0.17 * (index - (len(LOOKS) - 1) / 2)
+        x = np.arange(len(PLACES)) + 0.13 * (index - (len(LOOKS) - 1) / 2)
         bare = np.isnan(spread).any(axis=0)
         axes.errorbar(x[~bare], mean[~bare], yerr=spread[:, ~bare], linestyle="", capsize=1.5, linewidth=1, **style)
         axes.plot(x[bare], mean[bare], linestyle="", markerfacecolor="white", **style)
 
 
 def _ticks(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame) -> None:
-    """Label each query with its name, its number of facts, and the level without intervention."""
-    facts = rows.groupby("query")["facts"].first()
-    before = levels.set_index("query")["mean"]
+    """Label each place with its name, its number of facts with a DKN, and the level without intervention."""
+    keys = ["population", "query"]
+    facts = rows[rows["neuron_set"] == DKN].set_index(keys)["facts"]
+    before = levels.set_index(keys)["mean"]
     labels = []
-    for query, label in QUERIES.items():
-        known = f"{100 * before[query]:.0f} %" if query in before and query != INTERACTION else ""
-        labels.append(f"{label}\n{facts.get(query, 0)}\n{known}")
-    axes.set_xticks(range(len(QUERIES)), labels)
-    axes.tick_params(axis="x", length=0, labelsize=6.5)
-    axes.set_xlim(-0.5, len(QUERIES) - 0.5)
+    for place, label in PLACES.items():
+        known = f"{100 * before[place]:.0f} %" if place in before and place[1] != INTERACTION else ""
+        labels.append(f"{label}\n{facts.get(place, 0)}\n{known}")
+    axes.set_xticks(range(len(PLACES)), labels)
+    axes.tick_params(axis="x", length=0, labelsize=6)
+    axes.set_xlim(-0.5, len(PLACES) - 0.5)
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame, setting: Setting, metric: str) -> None:
     factor, label = setting.measures[metric]
     axes.axhline(0, color="0.6", linewidth=0.8, zorder=0)
-    for x in (0.5, len(QUERIES) - 1.5):
+    for x in BORDERS:
         axes.axvline(x, color="0.85", linewidth=0.8, zorder=0)
     _points(axes, rows, factor)
     _ticks(axes, rows, levels)
@@ -158,6 +184,25 @@ def draw(summaries: Sequence[dict[str, Any]], setting: Setting) -> Figure:
     return figure
 
 
+def _specificity(summary: Mapping[str, Any], query: str, metric: str) -> Iterator[str]:
+    """Yield what a fact's own D does, and what the D of other facts does."""
+    counts = summary["counts"]
+    about = f"{summary['model']}, {summary['experiment']}, {metric}, {query} query"
+    for name in (DKN, OTHER_FACT, OTHER_RELATION):
+        where = {"population": WITH_DKN, "neuron_set": name, "query": query, "metric": metric}
+        for row in matching(summary["estimates"], where):
+            text = f"{about}: {WORDS[name]}: {interval(row['mean'], row['low'], row['high'], metric)}, {sized(row)}"
+            if name != DKN:
+                text += f"; {100 * counts['share_of_own'][name]:.2g} % of these neurons are in the fact's own D"
+            yield text
+
+
+def caption(summaries: Sequence[Mapping[str, Any]], setting: Setting) -> str:
+    """Return the caption's numbers: the main ones of every experiment, and how specific to a fact its DKN is."""
+    specific = [line for summary in summaries for line in _specificity(summary, *setting.specificity)]
+    return of_experiments(summaries) + (bullets(specific) if specific else "")
+
+
 def make(summary: Sequence[Path], setting: Setting, pdf: Path) -> None:
     """Draw and write a setting's figure.
 
@@ -167,4 +212,4 @@ def make(summary: Sequence[Path], setting: Setting, pdf: Path) -> None:
         pdf: the PDF to write; its other files are written beside it.
     """
     summaries = [read_json(path) for path in summary]
-    save(draw(summaries, setting), table(summaries, setting), pdf, of_experiments(summaries))
+    save(draw(summaries, setting), table(summaries, setting), pdf, caption(summaries, setting))

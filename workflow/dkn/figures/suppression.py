@@ -2,12 +2,14 @@
 
 from dkn import flags
 from dkn.figures.perturbation import Setting, make
+from dkn.study.names import ORIGINAL
 
 SETTING = Setting(
     "Suppressing a fact's neurons, on its query Q and on perturbed queries Q*",
     "suppressed",
     {"drop": (100, "mean drop in Prob (%)"), "nats": (1, "loss of log Prob (nats)")},
     ("prob", "Prob"),
+    (ORIGINAL, "drop"),
 )
 
 

@@ -49,8 +49,9 @@ def joined(sets: Sequence[NeuronSet]) -> NeuronSet:
 
 
 def common_neurons(first: NeuronSet, second: NeuronSet) -> int:
-    """Return the number of neurons that are in both of two sets, each of which holds no neuron twice."""
-    return len(first) + len(second) - len(union((first, second)))
+    """Return the number of neurons that are in both of two sets."""
+    one, other = (set(zip(s.layers.tolist(), s.neurons.tolist(), strict=True)) for s in (first, second))
+    return len(one & other)
 
 
 def layer_strata(n_layers: int, n_neurons: int) -> np.ndarray:
@@ -116,7 +117,9 @@ def random_like(members: NeuronSet, n_neurons: int, draw: np.random.Generator) -
     """
     layers, neurons = [], []
     for layer, count in zip(*np.unique(members.layers, return_counts=True), strict=True):
-        others = np.setdiff1d(np.arange(n_neurons), members.neurons[members.layers == layer])
+        free = np.ones(n_neurons, dtype=bool)
+        free[members.neurons[members.layers == layer]] = False
+        others = np.flatnonzero(free)
         neurons.append(draw.choice(others, min(count, len(others)), replace=False))
         layers.append(np.full(len(neurons[-1]), layer))
     if not layers:

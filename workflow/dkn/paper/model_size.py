@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from dkn.study.names import WITH_DKN
 from dkn.summaries.stored import only_match
 
 FEWEST_SIZES = 3  # that a trend needs: two points always lie on a line
@@ -51,13 +52,13 @@ METRICS = (
         "suppression",
         "suppression of D: drop in Prob on perturbed queries",
         "suppression-values",
-        {"neuron_set": "dkn", "query": "perturbed", "metric": "drop"},
+        {"population": WITH_DKN, "neuron_set": "dkn", "query": "perturbed", "metric": "drop"},
     ),
     Metric(
         "enhancement",
         "enhancement of D: accuracy regained on perturbed queries",
         "enhancement-values",
-        {"neuron_set": "dkn", "query": "perturbed", "metric": "regained"},
+        {"population": WITH_DKN, "neuron_set": "dkn", "query": "perturbed", "metric": "regained"},
     ),
     Metric(
         "fact-checking",

@@ -134,6 +134,33 @@ def standard_error(sums: np.ndarray, counts: np.ndarray) -> float:
     return float(np.sqrt(subjects / (subjects - 1) * (residuals**2).sum()) / facts)
 
 
+def estimates(
+    values: np.ndarray, subjects: np.ndarray, resamples: int, confidence: float, generator: np.random.Generator
+) -> list[Estimate]:
+    """Return the means of several numbers over the same facts, with intervals from the same bootstrap samples.
+
+    Args:
+        values: (facts, numbers) finite numbers.
+        subjects, resamples, confidence, generator: as ``estimate`` takes them.
+    Returns:
+        An estimate for each number, which is the one that ``estimate`` gives with a generator in the same state.
+    Raises:
+        ValueError: a value is missing.
+    """
+    columns = np.asarray(values, dtype=float).T
+    if not len(values):
+        missing = float("nan")
+        return [Estimate(missing, missing, missing, missing, missing, 0, 0) for _ in columns]
+    by_subject = [_by_subject(column, subjects) for column in columns]
+    weights = bootstrap_weights(len(by_subject[0][1]), resamples, generator)
+    found = []
+    for sums, counts in by_subject:
+        low, high = percentile_interval((weights @ sums) / (weights @ counts), len(sums), confidence)
+        mean, error = float(sums.sum() / counts.sum()), standard_error(sums, counts)
+        found.append(Estimate(mean, low, high, error, len(sums) - 1.0, len(values), len(sums)))
+    return found
+
+
 def estimate(
     values: np.ndarray, subjects: np.ndarray, resamples: int, confidence: float, generator: np.random.Generator
 ) -> Estimate:
@@ -150,14 +177,7 @@ def estimate(
     Raises:
         ValueError: a value is missing.
     """
-    if not len(values):
-        missing = float("nan")
-        return Estimate(missing, missing, missing, missing, missing, 0, 0)
-    sums, counts = _by_subject(values, subjects)
-    weights = bootstrap_weights(len(sums), resamples, generator)
-    low, high = percentile_interval((weights @ sums) / (weights @ counts), len(sums), confidence)
-    mean, error = float(sums.sum() / counts.sum()), standard_error(sums, counts)
-    return Estimate(mean, low, high, error, len(sums) - 1.0, len(values), len(sums))
+    return estimates(np.asarray(values, dtype=float)[:, None], subjects, resamples, confidence, generator)[0]
 
 
 def sign_flip_p(sums: np.ndarray, flips: int, generator: np.random.Generator) -> float:

@@ -210,8 +210,10 @@ OVERLAP_CURVES = _schema(
 OVERLAP_MEMBERS = _schema(layer=INT, neuron=INT, dkn=INT, kn=INT)
 
 # One row per fact, query (the original or a perturbation of it) and neuron set (none, dkn, kn, and several draws of
-# kn-matched and random). before, after: without and with the intervention, on the same query; greedy: whether greedy
-# decoding gives the answer.
+# kn-matched, random, dkn-other-fact and dkn-other-relation). components: the number of the fact's BDCs; question:
+# whether the query leaves the subject and the date whole (preserving) or not (changing); shared: how many of the set's
+# neurons are in the fact's DKN; before, after: without and with the intervention, on the same query; greedy: whether
+# greedy decoding gives the answer.
 PERTURBATION = _schema(
     fact_id=TEXT,
     subject=TEXT,
@@ -219,9 +221,11 @@ PERTURBATION = _schema(
     components=INT,
     query=TEXT,
     prompt=TEXT,
+    question=TEXT,
     neuron_set=TEXT,
     repeat=INT,
     neurons=INT,
+    shared=INT,
     log_prob_before=FLOAT,
     log_prob_after=FLOAT,
     greedy_before=BOOL,

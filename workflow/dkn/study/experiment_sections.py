@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -97,10 +97,17 @@ class Overlap(Section):
     )
 
 
-class Perturbation(Section):
+class Intervention(Section):
     random_sets: Repeats = Field(
-        description="This many sets of random neurons are drawn per fact, and this many sets of as many of its "
-        "knowledge neurons as its DKN has."
+        description="This many sets of random neurons are drawn per fact, this many sets of as many of its knowledge "
+        "neurons as its DKN has, and this many of the DKNs of other facts, of the same relation and of another one."
+    )
+
+
+class Perturbation(Section):
+    queries: Literal["preserving", "any"] = Field(
+        description="With `preserving` the perturbed queries leave the fact's subject and date whole; with `any` they "
+        "may change any inner word, and the records say which of them ask another question."
     )
 
 
@@ -156,11 +163,14 @@ class Experiments(Section):
     degeneracy: Degeneracy = Field(
         description="This section sets the experiments that suppress some and all of a fact's components."
     )
-    suppression: Perturbation = Field(
+    suppression: Intervention = Field(
         description="This section sets the experiments that suppress neurons on perturbed queries."
     )
-    enhancement: Perturbation = Field(
+    enhancement: Intervention = Field(
         description="This section sets the experiments that enhance neurons on perturbed queries."
+    )
+    perturbation: Perturbation = Field(
+        description="This section sets the perturbed queries of suppression and enhancement."
     )
     fact_checking: FactChecking = Field(
         description="This section sets the experiments that tell true statements from false ones."

@@ -82,6 +82,14 @@ PERTURBATIONS = ("replace", "add", "delete")
 QUERIES = (ORIGINAL, *PERTURBATIONS)
 PERTURBED, INTERACTION = "perturbed", "interaction"
 QUERY_DROP = "query_drop"  # what a perturbation alone costs: the relative drop in Prob from the original query
+# A query preserves the question, or changes it, because it touches the subject or the date. A study asks either
+# preserving ones alone or any; of any, the summaries also state the mean over the queries of each class.
+PRESERVING, CHANGING, ANY = "preserving", "changing", "any"
+OF_CLASS = {name: f"{PERTURBED}-{name}" for name in (PRESERVING, CHANGING)}
+
+# The facts that summaries of the perturbation experiments are about. A fact with a single BDC is not degenerate.
+WITH_DKN, DEGENERATE = "all", "degenerate"
+POPULATIONS = {WITH_DKN: "facts with a DKN", DEGENERATE: "degenerate facts (two or more BDCs)"}
 
 # The facts that experiment ``sharing`` asks while a fact's BDC is suppressed, by what they have in common with that
 # fact. Facts of the last two kinds either share knowledge neurons with the BDC or stand apart from it.

@@ -265,8 +265,8 @@ def flops_of_stages(shape: Shape, study: Study, load: Workload) -> dict[str, flo
 
     def perturbed(random_sets: int) -> float:
         """Return the operations of an intervention at both sites, on all queries."""
-        # No neurons, D and N, and so many draws of two random sets.
-        sets = 3 + 2 * random_sets
+        # No neurons, D and N, and so many draws of two random sets and of the D of two other facts.
+        sets = 3 + 4 * random_sets
         return queries * (value_flops(shape, prompt, answer, sets) + weight_flops(shape, prompt, answer, sets))
 
     nodes, baseline = study.attribution.nodes, study.attribution.baseline

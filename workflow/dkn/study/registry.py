@@ -60,7 +60,7 @@ def _perturbation(setting: str, intervention: str) -> Experiment:
         setting=setting,
         question="Does losing D hurt perturbed queries?" if harm else "Does boosting D rescue perturbed queries?",
         metric="drop in Prob on the query and on perturbed ones" if harm else "greedy accuracy regained and lost",
-        contrasts="D against N and random neurons, on perturbed queries and beyond the original's",
+        contrasts="D against N, random neurons and other facts' D, on perturbed queries and beyond the original's",
         claims=("C3",) if harm else ("C4",),
         reported=(setting, intervention),
     )

@@ -6,12 +6,13 @@ number does not depend on which others are computed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from dkn.randomness import generator
-from dkn.statistics.inference import StatisticsSettings, estimate, paired_contrast
+from dkn.statistics.inference import StatisticsSettings, estimate, estimates, paired_contrast
 
 
 def mean_over_facts(
@@ -31,6 +32,25 @@ def mean_over_facts(
     """
     draw = generator(settings.seed, purpose, key)
     return estimate(frame[column], frame["subject"], settings.resamples, settings.confidence, draw).as_dict()
+
+
+def means_over_facts(
+    frame: pd.DataFrame, columns: Sequence[str], settings: StatisticsSettings, purpose: str, key: str
+) -> dict[str, dict[str, Any]]:
+    """Return the means of several columns by their names, with intervals from the same bootstrap samples.
+
+    Args:
+        frame, settings, purpose, key: as ``mean_over_facts`` takes them.
+        columns: the names of columns of finite numbers.
+    Returns:
+        For each column what ``mean_over_facts`` returns.
+    Raises:
+        ValueError: a value is missing.
+    """
+    draw = generator(settings.seed, purpose, key)
+    values = frame[list(columns)].to_numpy(dtype=float)
+    found = estimates(values, frame["subject"].to_numpy(), settings.resamples, settings.confidence, draw)
+    return {column: of_column.as_dict() for column, of_column in zip(columns, found, strict=True)}
 
 
 def paired_difference(

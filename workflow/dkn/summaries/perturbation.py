@@ -1,7 +1,8 @@
 """The summary of a suppression or enhancement experiment (docs/method.md).
 
 It states what the intervention costs or regains on the original query and on perturbed ones, for a fact's degenerate
-knowledge neurons (DKN), for its knowledge neurons (KNs) and for random neurons.
+knowledge neurons (DKN), for its knowledge neurons (KNs), for random neurons and for the DKNs of other facts. It does so
+for two populations: all facts that have a DKN, and the degenerate ones.
 """
 
 from __future__ import annotations
@@ -12,8 +13,25 @@ import numpy as np
 import pandas as pd
 
 from dkn.statistics.inference import StatisticsSettings, with_holm
-from dkn.study.names import DKN, INTERACTION, KN, KN_MATCHED, NONE, ORIGINAL, PERTURBED, QUERIES, QUERY_DROP, RANDOM
-from dkn.summaries.by_fact import mean_over_facts, paired_difference
+from dkn.study.names import (
+    CHANGING,
+    DEGENERATE,
+    DKN,
+    INTERACTION,
+    KN,
+    KN_MATCHED,
+    NONE,
+    OF_CLASS,
+    ORIGINAL,
+    OTHER_FACT,
+    OTHER_RELATION,
+    PERTURBED,
+    QUERIES,
+    QUERY_DROP,
+    RANDOM,
+    WITH_DKN,
+)
+from dkn.summaries.by_fact import mean_over_facts, means_over_facts, paired_difference
 
 # ``nats`` is the log Prob lost, negative where the answer gained. Enhancement has no relative drop, because the drop of
 # an answer that gains has no bound.
@@ -23,7 +41,7 @@ METRICS = {
 }
 CONTRASTED = {"suppression": ("drop", "nats"), "enhancement": ("accuracy", "nats")}
 LEVELS = ("prob", "accuracy")  # the metrics of the empty set ``none``, which changes nothing
-OTHERS = (KN, KN_MATCHED, RANDOM)
+OTHERS = (KN, KN_MATCHED, RANDOM, OTHER_FACT, OTHER_RELATION)
 
 
 def with_metrics(records: pd.DataFrame) -> pd.DataFrame:
@@ -57,28 +75,36 @@ def per_fact(records: pd.DataFrame, metrics: tuple[str, ...]) -> pd.DataFrame:
         records: as ``with_metrics`` returns them.
         metrics: the names of the metrics.
     Returns:
-        Two queries are added: ``perturbed`` is the mean over the fact's perturbed queries, and ``interaction`` is
-        ``perturbed`` minus the original query.
+        Queries are added: ``perturbed`` is the mean over the fact's perturbed queries, and ``interaction`` is
+        ``perturbed`` minus the original query. Where any query changes the question, ``perturbed-preserving`` and
+        ``perturbed-changing`` are the means over the fact's queries of either class.
     """
     keys = ["neuron_set", "fact_id", "subject"]
-    facts = records.groupby([*keys, "query"])[list(metrics)].mean()
-    original = facts.xs(ORIGINAL, level="query")
-    perturbed = facts.drop(ORIGINAL, level="query").groupby(keys).mean()
-    interaction = perturbed - original.loc[perturbed.index]
-    derived = pd.concat({PERTURBED: perturbed, INTERACTION: interaction}, names=["query"])
-    return pd.concat((facts.reset_index(), derived.reset_index()), ignore_index=True)
+    facts = records.groupby([*keys, "query", "question"])[list(metrics)].mean()
+    original = facts.xs(ORIGINAL, level="query").droplevel("question")
+    altered = facts.drop(ORIGINAL, level="query")
+    perturbed = altered.groupby(keys).mean()
+    derived = {PERTURBED: perturbed, INTERACTION: (perturbed - original).dropna()}
+    if CHANGING in altered.index.unique("question"):
+        classes = {OF_CLASS[name]: rows for name, rows in altered.groupby("question")}
+        derived |= {query: rows.groupby(keys).mean() for query, rows in classes.items()}
+    together = pd.concat(derived, names=["query"])
+    return pd.concat((facts.droplevel("question").reset_index(), together.reset_index()), ignore_index=True)
 
 
-def _estimates(facts: pd.DataFrame, metrics: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
-    rows = []
+def _estimates(
+    facts: pd.DataFrame, population: str, metrics: tuple[str, ...], settings: StatisticsSettings
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     for (neuron_set, query), frame in facts.groupby(["neuron_set", "query"]):
-        for metric in metrics if neuron_set != NONE else LEVELS:
-            mean = mean_over_facts(frame, metric, settings, f"bootstrap/{neuron_set}/{query}", metric)
-            rows.append({"neuron_set": neuron_set, "query": query, "metric": metric, **mean})
+        of = {"population": population, "neuron_set": neuron_set, "query": query}
+        stated = metrics if neuron_set != NONE else LEVELS
+        means = means_over_facts(frame, stated, settings, "bootstrap", f"{population}/{neuron_set}/{query}")
+        rows.extend({**of, "metric": metric, **mean} for metric, mean in means.items())
     return rows
 
 
-def _query_drops(records: pd.DataFrame, settings: StatisticsSettings) -> list[dict[str, Any]]:
+def _query_drops(records: pd.DataFrame, population: str, settings: StatisticsSettings) -> list[dict[str, Any]]:
     """Return what perturbations alone cost: the relative drop in Prob from the original query to each perturbed one."""
     none = records[records["neuron_set"] == NONE]
     log_probs = none.pivot(index=["fact_id", "subject"], columns="query", values="log_prob_before")
@@ -86,33 +112,46 @@ def _query_drops(records: pd.DataFrame, settings: StatisticsSettings) -> list[di
     rows = []
     for query, column in drops.assign(**{PERTURBED: drops.mean(axis=1)}).items():
         frame = column.dropna().rename(QUERY_DROP).reset_index()
-        mean = mean_over_facts(frame, QUERY_DROP, settings, "bootstrap/query", str(query))
-        rows.append({"neuron_set": NONE, "query": query, "metric": QUERY_DROP, **mean})
+        mean = mean_over_facts(frame, QUERY_DROP, settings, f"bootstrap/{population}/query", str(query))
+        rows.append({"population": population, "neuron_set": NONE, "query": query, "metric": QUERY_DROP, **mean})
     return rows
 
 
-def _contrasts(facts: pd.DataFrame, metrics: tuple[str, ...], settings: StatisticsSettings) -> list[dict[str, Any]]:
-    """Return the DKN minus every other set, paired by fact, with Holm's adjustment over all contrasts."""
+def _contrasts(
+    facts: pd.DataFrame, population: str, metrics: tuple[str, ...], settings: StatisticsSettings
+) -> list[dict[str, Any]]:
+    """Return the DKN minus every other set that there is, paired by fact."""
     rows = []
     for query, frame in facts.groupby("query"):
         by_set = {name: facts_of_set.set_index("fact_id") for name, facts_of_set in frame.groupby("neuron_set")}
-        for other in OTHERS:
+        for other in (name for name in OTHERS if name in by_set):
+            of = {"population": population, "first": DKN, "second": other, "query": query}
             for metric in metrics:
-                key = f"{other}/{query}/{metric}"
+                key = f"{population}/{other}/{query}/{metric}"
                 difference = paired_difference(by_set[DKN], by_set[other], metric, settings, "contrast", key)
-                rows.append({"first": DKN, "second": other, "query": query, "metric": metric, **difference})
-    return with_holm(rows)
+                rows.append({**of, "metric": metric, **difference})
+    return rows
 
 
 def _counts(records: pd.DataFrame) -> dict[str, Any]:
-    """Return how many facts have each query (short prompts lack some), and how large the neuron sets are."""
+    """Return how many facts have each query and each neuron set, and how large the sets are.
+
+    Short prompts lack some queries, and a fact with a large DKN may lack another fact's. ``share_of_own`` is the mean
+    share of a set's neurons that are in the fact's own DKN.
+    """
     facts = records.drop_duplicates("fact_id")
+    sets = records[records["query"] == ORIGINAL]
     asked = records.groupby("query")["fact_id"].nunique()
+    changing = records[records["question"] == CHANGING].groupby("query")["fact_id"].nunique()
+    own = (sets["shared"] / sets["neurons"]).groupby(sets["neuron_set"]).mean()
     return {
         "with_dkn": len(facts),
         "degenerate": int((facts["components"] >= 2).sum()),
         "queries": {query: int(asked.get(query, 0)) for query in QUERIES},
-        "mean_neurons": records.groupby("neuron_set")["neurons"].mean().to_dict(),
+        "changing_queries": {query: int(changing.get(query, 0)) for query in QUERIES},
+        "neuron_sets": sets.groupby("neuron_set")["fact_id"].nunique().to_dict(),
+        "mean_neurons": sets.groupby("neuron_set")["neurons"].mean().to_dict(),
+        "share_of_own": own.dropna().to_dict(),
     }
 
 
@@ -124,14 +163,18 @@ def summarise(records: pd.DataFrame, setting: str, settings: StatisticsSettings)
         setting: ``suppression`` or ``enhancement``, which decides on the metrics.
         settings: the number of resamples, the confidence and the seed.
     Returns:
-        ``counts`` of facts and neurons, and lists of rows: ``estimates`` by neuron set, query and metric, and
-        ``contrasts`` of the DKN with every other set.
+        ``counts`` of facts and neurons, and lists of rows: ``estimates`` by population, neuron set, query and metric,
+        and ``contrasts`` of the DKN with every other set, with Holm's adjustment over all of them. A population without
+        facts has no rows.
     """
-    if records.empty:
-        return {"counts": _counts(records), "estimates": [], "contrasts": []}
-    facts = per_fact(with_metrics(records), METRICS[setting])
-    return {
-        "counts": _counts(records),
-        "estimates": [*_estimates(facts, METRICS[setting], settings), *_query_drops(records, settings)],
-        "contrasts": _contrasts(facts, CONTRASTED[setting], settings),
-    }
+    measured = with_metrics(records)
+    populations = {WITH_DKN: measured, DEGENERATE: measured[measured["components"] >= 2]}
+    estimates: list[dict[str, Any]] = []
+    contrasts: list[dict[str, Any]] = []
+    for population, rows in populations.items():
+        if len(rows):
+            facts = per_fact(rows, METRICS[setting])
+            estimates += _estimates(facts, population, METRICS[setting], settings)
+            estimates += _query_drops(rows, population, settings)
+            contrasts += _contrasts(facts, population, CONTRASTED[setting], settings)
+    return {"counts": _counts(records), "estimates": estimates, "contrasts": with_holm(contrasts)}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dkn.plain_text import restructuredtext
-from dkn.study.names import GROUP_WORDS, WORDS
+from dkn.study.names import GROUP_WORDS, POPULATIONS, WORDS
 
 PERCENT = ("drop", "accuracy", "regained", "share", "coverage", "left", "alone", "comprehensiveness", "sufficiency")
 PARTICULARS = ("metric", "kind", "query", "split", "part", "neurons", "wording", "population")
@@ -61,7 +61,9 @@ def compared(row: Mapping[str, Any]) -> str:
     """
     names = GROUP_WORDS if row["experiment"].startswith("degeneracy") else WORDS
     first, second = (names.get(row[side], row[side]) for side in ("first", "second"))
-    particulars = ", ".join(str(row[name]) for name in PARTICULARS if row.get(name) is not None)
+    population = row.get("population")
+    in_words = {**row, "population": POPULATIONS.get(population, population) if population else None}
+    particulars = ", ".join(str(in_words[name]) for name in PARTICULARS if in_words.get(name) is not None)
     return f"{first} minus {second} ({row['experiment']}: {particulars})"
 
 

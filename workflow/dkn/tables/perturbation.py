@@ -2,8 +2,31 @@
 
 from collections.abc import Callable, Iterator
 
-from dkn.study.names import DKN, KN, KN_MATCHED, ORIGINAL, PERTURBATIONS, PERTURBED, RANDOM, SITES, WORDS
+from dkn.study.names import (
+    CHANGING,
+    DEGENERATE,
+    DKN,
+    FULL_WORDS,
+    OF_CLASS,
+    ORIGINAL,
+    PERTURBATIONS,
+    PERTURBED,
+    POPULATIONS,
+    PRESERVING,
+    SITES,
+    WITH_DKN,
+    WORDS,
+)
 from dkn.tables.lines import Line, Summaries, difference
+
+# The words for queries. The two classes of perturbed queries have rows only where a study asks both.
+MEANS = {
+    PERTURBED: "perturbed, mean",
+    OF_CLASS[PRESERVING]: "perturbed, question kept",
+    OF_CLASS[CHANGING]: "perturbed, subject or date changed",
+}
+ALL_QUERIES = {ORIGINAL: "original", **{name: f"word: {name}" for name in PERTURBATIONS}, **MEANS}
+SHOWN = {WITH_DKN: ALL_QUERIES, DEGENERATE: {ORIGINAL: "original", **MEANS}}
 
 
 def perturbed_lines(
@@ -19,19 +42,16 @@ def perturbed_lines(
     """
 
     def lines(_summaries: Summaries) -> Iterator[Line]:
-        queries = {
-            ORIGINAL: "original",
-            **{name: f"word: {name}" for name in PERTURBATIONS},
-            PERTURBED: "perturbed, mean",
-        }
-        for query, title in queries.items():
-            for name in (DKN, KN, KN_MATCHED, RANDOM):
-                labels = {"query": title, "neurons": WORDS[name]}
+        shown = ((population, query) for population, queries in SHOWN.items() for query in queries)
+        for population, query in shown:
+            about = {"population": population, "query": query}
+            for name in FULL_WORDS:
+                labels = {"population": POPULATIONS[population], "query": ALL_QUERIES[query], "neurons": WORDS[name]}
                 for kind in SITES:
-                    where = {"query": query, "neuron_set": name, "metric": estimate}
+                    where = {**about, "neuron_set": name, "metric": estimate}
                     yield Line(labels, f"{words[0]}, {kind}", f"{setting}-{kind}", "estimates", where)
                 for kind in SITES:
-                    where = {"query": query, "first": DKN, "second": name, "metric": contrast}
+                    where = {**about, "first": DKN, "second": name, "metric": contrast}
                     yield difference(labels, f"{words[1]}, {kind}", f"{setting}-{kind}", where)
 
     return lines

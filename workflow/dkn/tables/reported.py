@@ -16,7 +16,7 @@ import yaml
 from typer import Option
 
 from dkn import flags
-from dkn.study.names import DETECTORS, DKN, NONE, NTC, PERTURBATIONS, PLM, QUERY_DROP, SITES, TUNED_SETS
+from dkn.study.names import DETECTORS, DKN, NONE, NTC, PERTURBATIONS, PLM, QUERY_DROP, SITES, TUNED_SETS, WITH_DKN
 from dkn.study.registry import GROUPINGS
 from dkn.summaries.stored import compared_by_model, only_match
 from dkn.tables.saving import save
@@ -70,7 +70,7 @@ def _perturbed(setting: str, metric: str, measure: str, names: Sequence[str]) ->
         for query in PERTURBATIONS:
             for index, name in enumerate(names):
                 changed = QUERY_DROP if name == NONE else metric
-                where = {"neuron_set": name, "query": query, "metric": changed}
+                where = {"population": WITH_DKN, "neuron_set": name, "query": query, "metric": changed}
                 label = f"{measure}, {kind} of {name}, word: {query}"
                 yield Quantity(f"{setting}-{kind}", label, where, (kind, query, index), setting)
 
