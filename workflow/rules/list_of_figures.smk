@@ -70,7 +70,7 @@ figure_of_summaries(
     "NTC beside the other groupings and the controls",
     [file for grouping in GROUPINGS for file in drawn_models(SUMMARY(f"degeneracy-{grouping}"))],
 )
-figure_of_summaries("sharing", DEGENERACY, "components in other facts", per_model(SUMMARY("sharing")))
+figure_of_summaries("sharing", DEGENERACY, "components in other facts", drawn_models(SUMMARY("sharing")))
 EXAMPLE = {
     "facts": f"{RESULTS}/facts/facts.parquet",
     "known": drawn_models("known.parquet"),
