@@ -38,6 +38,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "known",
         model=folder / "model",
         facts=folder / "facts.parquet",
+        wording="seen",
         minimum=0,
         output=folder / "known.parquet",
     )
