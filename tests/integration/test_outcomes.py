@@ -102,7 +102,7 @@ SAID = {
     "something of everything": {"seeds": "nothing to combine", "tables/seeds.md": "nothing to state"},
     "several seeds": {"tables/seeds.md": "2 of 2", "figures/seeds.rst": "one, over seeds", "verdicts": "over seeds"},
     "no component in one of two seeds": {"tables/seeds.md": "1 of 2", "figures/seeds.rst": "not combined, in 1 of 2"},
-    "no known fact": {**WITHOUT_NEURONS, "figures/funnel.rst": "0 of 24 facts are known"},
+    "no known fact": {**WITHOUT_NEURONS, "figures/funnel.rst": "of 24 facts 0 are answered"},
     "no knowledge neuron": WITHOUT_NEURONS,
     "no component": WITHOUT_COMPONENT,
     "no component in one model": {"suppression": "no fact with a DKN", "fine_tuning": NOT_TUNED},

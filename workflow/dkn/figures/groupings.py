@@ -48,6 +48,7 @@ RIVALS = {
     OTHER_RELATION: ("D of another relation", "P"),
 }
 ANY_DRAW = ", any draw"  # a tested control counts a fact if any of its draws has two groups that passed
+OF_RECOVERY = {"selection": "candidate", "kind": "recovery"}  # its rows have neither
 FEWEST_FACTS = 10  # a bin with fewer facts is in the CSV only
 
 
@@ -63,13 +64,16 @@ def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
     rows = []
     for summary in summaries:
         where = {"model": summary["model"], "experiment": summary["grouping"]}
-        rows += [{**where, **row} for row in summary["estimates"]]
+        rows += [
+            {**where, **(OF_RECOVERY if row.get("measure") == "recovery" else {}), **row}
+            for row in summary["estimates"]
+        ]
         rows += [{**where, "kind": "by_neurons", **row} for row in summary["by_neurons"]]
     keys = ["model", "experiment", "selection", "grouping", "kind", "most_neurons", "mean_neurons"]
     frame = pd.DataFrame(rows, columns=[*keys, *COLUMNS, "metric", "measure"])
-    alone = frame["measure"] == "recovery"
-    frame.loc[alone, ["selection", "kind"]] = ["candidate", "recovery"]
-    shown = ((frame["metric"] == "drop") | alone) & ~frame["experiment"].isin(TESTED_CONTROLS)
+    shown = ((frame["metric"] == "drop") | (frame["measure"] == "recovery")) & ~frame["experiment"].isin(
+        TESTED_CONTROLS
+    )
     return frame.loc[shown, [*keys, *COLUMNS]].reset_index(drop=True)
 
 
