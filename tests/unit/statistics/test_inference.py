@@ -142,6 +142,11 @@ def test_the_least_p_is_one_pattern_of_all() -> None:
     assert np.isnan(sign_flip_p(np.ones(1), 5000, generator()))
 
 
+def test_totals_that_are_equal_but_for_rounding_are_ties() -> None:
+    """0.1 + 0.2 - 0.3 is no zero to a computer; every pattern of signs is at least as extreme as it is."""
+    assert sign_flip_p(np.array([0.1, 0.2, -0.3]), 1000, generator()) == 1
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_monotone_and_never_below_the_raw_p(ps: list[float]) -> None:
     adjusted = holm({str(place): p for place, p in enumerate(ps)})

@@ -191,6 +191,7 @@ def sign_flip_p(sums: np.ndarray, flips: int, generator: np.random.Generator) ->
         A number above 0 and at most 1; NaN for fewer than two subjects.
     """
     observed, count = sums.sum(), len(sums)
+    rounding = 1e-12 * np.abs(sums).sum()  # of totals that are equal but for the order of their terms
     if count < 2:
         return float("nan")
     every = count < 32 and 2**count <= flips
@@ -203,7 +204,7 @@ def sign_flip_p(sums: np.ndarray, flips: int, generator: np.random.Generator) ->
         else:
             kept = generator.integers(0, 2, (size, count), dtype=np.int8)
         totals = 2 * (kept.astype(float) @ sums) - observed
-        extreme += int((np.abs(totals) >= abs(observed) * (1 - 1e-12)).sum())
+        extreme += int((np.abs(totals) >= abs(observed) - rounding).sum())
     return extreme / patterns if every else (extreme + 1) / (patterns + 1)
 
 
