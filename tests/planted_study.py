@@ -31,6 +31,7 @@ from dkn.study.names import (
     ORIGINAL,
     PERTURBATIONS,
     PLM,
+    PRESERVING,
     RANDOM,
     RANDOM_KN,
     SITES,
@@ -42,11 +43,12 @@ from dkn.summaries import degeneracy, fact_checking, fine_tuning, overlap, pertu
 from dkn.summaries.grouping_comparison import compare_gaps
 
 SUBJECTS, FACTS_OF_SUBJECT = 40, 2
+DRAWS, TRAININGS = 8, 3  # of random sets, and of every other set that is trained
 MARGIN = 0.05
 THRESHOLDS = Thresholds(
     0.05, dict.fromkeys(("drop", "accuracy", "balanced_accuracy", "auroc", "f1", "share"), MARGIN), 10
 )
-STATISTICS = StatisticsSettings(resamples=20, confidence=0.95, seed=0)  # verdicts take no number of the bootstrap
+STATISTICS = StatisticsSettings(resamples=200, confidence=0.95, seed=0)  # fact-checking takes its errors from them
 SETS = (DKN, KN, KN_MATCHED, RANDOM)
 SPREAD = 0.05  # standard deviation of the parts of a subject and of a fact
 
@@ -126,7 +128,8 @@ def _perturbation(study: Planted, setting: str) -> dict[str, Any]:
                     repeat=0,
                     neurons=0 if name == NONE else 4,
                     components=2,
-                    preserving=True,
+                    question=PRESERVING,
+                    shared=0,
                     log_prob_before=0.0,
                     log_prob_after=np.log(1 - (0.3 + extra + study.noise())),
                     greedy_before=True,
@@ -138,14 +141,14 @@ def _perturbation(study: Planted, setting: str) -> dict[str, Any]:
 
 def _fact_checking(study: Planted, detector: str) -> dict[str, Any]:
     """The summary of detectors whose scores tell true from false the better, the more the claim wants it."""
-    advantage = {DKN: 2, KN: 1}
+    advantage, half = {DKN: 2, KN: 1}, len(study.facts) // 2
+    split = np.where(study.facts.index < half, "train", "test")
     rows = []
-    for name in (DKN, KN, RANDOM, PLM):
+    for name, draw in ((DKN, 0), (KN, 0), (PLM, 0), *((RANDOM, draw) for draw in range(DRAWS))):
+        about = {"detector": name, "neurons": NONE if name == PLM else "relation", "wording": "triple", "size": 4}
         for truth in (True, False):
-            score = study.noise() / SPREAD + 3.5 * study.effect * advantage.get(name, 0) * truth
-            about = {"detector": name, "neurons": NONE if name == PLM else "relation", "wording": "triple", "size": 4}
-            split = np.where(study.facts.index < len(study.facts) // 2, "train", "test")
-            rows.append(study.facts.assign(**about, truth=truth, score=score, split=split))
+            score = study.noise() / SPREAD + 5 * study.effect * advantage.get(name, 0) * truth
+            rows.append(study.facts.assign(**about, draw=draw, truth=truth, score=score, split=split))
     return fact_checking.summarise(pd.concat(rows, ignore_index=True), detector, STATISTICS)
 
 
@@ -153,9 +156,16 @@ def _overlap(study: Planted) -> dict[str, Any]:
     """The summary of shares of which D has the effect more than every other set."""
     shares = [
         study.facts.assign(
-            neuron_set=name, draw=0, part="both", auroc=0.5, share=0.3 + study.effect * (name == DKN) + study.noise()
+            neuron_set=name,
+            draw=draw,
+            training=training,
+            part="both",
+            auroc=0.5,
+            share=0.3 + study.effect * (name == DKN) + study.noise(),
         )
-        for name in (DKN, KN, RANDOM, MATCHED)
+        for training in range(TRAININGS)
+        for name in (DKN, KN, RANDOM, RANDOM_KN, MATCHED)
+        for draw in range(1 if name in (DKN, KN) else DRAWS)
     ]
     curves = pd.DataFrame(columns=["part", "top", "neuron_set", "draw", "neurons", "total", "auroc", "overlap"])
     return overlap.summarise(pd.concat(shares, ignore_index=True), curves, STATISTICS)
@@ -165,7 +175,7 @@ def _fine_tuning(study: Planted) -> dict[str, Any]:
     """The summary of trainings in which D reaches ``all`` on new facts but for the margin, and all else is equal."""
     rows = []
     for name in (DKN, KN, RANDOM, RANDOM_KN, ALL):
-        for draw in range(4 if name in DRAWN else 1):
+        for draw in range(DRAWS if name in DRAWN else TRAININGS):
             for split in (NEW, AUGMENTED, OLD):
                 right = 0.6 + (study.effect - MARGIN * (split == NEW)) * (name == DKN)
                 about = {"neuron_set": name, "draw": draw, "split": split, "wording": 0, "epoch": 1, "role": TEST}
