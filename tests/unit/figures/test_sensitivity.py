@@ -72,11 +72,15 @@ def test_a_gap_without_interval_is_not_drawn() -> None:
 def test_every_test_has_a_map_with_its_own_points_and_those_without_a_test() -> None:
     other = made_table().dropna(subset="test").assign(test="absolute", own_settings=False)
     other["drop_gap"] += 0.001
-    figure = draw(pd.concat([made_table(), other]))
-    gaps, shares = figure.axes[:2], figure.axes[2:4]
+    both = pd.concat([made_table(), other])
+    axes = draw(both).axes
+    gaps, shares = axes[0:4:2], axes[1:4:2]
     values = [axes.images[0].get_array().filled(np.nan) for axes in gaps]
     np.testing.assert_allclose(values[1] - values[0], [[0, 0.1, 0, 0.1], [0, 0.1, np.nan, 0.1]], atol=1e-9)
-    assert [axes.get_title().split()[-1] for axes in (*gaps, *shares)] == ["sufficiency", "absolute"] * 2
+    assert [panel.get_title().split(":")[0] for panel in (*gaps, *shares)] == ["m, sufficiency", "m, absolute"] * 2
+    of_two = draw(pd.concat([both, both.assign(model="n")])).axes
+    said = [panel.get_title().split(":")[0] for panel in of_two[:8]]
+    assert said == ["m, sufficiency", "n, sufficiency", "m, absolute", "n, absolute"] * 2
     assert len([patch for patch in gaps[1].patches if isinstance(patch, Rectangle) and not patch.get_fill()]) == 0
 
 

@@ -121,31 +121,41 @@ def _with_interval(table: pd.DataFrame) -> pd.DataFrame:
 def _gap_map(axes: Axes, cells: pd.DataFrame, norm: Normalize, model: str, test: str) -> Any:
     """Draw the gap at every point, with a mark where its interval excludes zero."""
     excludes = (cells["drop_gap_low"] > 0) | (cells["drop_gap_high"] < 0)
-    axes.set_title(f"{model}: gap beyond the control,\ntest {test}", pad=14)
+    axes.set_title(f"{model}, {test}:\ngap beyond the control", pad=14)
     return _panel(axes, cells, "drop_gap", norm, "PuOr", np.where(excludes, MARK, "").tolist())
 
 
 def _coverage_map(axes: Axes, cells: pd.DataFrame, norm: Normalize, model: str, test: str) -> Any:
     """Draw the share of degenerate facts at every point, with their number."""
     counts = ", ".join(map(str, cells["facts"].unique()))
-    axes.set_title(f"{model}: degenerate facts among {counts},\ntest {test}", pad=14)
+    axes.set_title(f"{model}, {test}:\ndegenerate facts among {counts}", pad=14)
     return _panel(axes, cells, "coverage", norm, "cividis", cells["degenerate"].astype(str).tolist())
+
+
+def _grid(models: int, tests: int) -> tuple[Figure, list[list[Axes]], list[list[Axes]]]:
+    """Return a figure, and its axes of gaps and of coverage; each a row per test with an axes per model."""
+    if models == 1:
+        figure, grid = panels(tests, 2, height=2.9)
+        return figure, [row[:1] for row in grid], [row[1:] for row in grid]
+    figure, grid = panels(2 * tests, models, height=2.9)
+    return figure, grid[:tests], grid[tests:]
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a column per model and a row per functional test: the gaps above, coverage below.
+
+    For a single model coverage stands beside the gaps.
 
     Args:
         table: the grid points of all models, as ``grid_table`` returns them.
     """
     table = _with_interval(table)
     models, tests = (list(dict.fromkeys(table[name].dropna())) for name in ("model", "test"))
-    figure, axes = panels(2 * max(1, len(tests)), max(1, len(models)), height=2.9)
     if not models:
-        for row in axes:
-            say_nothing_to_draw(row[0], "no fact to measure degeneracy on")
+        figure, [[axes]] = panels(1, 1)
+        say_nothing_to_draw(axes, "no fact to measure degeneracy on")
         return figure
-    gaps, shares = axes[: len(tests)], axes[len(tests) :]
+    figure, gaps, shares = _grid(len(models), len(tests))
     largest = float(np.nanmax(np.abs(table["drop_gap"].to_numpy()), initial=0)) or 1
     norms = CenteredNorm(halfrange=100 * largest), Normalize(0, 100)
     for column, model in enumerate(models):
