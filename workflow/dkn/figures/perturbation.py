@@ -63,7 +63,7 @@ class Setting:
 PLACES = {
     (WITH_DKN, ORIGINAL): "Q\n",
     (WITH_DKN, PERTURBED): "Q*\nmean",
-    (DEGENERATE, PERTURBED): "Q* mean,\ndegenerate",
+    (DEGENERATE, PERTURBED): "Q* mean,\n≥ 2 BDCs",
     **{(WITH_DKN, name): f"Q*\n{name}" for name in PERTURBATIONS},
     (WITH_DKN, INTERACTION): "Q* − Q\n",
 }
@@ -164,7 +164,7 @@ def draw(summaries: Sequence[dict[str, Any]], setting: Setting) -> Figure:
     summary_of = {(summary["model"], summary["experiment"].split("-")[1]): summary for summary in summaries}
     alone = len(models) == 1
     rows, columns = (len(setting.measures), len(sites)) if alone else (len(setting.measures) * len(sites), len(models))
-    figure, grid = panels(rows, columns, height=2.5)
+    figure, grid = panels(rows, columns, height=2.7)
     for number, metric in enumerate(setting.measures):
         for row, site in enumerate(sites):
             for column, model in enumerate(models):

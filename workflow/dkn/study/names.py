@@ -89,7 +89,7 @@ OF_CLASS = {name: f"{PERTURBED}-{name}" for name in (PRESERVING, CHANGING)}
 
 # The facts that summaries of the perturbation experiments are about. A fact with a single BDC is not degenerate.
 WITH_DKN, DEGENERATE = "all", "degenerate"
-POPULATIONS = {WITH_DKN: "facts with a DKN", DEGENERATE: "degenerate facts (two or more BDCs)"}
+POPULATIONS = {WITH_DKN: "facts with a DKN", DEGENERATE: "facts with two or more BDCs"}
 
 # The facts that experiment ``sharing`` asks while a fact's BDC is suppressed, by what they have in common with that
 # fact. Facts of the last two kinds either share knowledge neurons with the BDC or stand apart from it.
