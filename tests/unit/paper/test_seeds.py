@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dkn.paper.claims import CLAIMS, READINGS
@@ -59,10 +61,22 @@ def test_a_seed_without_the_number_is_left_out_and_counted(change: dict[str, flo
     assert all(row["models"] == 5 for row in found)
 
 
-def test_one_seed_is_no_combination_and_none_no_row() -> None:
+def test_one_seed_is_no_combination() -> None:
     seeds = models(VALUES[:2])
     seeds["nano-s1"].clear()
     rows = combined("nano", seeds, 0.95, 10)
     assert {row["replicates"] for row in rows} == {1}
     assert all(row["value"] != row["value"] for row in rows)
-    assert combined("nano", {"nano": {}, "nano-s1": {}}, 0.95, 10) == []
+    assert not any(row["not_run"] for row in rows)
+
+
+def test_what_no_seed_has_is_counted_and_was_perhaps_not_run() -> None:
+    seeds: dict[str, Any] = models(VALUES[:2])
+    for content in seeds.values():
+        content["fine-tuning-dkn"] = {"estimates": [], "contrasts": [], "not_run": "too few facts"}
+        content["suppression-values"] = {"estimates": [], "contrasts": []}
+        del content["overlap-fine-tuning"]
+    rows = [row for row in combined("nano", seeds, 0.95, 10) if row["replicates"] == 0]
+    assert {row["experiment"] for row in rows if row["not_run"]} == {"fine-tuning-dkn", "overlap-fine-tuning"}
+    assert {row["experiment"] for row in rows if not row["not_run"]} == {"suppression-values"}
+    assert all(row["facts"] == 0 and row["seeds"] == [] for row in rows)

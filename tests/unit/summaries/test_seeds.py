@@ -10,7 +10,7 @@ import pytest
 
 from dkn.paper.claims import PRIMARY
 from dkn.paper.seeds import combined
-from dkn.paper.verdicts import CONTRADICTED, SUPPORTED, Thresholds, verdicts
+from dkn.paper.verdicts import CONTRADICTED, NOT_RUN, SUPPORTED, TOO_FEW, Thresholds, verdicts
 from dkn.storage.files import write_json
 from dkn.summaries.seeds import over_seeds, table
 from tests.unit.seed_rows import Summaries, models, simulated
@@ -67,7 +67,18 @@ def test_the_combinations_stand_where_a_models_summaries_have_them(tmp_path: Pat
 def test_a_study_without_seeds_has_none(tmp_path: Path) -> None:
     assert over_seeds(None) == ({}, {})
     alone = stored(tmp_path, models([0.1]))
-    assert over_seeds(alone) == ({"nano": NAME}, {NAME: {}}), "one seed is no combination"
+    together, summaries = over_seeds(alone)
+    assert together == {"nano": NAME}
+    assert not any(row for content in summaries[NAME].values() for row in content.values()), "one is no combination"
+
+
+def test_what_was_not_run_or_has_too_few_facts_is_told_apart(tmp_path: Path) -> None:
+    seeds = models([0.1, 0.2])
+    for content in seeds.values():
+        content["suppression-values"]["contrasts"].clear()
+        del content["overlap-fine-tuning"]
+    found = {row["claim"]: row["verdict"] for row in judged(stored(tmp_path, seeds)) if row["reading"] == PRIMARY}
+    assert (found["C3"], found["C6"]) == (TOO_FEW, NOT_RUN)
 
 
 def test_the_table_has_every_seed_and_their_combination() -> None:

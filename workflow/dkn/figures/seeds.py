@@ -32,7 +32,7 @@ def _number(axes: Axes, level: int, rows: pd.DataFrame) -> None:
     """Draw one number at a level: a sign per seed from top to bottom, below them their combination."""
     seeds, together = rows[rows["replicates"].isna()], rows[rows["replicates"].notna()].iloc[0]
     value, spread = error_bars(seeds, value="value")
-    heights = level + np.linspace(-0.34, 0.1, len(seeds)) if len(seeds) > 1 else [level - 0.12]
+    heights = level + np.linspace(-0.34, 0.1, len(seeds))
     thin: dict[str, Any] = {"fmt": "o", "markersize": 2.5, "linewidth": 0.8, "color": COLOURS[0]}
     axes.errorbar(value, heights, xerr=spread, **thin)
     note = f"{int(together['replicates'])} of {int(together['models'])} seeds"
@@ -102,7 +102,8 @@ def caption(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         unit = "points" if row["part"] == CONTRASTS else "%"
         about = f"{row['name']}, {row['needed_by']}: {row['words']}"
-        counts = f"in {row['replicates']} of {row['models']} seeds, each with at least {sized(row)}"
+        counts = f"in {row['replicates']} of {row['models']} seeds"
+        counts += f", each with at least {sized(row)}" if row["seeds"] else ""
         if missing(row["value"]):
             lines.append(f"{about}: not combined, {counts}")
             continue

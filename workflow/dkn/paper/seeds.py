@@ -80,10 +80,10 @@ def combined(
         confidence: the confidence of the intervals, between 0 and 1.
         minimum_subjects: a model whose number rests on fewer subjects counts as one without it.
     Returns:
-        For each main number that any model has with an interval: the attributes of its ``MainNumber``, ``entry``,
-        ``name`` (as ``together`` gives it), ``models`` (how many the entry has), ``seeds`` (the number of every
-        model that has it, with its interval), and the combination: value, se, df, low, high, p, tau, i2, replicates
-        (how many models have it), and as facts and subjects those of the model with the fewest.
+        For each main number: the attributes of its ``MainNumber``, ``entry``, ``name`` (as ``together`` gives it),
+        ``models`` (how many the entry has), ``not_run`` (whether its experiment was run for none of them), ``seeds``
+        (the number of every model that has it, with its interval), and the combination: value, se, df, low, high, p,
+        tau, i2, replicates (how many models have it), and as facts and subjects those of the model with the fewest.
     Raises:
         ValueError: several rows of a summary match one number.
     """
@@ -91,11 +91,11 @@ def combined(
     for number in main_numbers():
         found = [_of_seed(number, model, summaries, minimum_subjects) for model, summaries in models.items()]
         seeds = [seed for seed in found if seed is not None]
-        if not seeds:
-            continue
         combination = combine([seed["value"] for seed in seeds], [seed["se"] for seed in seeds], confidence).as_dict()
-        fewest = {name: min(seed[name] for seed in seeds) for name in ("facts", "subjects")}
+        fewest = {name: min((seed[name] for seed in seeds), default=0) for name in ("facts", "subjects")}
         place = {**vars(number), "where": dict(number.where)}
-        about = {"entry": entry, "name": together(entry), "models": len(models), **place}
+        of_experiment = [summaries.get(number.experiment, {"not_run": "no summary"}) for summaries in models.values()]
+        not_run = all(summary.get("not_run") for summary in of_experiment)
+        about = {"entry": entry, "name": together(entry), "models": len(models), "not_run": not_run, **place}
         rows.append({**about, "value": combination.pop("mean"), **combination, **fewest, "seeds": seeds})
     return rows

@@ -29,17 +29,17 @@ def over_seeds(path: Path | None) -> tuple[dict[str, str], dict[str, dict[str, d
         path: seeds.json; None in a study in which every entry has one model.
     Returns:
         By the name of every model that is combined, the name of its entry's models together; and by that name and
-        experiment, the estimates and contrasts in the form in which summaries hold them. What too few models have is
-        left out.
+        experiment, the estimates and contrasts in the form in which summaries hold them, and whether the experiment was
+        run for none of the models (``not_run``). What too few models have is left out.
     """
     content = {"entries": {}, "rows": []} if path is None else read_json(path)
     summaries: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in content["entries"]}
     for row in content["rows"]:
-        if missing(row["value"]):
-            continue
-        shared = {name: row[name] for name in ("low", "high", "p", "se", "df", *COUNTS)}
-        lists = summaries[row["name"]].setdefault(row["experiment"], {ESTIMATES: [], CONTRASTS: []})
-        lists[row["part"]].append({**row["where"], VALUE[row["part"]]: row["value"], **shared})
+        empty = {ESTIMATES: [], CONTRASTS: [], "not_run": row["not_run"]}
+        of_experiment = summaries[row["name"]].setdefault(row["experiment"], empty)
+        if not missing(row["value"]):
+            shared = {name: row[name] for name in ("low", "high", "p", "se", "df", *COUNTS)}
+            of_experiment[row["part"]].append({**row["where"], VALUE[row["part"]]: row["value"], **shared})
     return {model: name for name, models in content["entries"].items() for model in models}, summaries
 
 

@@ -37,9 +37,9 @@ def wide_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
                 "p": f"{row['p']:.2g}" if not alone and row["part"] == CONTRASTS else None,
                 "tau": None if alone else f"{row['tau']:.3f}",
                 "I²": None if alone else f"{100 * row['i2']:.0f} %",
-                "least to greatest": f"{min(values):z.3f} to {max(values):z.3f}",
+                "least to greatest": f"{min(values):z.3f} to {max(values):z.3f}" if values else None,
                 "seeds": f"{row['replicates']} of {row['models']}",
-                "n": f"≥ {row['facts']}",
+                "n": f"≥ {row['facts']}" if values else None,
             }
         )
     columns = [*LABELS, "over seeds", "p", "tau", "I²", "least to greatest", "seeds", "n"]
