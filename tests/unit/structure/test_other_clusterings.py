@@ -168,6 +168,13 @@ def test_path_distances_by_hand() -> None:
     assert path_distances(distances).tolist() == [[0, 1, 3, 7], [1, 0, 2, 6], [3, 2, 0, 4], [7, 6, 4, 0]]
 
 
+@given(st.integers(4, 30), st.floats(0.01, 100))
+def test_of_equal_silhouettes_the_smallest_number_of_groups_wins(points: int, distance: float) -> None:
+    equal = np.full((points, points), distance)
+    np.fill_diagonal(equal, 0)
+    assert len(np.unique(hierarchical(equal, SETTINGS.max_groups))) == 2
+
+
 @settings(max_examples=50, deadline=None)
 @given(points=st.integers(4, 20), groups=st.integers(2, 3), seed=st.integers(0, 2**16))
 def test_silhouettes_are_scikit_learns(points: int, groups: int, seed: int) -> None:

@@ -127,7 +127,7 @@ def _best_of_counts(
 ) -> np.ndarray:
     """Cut each linked part of one fact's neurons into the number of groups with the largest silhouette.
 
-    On a tie the smaller number of groups wins.
+    On a tie, a difference below 1e-9, the smaller number of groups wins.
 
     Args:
         distances: (n, n), the fact's distances.
@@ -142,7 +142,9 @@ def _best_of_counts(
         part_labels = np.zeros(len(part), dtype=int)  # fewer than four neurons cannot be two groups of two
         if counts := range(2, min(max_groups, len(part) // 2) + 1):
             cut = cuts(paths)
-            part_labels = max((cut(count) for count in counts), key=lambda tried: silhouette(paths, tried))
+            tried = [cut(count) for count in counts]
+            # the order of a sum changes its last digits; max keeps the first of those that are equal
+            part_labels = max(tried, key=lambda labels_of_count: round(silhouette(paths, labels_of_count), 9))
         labels[part] = part_labels + used
         used += int(part_labels.max()) + 1
     return labels
