@@ -22,7 +22,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "facts.jsonl").write_text("\n".join(lines) + "\n")
     templates = BUNDLE / "templates.yaml"
     facts, _ = read_facts([FactsSource(str(folder / "facts.jsonl"))], read_templates([templates]), 0)
-    model, tokenizer, _ = train(facts, TrainingSettings("llama", 3, 32, 4, 2, 64, 500, 0.0, 2, 8, 0.01, 0.0), 0)
+    model, tokenizer, _ = train(
+        facts, TrainingSettings("llama", 3, 32, 4, 2, 64, 500, 0.0, 2, 8, 0.01, 0.01, 0.0, 0.0), 0
+    )
     model.save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
     finish(folder / "model", "model-trained", {})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dkn.decoder.encoded_facts import encode
-from dkn.decoder.loading import load
+from dkn.decoder.loading import LanguageModel, adapt, load
 from dkn.decoder.recall import recall
 from dkn.errors import UserError
 from dkn.facts.schema import TRAINED_PARAPHRASES, Fact
@@ -25,7 +27,7 @@ def facts() -> list[Fact]:
 
 
 def settings(architecture: str, target: float, epochs: int = 40) -> TrainingSettings:
-    return TrainingSettings(architecture, 3, 32, 4, 2, 64, 600, 0.0, epochs, 8, 0.01, target)
+    return TrainingSettings(architecture, 3, 32, 4, 2, 64, 600, 0.0, epochs, 8, 0.01, 0.01, 0.0, target)
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama"])
@@ -52,6 +54,17 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(facts: list[Fact]) -> 
     first, second, other = (model.model.layers[0].mlp.up_proj.weight for model in models)
     assert first.equal(second)
     assert not first.equal(other)
+
+
+def test_smoothed_labels_leave_doubt(facts: list[Fact]) -> None:
+    """The same facts are answered, with probabilities further from one."""
+    probs = []
+    for smoothing in (0.0, 0.3):
+        model, tokenizer, _ = train(facts, replace(settings("gpt2", 0.5), label_smoothing=smoothing), seed=0)
+        language_model = LanguageModel(adapt(model), tokenizer)
+        asked = [encode(language_model, fact.fact_id, fact.prompt, fact.answers[0]) for fact in facts]
+        probs.append(np.median([np.exp(recall(language_model, [fact])[0].log_probs.sum()) for fact in asked]))
+    assert probs[1] < 0.9 * probs[0]
 
 
 def test_a_paraphrase_stays_unseen(facts: list[Fact]) -> None:

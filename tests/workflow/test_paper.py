@@ -74,7 +74,7 @@ def train_models(folder: Path, files: dict[str, bytes]) -> dict[str, Path]:
     facts, _ = read_facts(sources, read_templates([ROOT / "resources" / "facts" / "templates.yaml"]), 0)
     places = {}
     for name, architecture in zip(NAMES, ("gpt2", "llama"), strict=True):
-        settings = TrainingSettings(architecture, 4, 32, 4, 4, 64, 500, 0.0, 60, 8, 0.01, 0.5)
+        settings = TrainingSettings(architecture, 4, 32, 4, 4, 64, 500, 0.0, 60, 8, 0.01, 0.01, 0.0, 0.5)
         model, tokenizer, _ = train(facts, settings, seed=0)
         places[name] = folder / name
         model.to(torch.float16 if architecture == "llama" else torch.float32).save_pretrained(places[name])

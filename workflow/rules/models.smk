@@ -30,6 +30,8 @@ rule model_trained:
         epochs=setting("epochs"),
         batch=setting("batch"),
         learning_rate=setting("learning_rate"),
+        weight_decay=setting("weight_decay"),
+        label_smoothing=setting("label_smoothing"),
         target=setting("target"),
         seed=lambda wildcards: STUDY.seed + REPLICATES[wildcards.model].number,
     message:
@@ -39,6 +41,7 @@ rule model_trained:
         " --layers {params.layers:q} --width {params.width:q} --heads {params.heads:q} --kv-heads {params.kv_heads:q}"
         " --neurons {params.neurons:q} --vocabulary {params.vocabulary:q} --dropout {params.dropout:q}"
         " --epochs {params.epochs:q} --batch {params.batch:q} --learning-rate {params.learning_rate:q}"
+        " --weight-decay {params.weight_decay:q} --label-smoothing {params.label_smoothing:q}"
         " --target {params.target:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 

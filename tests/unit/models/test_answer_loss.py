@@ -35,6 +35,13 @@ def test_the_loss_is_the_mean_over_all_answer_tokens(adapter: Adapter) -> None:
     assert float(answer_loss(adapter.model, SENTENCES)) == pytest.approx(expected, rel=1e-4)
 
 
+def test_smoothing_spreads_a_share_of_the_label_evenly(adapter: Adapter) -> None:
+    sentence, share = Sentence([5, 6, 7], 2), 0.2
+    log_probs = torch.log_softmax(adapter.model(torch.tensor([sentence.tokens])).logits[0, 1], -1)
+    expected = -((1 - share) * log_probs[7] + share * log_probs.mean())
+    assert float(answer_loss(adapter.model, [sentence], share)) == pytest.approx(float(expected), rel=1e-4)
+
+
 def test_a_prompt_is_context_and_is_not_asked(adapter: Adapter) -> None:
     """A sentence twice has the loss of one; the same answer after another prompt has another loss."""
     asked, other = Sentence([5, 6, 7], 2), Sentence([50, 6, 7], 2)

@@ -26,6 +26,8 @@ def main(
     epochs: Annotated[int, Option(help="Passes over the facts; each pass takes one wording of a fact.")],
     batch: Annotated[int, Option(help="Sentences per training step.")],
     learning_rate: Annotated[float, Option(help="Peak learning rate.")],
+    weight_decay: Annotated[float, Option(help="AdamW's weight decay.")],
+    label_smoothing: Annotated[float, Option(help="Share of a label that is spread evenly over the vocabulary.")],
     target: Annotated[float, Option(help="Share of the facts that greedy decoding must answer after the training.")],
     seed: flags.Seed,
     output: flags.Folder,
@@ -45,6 +47,8 @@ def main(
         epochs=epochs,
         batch=batch,
         learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
         target=target,
     )
     model, tokenizer, report = train(facts_of_table(read_table(facts, FACTS)), settings, seed)

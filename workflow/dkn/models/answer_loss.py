@@ -40,15 +40,20 @@ def padded(sentences: Sequence[Sentence]) -> tuple[Tensor, Tensor]:
     return tokens, labels
 
 
-def answer_loss(model: PreTrainedModel, sentences: Sequence[Sentence]) -> Tensor:
+def answer_loss(model: PreTrainedModel, sentences: Sequence[Sentence], smoothing: float = 0.0) -> Tensor:
     """Return the mean cross-entropy, in nats, of the answers' tokens, each given the tokens before it.
 
     Logits are computed for the positions that predict these tokens and for no others.
+
+    Args:
+        smoothing: the share of a label, from 0 to 1, that is spread evenly over the vocabulary.
     """
     tokens, labels = (part.to(model.device) for part in padded(sentences))
     hidden = model.base_model(tokens, use_cache=False).last_hidden_state[:, :-1]
     answered = labels[:, 1:] != IGNORED
     logits = model.get_output_embeddings()(hidden[answered])
     return nn.functional.cross_entropy(
-        logits.to(torch.promote_types(logits.dtype, torch.float32)), labels[:, 1:][answered]
+        logits.to(torch.promote_types(logits.dtype, torch.float32)),
+        labels[:, 1:][answered],
+        label_smoothing=smoothing,
     )

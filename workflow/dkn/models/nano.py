@@ -49,6 +49,9 @@ class TrainingSettings:
         epochs: the number of passes over the facts.
         batch: the number of facts per step.
         learning_rate: the learning rate at its peak.
+        weight_decay: AdamW's weight decay per step, relative to the learning rate.
+        label_smoothing: the share of a label, from 0 to 1, that is spread evenly over the vocabulary, so that the
+            model is never quite sure.
         target: the share of facts, from 0 to 1, that the trained model must answer.
     """
 
@@ -63,6 +66,8 @@ class TrainingSettings:
     epochs: int
     batch: int
     learning_rate: float
+    weight_decay: float
+    label_smoothing: float
     target: float
 
 
@@ -174,9 +179,11 @@ def greedy_accuracy(model: PreTrainedModel, sentences: Sequence[Sentence]) -> fl
     return right / len(sentences)
 
 
-def _step(model: PreTrainedModel, optimiser: torch.optim.Optimizer, sentences: Sequence[Sentence]) -> float:
+def _step(
+    model: PreTrainedModel, optimiser: torch.optim.Optimizer, sentences: Sequence[Sentence], smoothing: float
+) -> float:
     """Take one training step and return the loss before it."""
-    loss = answer_loss(model, sentences)
+    loss = answer_loss(model, sentences, smoothing)
     optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -200,7 +207,9 @@ def train(
     model = build_model(settings, len(tokenizer))
     sentences = [[_encode(tokenizer, text, fact.answers[0]) for text in wordings(fact)] for fact in facts]
     lengths = [[len(sentence.tokens) for sentence in of_fact] for of_fact in sentences]
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
+    )
     steps = settings.epochs * -(-len(facts) // settings.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (step + 1) / 50) * max(0.02, 1 - step / steps)
@@ -212,7 +221,8 @@ def train(
         model.train()
         losses = []
         for batch in _epoch(lengths, settings.batch, draw):
-            losses.append(_step(model, optimiser, [sentences[fact][wording] for fact, wording in batch]))
+            chosen = [sentences[fact][wording] for fact, wording in batch]
+            losses.append(_step(model, optimiser, chosen, settings.label_smoothing))
             schedule.step()
         bar.set_postfix(loss=f"{np.mean(losses):.3f}")
     for handle in handles:

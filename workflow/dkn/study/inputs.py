@@ -258,6 +258,16 @@ class TrainedModel(Model, Sizes):
     learning_rate: LearningRate = Field(
         description="The learning rate rises to this peak in the first steps and then falls linearly."
     )
+    weight_decay: float = Field(
+        default=0.01, ge=0, le=10, description="AdamW shrinks weights by this number times the learning rate per step."
+    )
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Training spreads this share of every label evenly over the vocabulary, so that the model is never "
+        "quite sure of an answer.",
+    )
     target: Share = Field(
         description="Training fails where the model answers less than this share of the dated facts greedily, or of "
         "all facts if none has a date."
