@@ -122,7 +122,7 @@ def test_keys_stand_in_the_order_of_the_schema() -> None:
         (
             "experiments.fine_tuning.learning_rates",
             "list of at most 20 numbers > 0 and ≤ 1",
-            "`[0.0015, 0.0045]`",
+            "`[0.0005, 0.0015, 0.0045]`",
         ),
         ("estimate.known", "list of 2 numbers > 0 and ≤ 1", "`[0.05, 1.0]`"),
     ],
