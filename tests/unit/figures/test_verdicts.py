@@ -16,24 +16,28 @@ def rows() -> list[dict[str, Any]]:
     part = {"experiment": "suppression-values", "first": "dkn", "second": "kn", "metric": "drop", **NUMBERS}
     good, bad = ({**part, "difference": d, "outcome": v} for d, v in ((0.2, "supported"), (-0.4, "contradicted")))
     many = {"claim": "C3", "text": "Q* falls", "model": "m_", "verdict": "contradicted", "evidence": [good, bad]}
-    none = {"claim": "C4", "text": "t", "model": "m_", "verdict": "not run", "evidence": [{"outcome": "not run"}]}
+    without = {**{name: part[name] for name in ("experiment", "first", "second", "metric")}, "outcome": "not run"}
+    none = {"claim": "C4", "text": "t", "model": "m_", "verdict": "not run", "evidence": [without]}
+    few = {**part, "difference": None, "low": None, "high": None, "facts": 0, "subjects": 0, "outcome": "too few facts"}
+    rare = {"claim": "C5", "text": "t", "model": "m_", "verdict": "too few facts", "evidence": [good, few]}
     size = {
         **{"claim": "C8", "text": "grows", "model": None, "verdict": "not run", "note": "1 model"},
         "evidence": [{"model": "m_", "mean": 0.2, **NUMBERS}],
     }
     literal = {**many, "reading": "literal", "compares": "all KNs", "verdict": "supported", "evidence": [good]}
-    return [{**ABOUT, **row} for row in (many, literal, none, size)]
+    return [{**ABOUT, **row} for row in (many, literal, none, rare, size)]
 
 
 def test_the_verdicts_caption_counts_and_decides() -> None:
     said = rendered(verdicts.caption(rows()))
     assert said.startswith(
-        "m_, primary reading: of 2 claims 0 supported, 1 contradicted, 0 equivalent, 0 inconclusive, 0 too few facts, "
+        "m_, primary reading: of 3 claims 0 supported, 1 contradicted, 0 equivalent, 0 inconclusive, 1 too few facts, "
         "1 not run m_, literal reading: of 1 claims 1 supported, "
     )
     assert "m_, primary, as many: contradicted. D minus N (suppression-values: drop): -40 points" in said
     assert "m_, literal, all KNs: supported. D minus N (suppression-values: drop): 20 points" in said
-    assert "m_, primary, as many: not run. no contrast over enough subjects" in said
+    assert "m_, primary, as many: not run. D minus N (suppression-values: drop): no summary has it" in said
+    assert "too few facts. D minus N (suppression-values: drop): not computed, since no fact has it, n = 0 facts" in said
     assert "all models, primary, as many: not run. 1 model; m_ 0.2 (0.1 … 0.3), n = 1,234 facts" in said
 
 

@@ -17,7 +17,7 @@ from dkn.figures.saving import save
 from dkn.figures.style import use_style
 from dkn.plain_text import restructuredtext
 from dkn.storage.files import read_json
-from dkn.summaries.wording import bullets, contrast, interval, sized
+from dkn.summaries.wording import bullets, compared, contrast, interval, sized
 
 # The colours of each verdict and of the words on it, and a sign that can be told without colours.
 LOOKS = {
@@ -116,17 +116,15 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 
 def _decisive(row: Mapping[str, Any]) -> str:
-    """Return in words the first contrast that says what the claim's verdict says, or why there is none."""
-    for piece in row["evidence"]:
-        if piece.get("outcome") == row["verdict"] and piece.get("difference") is not None:
-            return contrast(piece)
-    if row["model"] is None and row["evidence"]:
+    """Return in words what decides a verdict: the first contrast that says the same, or the numbers of all sizes."""
+    if row["model"] is None:
         numbers = (
             f"{size['model']} {interval(size['mean'], size['low'], size['high'])}, {sized(size)}"
             for size in row["evidence"]
         )
         return "; ".join((*([row["note"]] if row["note"] else []), *numbers))
-    return "no contrast over enough subjects"
+    piece = next(piece for piece in row["evidence"] if piece["outcome"] == row["verdict"])
+    return contrast(piece) if "facts" in piece else f"{compared(piece)}: no summary has it"
 
 
 def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
