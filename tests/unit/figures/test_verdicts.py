@@ -37,7 +37,9 @@ def test_the_verdicts_caption_counts_and_decides() -> None:
     assert "m_, primary, as many: contradicted. D minus N (suppression-values: drop): -40 points" in said
     assert "m_, literal, all KNs: supported. D minus N (suppression-values: drop): 20 points" in said
     assert "m_, primary, as many: not run. D minus N (suppression-values: drop): no summary has it" in said
-    assert "too few facts. D minus N (suppression-values: drop): not computed, since no fact has it, n = 0 facts" in said
+    assert (
+        "too few facts. D minus N (suppression-values: drop): not computed, since no fact has it, n = 0 facts" in said
+    )
     assert "all models, primary, as many: not run. 1 model; m_ 0.2 (0.1 … 0.3), n = 1,234 facts" in said
 
 

@@ -107,6 +107,23 @@ def test_a_set_that_is_like_one_more_draw_is_no_better_than_random_ones() -> Non
     assert max(wrong.values()) / studies <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / studies)
 
 
+def test_between_two_sets_that_are_like_draws_there_is_no_winner() -> None:
+    """D and N are not drawn, but each is one more draw of the random sets of its size."""
+    studies, settings = 60, StatisticsSettings(resamples=100, confidence=0.95, seed=0)
+    wrong, as_subjects_vary = (dict.fromkeys(("auroc", "balanced_accuracy"), 0) for _ in range(2))
+    for seed in range(studies):
+        smaller = with_draws(records_of({"dkn": 1.0, "random": 1.0}, seed, 120), 1.5, 6, seed)
+        larger = with_draws(records_of({"dkn": 1.0, "random": 1.0}, seed + 500, 120), 1.5, 6, seed + 500)
+        larger["detector"] = larger["detector"].map({"dkn": "kn", "random": "random-kn"})
+        rows = summarise(pd.concat([smaller, larger], ignore_index=True), "dkn", settings)["contrasts"]
+        for row in rows:
+            if row["second"] == "kn" and row["metric"] in wrong:
+                wrong[row["metric"]] += row["p"] < 0.05
+                as_subjects_vary[row["metric"]] += row["p_facts"] < 0.05
+    assert max(wrong.values()) / studies <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / studies)
+    assert min(as_subjects_vary.values()) / studies > 0.2, "the draws of this test do not vary"
+
+
 def test_a_set_that_is_better_than_any_draw_is_found() -> None:
     records = with_draws(records_of({"dkn": 5.0, "random": 0.5}, 0, 120), 0.3, 6, 0)
     settings = StatisticsSettings(resamples=100, confidence=0.95, seed=0)

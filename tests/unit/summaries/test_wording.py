@@ -44,6 +44,8 @@ def test_a_contrast_says_what_minus_what() -> None:
     )
     of_runs = contrast({**row, "difference": 0.2, **NUMBERS, "first_draws": 3, "second_draws": 4})
     assert of_runs == f"{said}, 3 and 4 trainings"
+    checking = {**row, "experiment": "fact-checking-dkn", "difference": 0.2, **NUMBERS}
+    assert contrast({**checking, "first_draws": 1, "second_draws": 8}).endswith("subjects, 1 and 8 draws")
     assert contrast({**row, "difference": 0.2, **NUMBERS, "draws": 50, "trainings": 3}) == f"{said}, 3 trainings"
     tested = {"experiment": "degeneracy-ntc", "first": "ntc", "second": "random", "metric": "drop", "kind": "gap"}
     assert "random groups that pass the test" in contrast({**tested, "difference": 0.2, **NUMBERS})

@@ -125,7 +125,7 @@ def _tried_rates(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
-    """Draw the accuracies at the chosen epoch, a row per neuron set; coloured ticks are its draws."""
+    """Draw the accuracies at the chosen epoch, a row per neuron set; grey ticks are its draws."""
     final = rows[rows["panel"] == "chosen"]
     draws = rows[rows["panel"] == "draw"]
     for level, name in enumerate(LOOKS):
@@ -138,7 +138,7 @@ def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
                 mean, heights, xerr=spread, color=INK, marker=marker, markersize=5, capsize=1.5, linewidth=0.9
             )
             single = 100 * draws.loc[(draws["neuron_set"] == name) & (draws["split"] == split), "mean"]
-            axes.plot(single, [height] * len(single), "|", color=COLOURS[1], markersize=6, markeredgewidth=1)
+            axes.plot(single, [height] * len(single), "|", color=GREY, markersize=6, markeredgewidth=1)
     axes.set_yticks(range(len(LOOKS)), [WORDS[name] for name in LOOKS])
     axes.set_ylim(len(LOOKS) - 0.5, -0.5)
     axes.set_xlim(-4, 104)
@@ -237,7 +237,7 @@ def _legend(figure: Figure) -> None:
         **grey,
     )
     asked = [Line2D([], [], marker=sign, markersize=5, label=SPLITS[split], **grey) for split, sign in ASKED.items()]
-    single = Line2D([], [], color=COLOURS[1], marker="|", linestyle="", label="one training")
+    single = Line2D([], [], color=GREY, marker="|", linestyle="", label="one training")
     figure.legend(handles=[*sets, stop, limit, *asked, single], loc="outside lower center", ncols=3)
 
 

@@ -66,7 +66,7 @@ def _cell(axes: Axes, x: float, y: float, width: float, height: float, row: Any)
     axes.barh(y, width - 2 * GAP, left=left, height=height - GAP, color=colour, edgecolor="0.6", linewidth=0.6)
     note = ""
     if row.needed == row.needed and row.needed is not None:
-        note = f"{int(row.held)} of {int(row.needed)} contrasts, n ≥ {int(row.fewest_facts)}"
+        note = f"{int(row.held)} of {int(row.needed)} contrasts supported, n ≥ {int(row.fewest_facts)}"
     axes.text(x, y - 0.13 * bool(note), f"{sign} {row.verdict}", ha="center", va="center", size=7, color=ink)
     axes.text(x, y + 0.13, note, ha="center", va="center", size=5.5, color=ink)
 

@@ -97,7 +97,7 @@ CLAIMS = (
     ),
     Claim(
         "C2",
-        "NTC's gap between full and partial suppression exceeds every other grouping's",
+        "NTC's gap between full and partial suppression exceeds that of the paper's other groupings",
         _other_groupings("gap_beyond_control"),
         _other_groupings("gap"),
         {PRIMARY: "each gap beyond that of random groups of the same sizes", LITERAL: "the gaps themselves"},

@@ -7,6 +7,7 @@ same statements. A condition is a detector with an origin of its neurons and a w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ import pandas as pd
 
 from dkn.randomness import generator
 from dkn.statistics.detection import AUROC, Detector, Scores, by_draw, detection_contrasts, detection_estimates
-from dkn.statistics.draws import of_two_sides, with_draws
+from dkn.statistics.draws import Part, of_one_more, of_two_sides, with_draws
 from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import ANSWER_PROB, DETECTORS, DKN, KN, NONE, PLM, RANDOM, RANDOM_KN
 
 KEYS = ["detector", "neurons", "wording"]
 OTHERS = {DKN: (KN, RANDOM, PLM, ANSWER_PROB), KN: (RANDOM_KN, PLM, ANSWER_PROB), PLM: (ANSWER_PROB,)}
 CONTRASTED = ("balanced_accuracy", AUROC, "f1")
+LIKE = {DKN: RANDOM, KN: RANDOM_KN}  # the drawn sets of the same sizes, of which a set that is not drawn is one more
 
 Conditions = dict[tuple[str, str, str], list[Scores]]
 
@@ -61,19 +63,31 @@ def _estimates(of: Conditions, detectors: tuple[str, ...], settings: StatisticsS
     return rows
 
 
-def _differences(first: Detector, second: Detector, settings: StatisticsSettings, key: str) -> dict[str, Any]:
-    """Return a row of numbers for each metric of ``CONTRASTED``: the first detector minus the second.
+def _of_draws(first: Detector, second: Detector, like: Sequence[Detector], metric: str) -> list[Part]:
+    """Return the parts of the variance of a difference between detectors that draws make, if any are known.
 
-    Where one of them has several draws, the other counts as one more draw.
+    Where one of the detectors has several draws, the other counts as one more draw. Where neither has, each set of
+    neurons counts as one more of the drawn sets of its sizes, whose draws ``like`` has.
     """
+    if max(len(first), len(second)) > 1:
+        return of_two_sides(by_draw(first)[metric], by_draw(second)[metric])
+    if not like or min(map(len, like)) < 2:
+        return []
+    values = [by_draw(detector)[metric] for detector in like]
+    return [of_one_more(values[0] if len(values) == 1 else values[0] - values[1])]
+
+
+def _differences(
+    first: Detector, second: Detector, like: Sequence[Detector], settings: StatisticsSettings, key: str
+) -> dict[str, Any]:
+    """Return a row of numbers for each metric of ``CONTRASTED``: the first detector minus the second."""
     draw = generator(settings.seed, "contrast/fact-checking", key)
     contrasts = detection_contrasts(first, second, settings.resamples, settings.confidence, draw)
-    one, other, rows = by_draw(first), by_draw(second), {}
+    rows = {}
     for metric in CONTRASTED:
-        row = contrasts[metric].as_dict()
-        if max(len(first), len(second)) > 1:
-            row = with_draws(row, of_two_sides(one[metric], other[metric]), settings.confidence)
-        rows[metric] = {**row, "first_draws": len(first), "second_draws": len(second)}
+        row, parts = contrasts[metric].as_dict(), _of_draws(first, second, like, metric)
+        rows[metric] = with_draws(row, parts, settings.confidence) if parts else row
+        rows[metric] |= {"first_draws": len(first), "second_draws": len(second)}
     return rows
 
 
@@ -87,8 +101,10 @@ def _contrasts(of: Conditions, detector: str, settings: StatisticsSettings) -> l
                 continue
             own = [scores.on_facts_of(of[key][0]) for scores in draws]
             rival = [scores.on_facts_of(draws[0]) for scores in of[key]]
+            drawn = [of.get((LIKE.get(name, ""), neurons, wording), []) for name in (first, other) if name in LIKE]
+            like = [[scores.on_facts_of(own[0]) for scores in draws_of_set] for draws_of_set in drawn]
             if len(own[0].test):
-                differences = _differences(own, rival, settings, f"{detector}/{other}/{neurons}/{wording}")
+                differences = _differences(own, rival, like, settings, f"{detector}/{other}/{neurons}/{wording}")
                 about = {"first": detector, "second": other, "neurons": neurons, "wording": wording}
                 rows += [{**about, "metric": metric, **row} for metric, row in differences.items()]
     return with_holm(rows)

@@ -78,9 +78,10 @@ def contrast(row: Mapping[str, Any]) -> str:
 
 
 def _trained(row: Mapping[str, Any]) -> str:
-    """Return how many training runs a difference rests on, if it says so."""
+    """Return how many training runs, or draws of neurons, a difference rests on, if it says so."""
     if "first_draws" in row:
-        return f", {row['first_draws']} and {row['second_draws']} trainings"
+        what = "draws" if row["experiment"].startswith("fact-checking") else "trainings"
+        return f", {row['first_draws']} and {row['second_draws']} {what}"
     return f", {row['trainings']} trainings" if "trainings" in row else ""
 
 
