@@ -37,6 +37,8 @@ from dkn.study.method_sections import (
     PersistenceQuantile,
 )
 from dkn.study.places import place_problems
+from dkn.study.protocol import released_switches
+from dkn.study.protocol_sections import Audit, Switches, SwitchState
 from dkn.study.replicates import replicates
 from dkn.study.run_sections import Compute, Estimate, Explorer, Figures
 from dkn.study.trees import MOST_LINES, Location, check_tree, copy_with
@@ -69,6 +71,15 @@ class Study(Section):
         "has; docs/models-and-facts.md says what each source does.",
     )
     minimum_known: FactCount = Field(description="A model that knows fewer facts than this ends the study.")
+    protocol: SwitchState = Field(
+        description="Every step does what the paper's text says (`text`), or what the released code does "
+        "(`released`); docs/audit.md describes each departure. With `released`, three switches take the place of "
+        "other keys: `rule` of `attribution.quadrature` and `attribution.nodes`, `facts` of `attribution.facts`, and "
+        "`functional_test` of the section of that name."
+    )
+    switches: Switches = Field(
+        description="This section sets single departures of the released code; null leaves them to `protocol`."
+    )
     known: Known = Field(description="This section says when a model knows a fact.")
     attribution: Attribution = Field(description="This section sets the integrated gradients that score neurons.")
     knowledge_neurons: KnowledgeNeurons = Field(
@@ -92,6 +103,10 @@ class Study(Section):
     sensitivity: Sensitivity = Field(
         description="This section sets the grid of `snakemake sensitivity`, which repeats the degeneracy experiment "
         "with all combinations of `fractions`, `quantiles`, `tau1`, `tests` and `tau2`."
+    )
+    audit: Audit = Field(
+        description="This section sets `snakemake audit`, which measures what each departure of the released code "
+        "does to the paper's numbers; docs/audit.md says how."
     )
     statistics: Statistics = Field(description="This section sets intervals and permutation tests.")
     claims: Claims = Field(
@@ -121,6 +136,12 @@ class Study(Section):
         description="This image, a file or an address like `docker://…`, has the conda environments in it, and jobs "
         "can run in it; null names none. docs/conda.md says how."
     )
+
+    @property
+    def released(self) -> tuple[str, ...]:
+        """The switches that are as in the released code."""
+        states = self.switches.model_dump()
+        return released_switches(self.protocol, {name: state for name, state in states.items() if state is not None})
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Study:
