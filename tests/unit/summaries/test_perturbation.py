@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dkn.errors import UserError
 from dkn.statistics.inference import StatisticsSettings
 from dkn.storage.schemas import PERTURBATION
 from dkn.study.names import CHANGING, PERTURBATIONS, PRESERVING
-from dkn.summaries.perturbation import per_fact, summarise, with_metrics
+from dkn.summaries.perturbation import PerturbedAverages, per_fact, summarise, with_metrics
 from dkn.summaries.stored import only_match
 
 SETTINGS = StatisticsSettings(resamples=500, confidence=0.95, seed=0)
@@ -202,3 +203,47 @@ def test_a_fact_whose_own_query_is_too_long_has_no_excess_over_it() -> None:
         query: found(summary, "estimates", **where, query=query)["facts"] for query in ("perturbed", "interaction")
     }
     assert sizes == {"perturbed": 60, "interaction": 59}
+
+
+def released_reduction(records: pd.DataFrame, name: str, limit: float | None) -> float:
+    """The released code's drop: mean Prob of perturbed queries against that of original ones, after the intervention.
+
+    A fact's queries are averaged first.
+    """
+    original: dict[str, float] = {}
+    perturbed: dict[str, list[float]] = {}
+    for row in records[records["neuron_set"] == name].itertuples():
+        after = np.exp(row.log_prob_after)
+        if limit is None or after < limit:
+            if row.query == "original":
+                original[row.fact_id] = after
+            else:
+                perturbed.setdefault(row.fact_id, []).append(after)
+    shared = sorted(original.keys() & perturbed.keys())
+    before = np.mean([original[fact] for fact in shared])
+    return -(np.mean([np.mean(perturbed[fact]) for fact in shared]) - before) / before
+
+
+@pytest.mark.parametrize(("site", "limit"), [("values", 0.7), ("weights", None)])
+def test_the_released_averages_are_those_by_hand(site: str, limit: float | None) -> None:
+    records = made_records(lambda draw, *_: draw.uniform(0, 1))
+    averages = PerturbedAverages(below_values=0.7, reduction="means")
+    summary = summarise(records, "suppression", SETTINGS, averages, site)
+    where = {"population": "all", "query": "perturbed", "metric": "drop"}
+    means = {name: released_reduction(records, name, limit) for name in ("dkn", "kn", "random")}
+    for name, expected in means.items():
+        assert found(summary, "estimates", **where, neuron_set=name)["mean"] == pytest.approx(expected)
+    row = found(summary, "contrasts", **where, first="dkn", second="random")
+    assert row["difference"] == pytest.approx(means["dkn"] - means["random"])
+    assert (row["facts"] < 60) == (limit is not None)
+
+
+def test_a_limit_that_no_record_keeps_leaves_an_empty_summary() -> None:
+    records = made_records(lambda *_: 0.1)
+    summary = summarise(records, "enhancement", SETTINGS, PerturbedAverages(below_weights=1e-9), "weights")
+    assert (summary["estimates"], summary["contrasts"]) == ([], [])
+
+
+def test_an_unknown_reduction_is_refused() -> None:
+    with pytest.raises(UserError, match="unknown reduction 'sums'; allowed: facts, means"):
+        PerturbedAverages(reduction="sums")

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dkn.experiments.degeneracy_measures import METRICS, per_fact, with_metrics
+from dkn.experiments.degeneracy_measures import METRICS, TEXT, Averages, per_fact, with_metrics
 from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import CONTROLS, OTHER_FACTS
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
+from dkn.summaries.degeneracy_means import contrast_row, estimate_row, means, minus
 
 KINDS = ("partial", "full", "gap")
 CURVE_METRICS = ("drop", "nats")  # drops per neuron are only compared at equal numbers of neurons
@@ -78,7 +79,7 @@ def _by_components(records: pd.DataFrame, settings: StatisticsSettings) -> list[
     kept = records[(records["selection"] == "bdc") & ~records["grouping"].isin(CONTROLS)]
     rows = []
     for (grouping, components), frame in kept.groupby(["grouping", "components"]):
-        facts = per_fact(frame)
+        facts = per_fact(frame).dropna(subset=["drop_partial", "drop_full"])
         about = {"selection": "bdc", "grouping": grouping, "components": int(components), "metric": "drop"}
         for kind in ("partial", "full"):
             key = f"{grouping}/{components}/{kind}"
@@ -105,10 +106,30 @@ def _contrasts(facts: pd.DataFrame, settings: StatisticsSettings) -> list[dict[s
     return rows
 
 
+def _otherwise(
+    measured: pd.DataFrame, averages: Averages, settings: StatisticsSettings
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return estimates and contrasts where not every fact and every record counts once."""
+    of = means(measured, averages)
+    estimates, contrasts = [], []
+    rivals = (*CONTROLS, *OTHER_FACTS)
+    for (selection, grouping), combinations in of.items():
+        for metric, kind in product(METRICS, _kinds(grouping)):
+            about = {"selection": selection, "grouping": grouping, "metric": metric, "kind": kind}
+            estimates.append({**about, **estimate_row(combinations[metric, kind], settings, f"{about}")})
+        for control in rivals if grouping not in rivals else ():
+            for metric, kind in product(METRICS, _kinds(control)) if (selection, control) in of else ():
+                pair = combinations[metric, kind], of[selection, control][metric, kind]
+                pieces = {"selection": selection, "first": grouping, "second": control, "metric": metric, "kind": kind}
+                contrasts.append({**pieces, **contrast_row(minus(*pair), settings, f"{pieces}")})
+    return estimates, contrasts
+
+
 def summarise(
     records: pd.DataFrame,
     settings: StatisticsSettings,
     tested: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    averages: Averages = TEXT,
 ) -> dict[str, Any]:
     """Return the estimates, curves and contrasts of a degeneracy experiment.
 
@@ -116,20 +137,25 @@ def summarise(
         records: the columns of ``schemas.DEGENERACY``, of one method and its controls.
         settings: the number of resamples, the confidence and the seed.
         tested: rows of ``estimates`` and ``contrasts`` of the functional test, see ``compare_tests``.
+        averages: how drops are averaged.
     Returns:
         Lists of rows, without those of the test empty where there are no records: ``estimates`` by selection, grouping,
         metric and kind (partial, full or gap), and by grouping and measure of the test; ``curves`` by number of
         suppressed components; ``by_neurons`` by number of suppressed neurons; ``by_components`` by number of BDCs; and
         ``contrasts`` of the method with its controls, in either. Holm's adjustment is over all contrasts.
     """
-    measured = with_metrics(records)
+    measured = with_metrics(records, averages)
     own = measured[~measured["grouping"].isin(OTHER_FACTS)]
-    facts = per_fact(measured) if len(measured) else measured
+    if averages == TEXT:
+        facts = per_fact(measured) if len(measured) else measured
+        estimates, contrasts = _estimates(facts, settings), _contrasts(facts, settings)
+    else:
+        estimates, contrasts = _otherwise(measured, averages, settings)
     of_test = tested or {"estimates": [], "contrasts": []}
     return {
-        "estimates": [*_estimates(facts, settings), *of_test["estimates"]],
+        "estimates": [*estimates, *of_test["estimates"]],
         "curves": _curves(own, settings),
         "by_neurons": _by_neurons(own, settings),
         "by_components": _by_components(own, settings),
-        "contrasts": with_holm([*_contrasts(facts, settings), *of_test["contrasts"]]),
+        "contrasts": with_holm([*contrasts, *of_test["contrasts"]]),
     }

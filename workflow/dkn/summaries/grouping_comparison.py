@@ -11,10 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from dkn.experiments.degeneracy_measures import METRICS, per_fact, with_metrics
+from dkn.experiments.degeneracy_measures import METRICS, TEXT, Averages, per_fact, with_metrics
 from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import CONTROL, NTC
 from dkn.summaries.by_fact import mean_over_facts, paired_difference
+from dkn.summaries.degeneracy_means import contrast_row, estimate_row, means, minus
 
 # The gap between the full and the mean partial drop, and its excess over that of random groups of the same sizes.
 KINDS = ("gap", "gap_beyond_control")
@@ -63,7 +64,33 @@ def _gaps(records: pd.DataFrame, grouping: str) -> Iterator[tuple[str, pd.DataFr
         yield str(selection), method
 
 
-def compare_gaps(records: Mapping[str, pd.DataFrame], settings: StatisticsSettings) -> dict[str, Any]:
+def _compared_otherwise(
+    records: Mapping[str, pd.DataFrame], settings: StatisticsSettings, averages: Averages
+) -> dict[str, Any]:
+    """Compare the groupings by their gaps where not every fact and every record counts once."""
+    of = {}
+    for grouping, table in records.items():
+        for (selection, name), combinations in means(with_metrics(table, averages), averages).items():
+            if name == grouping:
+                of[selection, grouping] = combinations
+    estimates, contrasts = [], []
+    for (selection, grouping), combinations in sorted(of.items()):
+        for (metric, kind), combination in combinations.items():
+            if kind not in KINDS:
+                continue
+            about = {"selection": selection, "metric": metric, "kind": kind}
+            row = estimate_row(combination, settings, f"{grouping}{about}")
+            estimates.append({"grouping": grouping, **about, **row})
+            ntc = of.get((selection, NTC), {}).get((metric, kind))
+            if grouping != NTC and ntc is not None:
+                row = contrast_row(minus(ntc, combination), settings, f"{NTC}/{grouping}{about}")
+                contrasts.append({"first": NTC, "second": grouping, **about, **row})
+    return {"estimates": estimates, "contrasts": with_holm(contrasts, "selection", "metric", "kind")}
+
+
+def compare_gaps(
+    records: Mapping[str, pd.DataFrame], settings: StatisticsSettings, averages: Averages = TEXT
+) -> dict[str, Any]:
     """Compare the groupings by their degeneracy gaps.
 
     The contrasts are paired over the facts in which both groupings have two components. Holm's adjustment runs over the
@@ -72,9 +99,12 @@ def compare_gaps(records: Mapping[str, pd.DataFrame], settings: StatisticsSettin
     Args:
         records: the records of each grouping, with the columns of ``schemas.DEGENERACY``.
         settings: the number of resamples, the confidence and the seed.
+        averages: how drops are averaged.
     Returns:
         Lists of rows: ``estimates``, and ``contrasts`` of NTC with each other grouping.
     """
+    if averages != TEXT:
+        return _compared_otherwise(records, settings, averages)
     frames: dict[str, dict[str, pd.DataFrame]] = {}
     for grouping, table in records.items():
         for selection, frame in _gaps(table, grouping):

@@ -7,12 +7,15 @@ for two populations: all facts that have a DKN, and the degenerate ones.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dkn.errors import UserError
 from dkn.statistics.inference import StatisticsSettings, with_holm
+from dkn.statistics.weighted import Combination, WeightedMean
 from dkn.study.names import (
     CHANGING,
     DEGENERATE,
@@ -32,6 +35,7 @@ from dkn.study.names import (
     WITH_DKN,
 )
 from dkn.summaries.by_fact import mean_over_facts, means_over_facts, paired_difference
+from dkn.summaries.degeneracy_means import contrast_row, estimate_row, minus
 
 # ``nats`` is the log Prob lost, negative where the answer gained. Enhancement has no relative drop, because the drop of
 # an answer that gains has no bound.
@@ -42,6 +46,43 @@ METRICS = {
 CONTRASTED = {"suppression": ("drop", "nats"), "enhancement": ("accuracy", "nats")}
 LEVELS = ("prob", "accuracy")  # the metrics of the empty set ``none``, which changes nothing
 OTHERS = (KN, KN_MATCHED, RANDOM, OTHER_FACT, OTHER_RELATION)
+
+
+@dataclass(frozen=True)
+class PerturbedAverages:
+    """Which records count, and what a drop on perturbed queries is.
+
+    Attributes:
+        below_values, below_weights: by the site of the intervention, records count whose Prob after the intervention is
+            below this, as in the released code; None counts all.
+        reduction: ``facts``, a fact's drop is from before the intervention to after it; or ``means``, the released
+            code's: the mean Prob of perturbed queries is compared with that of the original ones, both after the
+            intervention, so that drop = (original - perturbed) / original. There it is a quotient of means over facts,
+            a fact's queries are averaged first, and the original query has none.
+    Raises:
+        UserError: the reduction is unknown.
+    """
+
+    below_values: float | None = None
+    below_weights: float | None = None
+    reduction: str = "facts"
+
+    def __post_init__(self) -> None:
+        if self.reduction not in ("facts", "means"):
+            raise UserError(f"unknown reduction {self.reduction!r}; allowed: facts, means")
+
+    def counted(self, records: pd.DataFrame, site: str) -> pd.DataFrame:
+        """Return the records that count.
+
+        Args:
+            records: the columns of ``schemas.PERTURBATION``.
+            site: ``values`` or ``weights``.
+        """
+        limit = self.below_values if site == "values" else self.below_weights
+        return records if limit is None else records[np.exp(records["log_prob_after"]) < limit]
+
+
+TEXT = PerturbedAverages()
 
 
 def with_metrics(records: pd.DataFrame) -> pd.DataFrame:
@@ -81,8 +122,8 @@ def per_fact(records: pd.DataFrame, metrics: tuple[str, ...]) -> pd.DataFrame:
     """
     keys = ["neuron_set", "fact_id", "subject"]
     facts = records.groupby([*keys, "query", "question"])[list(metrics)].mean()
-    original = facts.xs(ORIGINAL, level="query").droplevel("question")
-    altered = facts.drop(ORIGINAL, level="query")
+    is_original = facts.index.get_level_values("query") == ORIGINAL
+    original, altered = facts[is_original].droplevel(["query", "question"]), facts[~is_original]
     perturbed = altered.groupby(keys).mean()
     derived = {PERTURBED: perturbed, INTERACTION: (perturbed - original).dropna()}
     if CHANGING in altered.index.unique("question"):
@@ -133,6 +174,53 @@ def _contrasts(
     return rows
 
 
+def means(facts: pd.DataFrame, metrics: tuple[str, ...], averages: PerturbedAverages) -> dict[str, dict[str, Any]]:
+    """Return the means over facts: by neuron set, query and metric a combination of weighted means.
+
+    Args:
+        facts: as ``per_fact`` returns them, of one population; with the metric prob.
+        metrics: the names of the metrics.
+        averages: what a drop is.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for neuron_set, of_set in facts.groupby("neuron_set"):
+        by_query = {query: frame.set_index("fact_id") for query, frame in of_set.groupby("query")}
+        original = by_query.get(ORIGINAL)
+        for query, frame in by_query.items():
+            combinations: dict[str, Combination] = {
+                metric: [(1.0, WeightedMean.of(frame[metric], frame["subject"]))] for metric in metrics
+            }
+            if averages.reduction == "means" and "drop" in metrics:
+                del combinations["drop"]
+                if query not in (ORIGINAL, INTERACTION) and original is not None:
+                    before = original["prob"].reindex(frame.index)
+                    mean = WeightedMean.of(1 - frame["prob"] / before, frame["subject"], before)
+                    combinations["drop"] = [(1.0, mean)]
+            found.setdefault(neuron_set, {})[query] = combinations
+    return found
+
+
+def _otherwise(
+    facts: pd.DataFrame, population: str, setting: str, averages: PerturbedAverages, settings: StatisticsSettings
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return estimates and contrasts where not every record counts, or a drop is a quotient of means."""
+    of = means(facts, METRICS[setting], averages)
+    estimates, contrasts = [], []
+    for neuron_set, queries in of.items():
+        for query, combinations in queries.items():
+            for metric, combination in combinations.items():
+                if neuron_set == NONE and metric not in LEVELS:
+                    continue
+                about = {"population": population, "neuron_set": neuron_set, "query": query, "metric": metric}
+                estimates.append({**about, **estimate_row(combination, settings, f"{about}")})
+                own = of.get(DKN, {}).get(query, {}).get(metric)
+                if own is not None and neuron_set in OTHERS and metric in CONTRASTED[setting]:
+                    pieces = {"population": population, "first": DKN, "second": neuron_set, "query": query}
+                    row = contrast_row(minus(own, combination), settings, f"{pieces}/{metric}")
+                    contrasts.append({**pieces, "metric": metric, **row})
+    return estimates, contrasts
+
+
 def _counts(records: pd.DataFrame) -> dict[str, Any]:
     """Return how many facts have each query and each neuron set, and how large the sets are.
 
@@ -155,26 +243,39 @@ def _counts(records: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def summarise(records: pd.DataFrame, setting: str, settings: StatisticsSettings) -> dict[str, Any]:
+def summarise(
+    records: pd.DataFrame,
+    setting: str,
+    settings: StatisticsSettings,
+    averages: PerturbedAverages = TEXT,
+    site: str = "",
+) -> dict[str, Any]:
     """Return the counts, estimates and contrasts of one experiment.
 
     Args:
         records: the columns of ``schemas.PERTURBATION``.
         setting: ``suppression`` or ``enhancement``, which decides on the metrics.
         settings: the number of resamples, the confidence and the seed.
+        averages: which records count, and what a drop is.
+        site: the site of the intervention, ``values`` or ``weights``, for these.
     Returns:
         ``counts`` of facts and neurons, and lists of rows: ``estimates`` by population, neuron set, query and metric,
         and ``contrasts`` of the DKN with every other set, with Holm's adjustment over all of them. A population without
         facts has no rows.
     """
-    measured = with_metrics(records)
+    measured = with_metrics(averages.counted(records, site))
     populations = {WITH_DKN: measured, DEGENERATE: measured[measured["components"] >= 2]}
     estimates: list[dict[str, Any]] = []
     contrasts: list[dict[str, Any]] = []
     for population, rows in populations.items():
         if len(rows):
             facts = per_fact(rows, METRICS[setting])
-            estimates += _estimates(facts, population, METRICS[setting], settings)
-            estimates += _query_drops(rows, population, settings)
-            contrasts += _contrasts(facts, population, CONTRASTED[setting], settings)
+            if averages == TEXT:
+                estimates += _estimates(facts, population, METRICS[setting], settings)
+                estimates += _query_drops(rows, population, settings)
+                contrasts += _contrasts(facts, population, CONTRASTED[setting], settings)
+            else:
+                otherwise = _otherwise(facts, population, setting, averages, settings)
+                estimates += otherwise[0]
+                contrasts += otherwise[1]
     return {"counts": _counts(records), "estimates": estimates, "contrasts": with_holm(contrasts)}
