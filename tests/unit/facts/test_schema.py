@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from dkn.errors import UserError
-from dkn.facts.schema import GAP, SUBJECT, Fact, Templates, parse_templates, prompt, split_of
+from dkn.facts.schema import GAP, SUBJECT, Fact, Templates, original_prompt, parse_templates, prompt, split_of
 from dkn.facts.sources import FactsSource, read_facts, read_templates
 
 RESOURCES = Path(__file__).parents[3] / "resources" / "facts"
@@ -141,6 +141,29 @@ def test_every_relation_has_all_wordings(templates: Templates, temporal: list[Fa
 )
 def test_prompts_read_right(templates: Templates, relation: str, subject: str, date: str | None, expected: str) -> None:
     assert prompt(templates[relation].left_to_right, subject, date) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("Jane Doe plays for _X_.", "Jane Doe plays for"),
+        ("Jane Doe is a member of the _X_.", "Jane Doe is a member of the"),
+        ("Jane Doe plays for _X_", "Jane Doe plays for"),
+        ("Jane Doe plays for  _X_. ", "Jane Doe plays for"),
+        ("_X_ is the head coach of Arsenal F.C..", "_X_ is the head coach of Arsenal F.C.."),
+        ("Jane Doe and _X_ play.", "Jane Doe and _X_ play."),
+    ],
+)
+def test_only_a_gap_at_the_end_of_an_original_query_is_cut(query: str, expected: str) -> None:
+    assert original_prompt(query) == expected
+
+
+def test_the_gap_of_three_relations_comes_first_in_original_queries(temporal: list[Fact], static: list[Fact]) -> None:
+    with_gap = {fact.relation for fact in temporal + static if GAP in original_prompt(fact.query)}
+    assert with_gap == {"P6", "P286", "P488"}
+    for fact in temporal + static:
+        found = original_prompt(fact.query)
+        assert found == fact.query if fact.relation in with_gap else f"{found} {GAP}." == fact.query
 
 
 def test_a_subject_is_read_off_the_original_wording(templates: Templates) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dkn.errors import UserError
 from dkn.facts.stored import study_facts
 from dkn.storage.files import write_table
 from dkn.storage.schemas import FACTS, KNOWN
@@ -40,3 +41,22 @@ def test_facts_come_with_the_models_answer_in_their_own_order(
     assert list(found.index) == list(found["fact_id"]) == expected
     assert set(found.columns) == {*FACTS.names, *KNOWN.names}
     assert set(found["answer"]) == {"Paris"}
+
+
+def test_facts_may_be_asked_in_the_wording_of_their_source(stored: tuple[Path, Path], tmp_path: Path) -> None:
+    """The column ``prompt`` alone is another one."""
+    queries = ["Jane plays for _X_.", "_X_ is the chair of the Guild.", "The capital of France is _X_.", "_X_ is here."]
+    facts = pd.read_parquet(stored[0]).assign(query=queries)
+    write_table(tmp_path / "facts.parquet", facts, FACTS, {})
+    asked = study_facts(*stored, "all")
+    assert list(asked["prompt"]) == ["text"] * 4
+    found = study_facts(*stored, "all", "original")
+    assert list(found["prompt"]) == ["Jane plays for", queries[1], "The capital of France is", queries[3]]
+    assert found.drop(columns="prompt").equals(asked.drop(columns="prompt"))
+    known = study_facts(*stored, "known", wording="original")
+    assert known.equals(found[found["known"]])
+
+
+def test_an_unknown_wording_is_named(stored: tuple[Path, Path]) -> None:
+    with pytest.raises(UserError, match="unknown wording 'question'; allowed: left-to-right, original"):
+        study_facts(*stored, "all", "question")

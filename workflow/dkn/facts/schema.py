@@ -179,6 +179,16 @@ def prompt(template: str, subject: str, date: str | None) -> str:
     return text[: text.rindex(GAP)].rstrip()
 
 
+def original_prompt(query: str) -> str:
+    """Return the source's own query as the released code asks it, without a year.
+
+    A gap at the end is cut, with the full stop after it and the spaces before it. A gap that stands elsewhere stays in
+    the text, as ``_X_``.
+    """
+    before, _, after = query.rpartition(GAP)
+    return before.rstrip() if after.strip() in ("", ".") else query
+
+
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return a JSON object's keys with their values, or raise ValueError where a key is there twice."""
     entries = dict(pairs)
