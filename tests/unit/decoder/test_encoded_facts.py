@@ -6,8 +6,19 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast
 
-from dkn.decoder.encoded_facts import EncodedFact, batches, encode, encode_all, encode_fitting, facts_that_fit
+from dkn.decoder.encoded_facts import (
+    EncodedFact,
+    EncodingSettings,
+    batches,
+    encode,
+    encode_all,
+    encode_fitting,
+    facts_that_fit,
+)
 from dkn.decoder.loading import LanguageModel
 from dkn.errors import UserError
 from tests.conftest import END
@@ -87,6 +98,72 @@ def test_one_that_cannot_be_asked_does_not_end_the_others(language_model: Langua
     encoded, left_out = encode_fitting(language_model, asked)
     assert [fact.fact_id for fact in encoded] == ["f", "h"]
     assert [message.split(":")[0] for message in left_out] == ["fact g"]
+
+
+# --- answers that are tokenised alone -----------------------------------------------------------------------
+
+
+def with_beginning(model: LanguageModel) -> LanguageModel:
+    """The model with a tokenizer that begins every text with a special token, as LLaMA's does."""
+    inner = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
+    inner.post_processor = TemplateProcessing(single=f"{END} $A", special_tokens=[(END, 0)])
+    return LanguageModel(model.adapter, PreTrainedTokenizerFast(tokenizer_object=inner, eos_token=END))
+
+
+@pytest.mark.parametrize(
+    ("answer_text", "answer", "expected"),
+    [
+        ("continuation", "w5 w6", ["Ġw5", "Ġw6"]),
+        ("alone", "b4 w5", ["b4", "Ġw5"]),
+        ("alone", "B4 w5", [END, "Ġw5"]),  # the tokenizer knows no capitals; its token for what it does not know
+        ("alone-lowercase", "B4 W5", ["b4", "Ġw5"]),
+    ],
+)
+def test_an_answer_may_be_tokenised_by_itself(
+    language_model: LanguageModel, answer_text: str, answer: str, expected: list[str]
+) -> None:
+    """A special token at the beginning of a text is then the answer's first token; the prompt is what it always is."""
+    encoding = EncodingSettings(answer_text)
+    for model, beginning in ((language_model, []), (with_beginning(language_model), [END])):
+        fact = encode(model, "f", "a1 w2", answer, encoding)
+        pieces = model.tokenizer.convert_ids_to_tokens
+        assert pieces(fact.prompt) == [*beginning, "a1", "Ġw2"]
+        assert pieces(fact.answer) == ([] if answer_text == "continuation" else beginning) + expected
+        assert fact.special == len(beginning)
+        frame = pd.DataFrame([("f", "a1 w2", answer)], columns=["fact_id", "prompt", "answer"])
+        assert (
+            encode_all(model, frame, encoding) == encode_fitting(model, [("f", "a1 w2", answer)], encoding)[0] == [fact]
+        )
+
+
+@pytest.mark.parametrize("answer_text", ["alone", "alone-lowercase"])
+def test_an_answer_alone_is_checked_too(language_model: LanguageModel, answer_text: str) -> None:
+    """It needs a token beside the one at its beginning, and has to fit into the context with the prompt."""
+    model, encoding = with_beginning(language_model), EncodingSettings(answer_text)
+    encode(model, "f", "a1", words(29), encoding)
+    for answer, cause in (
+        ("", "the answer '' has no tokens"),
+        (words(30), "33 tokens exceed the model's context of 32"),
+    ):
+        with pytest.raises(UserError, match=f"fact f: {cause}"):
+            encode(model, "f", "a1", answer, encoding)
+        assert encode_fitting(model, [("f", "a1", answer)], encoding) == ([], [f"fact f: {cause}"])
+
+
+def test_an_unknown_answer_text_is_named() -> None:
+    with pytest.raises(UserError, match="unknown answer_text 'lower'; allowed: continuation, alone, alone-lowercase"):
+        EncodingSettings("lower")
+
+
+def test_a_prompt_may_go_on_with_other_tokens_than_the_answers() -> None:
+    fact = EncodedFact("f", [5, 6], [7, 8, 9], extension=[3, 3])
+    assert (fact.context, fact.answer_positions) == ([5, 6, 3, 3], [1, 2, 3])
+    assert EncodedFact("f", [5, 6], [7, 8, 9]).context == [5, 6, 7, 8]
+    bare = EncodedFact("f", [5, 6], [7, 8, 9], extension=[])
+    assert (bare.context, bare.answer_positions) == ([5, 6], [1])
+
+
+# --- facts that fit -----------------------------------------------------------------------------------------
 
 
 def words(count: int) -> str:

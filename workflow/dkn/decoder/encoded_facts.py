@@ -12,16 +12,25 @@ from dkn.decoder.loading import LanguageModel
 from dkn.errors import UserError
 
 SEPARATOR = "\x1f"  # in ids, between a fact's id and what else the id names
+ANSWER_TEXTS = ("continuation", "alone", "alone-lowercase")
+ANSWER_PATHS = ("answer", "first-choice")  # how a prompt goes on up to the last prediction; settings choose one
 
 
 @dataclass(frozen=True)
 class EncodedFact:
-    """A prompt and an answer as token ids; the first ``special`` tokens of the prompt are special and never masked."""
+    """A prompt and an answer as token ids.
+
+    Attributes:
+        special: the number of the prompt's first tokens that are special and never masked.
+        extension: the tokens that stand between the prompt and the last prediction; None for the answer's own tokens
+            but the last. Answer token i is asked for after i of them.
+    """
 
     fact_id: str
     prompt: list[int]
     answer: list[int]
     special: int = 0
+    extension: list[int] | None = None
 
     @property
     def label(self) -> str:
@@ -31,12 +40,32 @@ class EncodedFact:
     @property
     def context(self) -> list[int]:
         """The tokens that the model reads to predict the last answer token."""
-        return self.prompt + self.answer[:-1]
+        return self.prompt + (self.answer[:-1] if self.extension is None else self.extension)
 
     @property
     def answer_positions(self) -> list[int]:
-        """The positions of ``context`` at which the model predicts the answer tokens, one per answer token."""
+        """The positions of ``context`` at which the model predicts the answer tokens, the prompt's last one first."""
         return list(range(len(self.prompt) - 1, len(self.context)))
+
+
+@dataclass(frozen=True)
+class EncodingSettings:
+    """How facts become token ids.
+
+    Attributes:
+        answer_text: ``continuation``, the answer is tokenised together with the prompt that it follows; ``alone``, by
+            itself, as the released code does: without a leading space, and with the special tokens that the tokenizer
+            adds to a text; or ``alone-lowercase``, the same in lower case.
+    """
+
+    answer_text: str = "continuation"
+
+    def __post_init__(self) -> None:
+        if self.answer_text not in ANSWER_TEXTS:
+            raise UserError(f"unknown answer_text {self.answer_text!r}; allowed: {', '.join(ANSWER_TEXTS)}")
+
+
+AS_CONTINUATION = EncodingSettings()
 
 
 def label(fact_id: str) -> str:
@@ -45,8 +74,16 @@ def label(fact_id: str) -> str:
     return f"fact {fact} ({', '.join(parts)})" if parts else f"fact {fact}"
 
 
-def encode(model: LanguageModel, fact_id: str, prompt: str, answer: str) -> EncodedFact:
-    """Tokenise the prompt and the answer together, joined by a space, as the model would see them.
+def _alone(model: LanguageModel, text: str) -> list[int]:
+    """Return a text's tokens, special ones that the tokenizer adds among them, or none where there is nothing else."""
+    ordinary = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return model.tokenizer(text)["input_ids"] if ordinary else []
+
+
+def encode(
+    model: LanguageModel, fact_id: str, prompt: str, answer: str, encoding: EncodingSettings = AS_CONTINUATION
+) -> EncodedFact:
+    """Tokenise a prompt and an answer, by default both together and joined by a space, as the model would see them.
 
     Raises:
         UserError: the prompt or the answer has no tokens, a token holds characters of both, or both together are
@@ -54,7 +91,10 @@ def encode(model: LanguageModel, fact_id: str, prompt: str, answer: str) -> Enco
     """
     tokenizer, named = model.tokenizer, label(fact_id)
     prompt_tokens = tokenizer(prompt)["input_ids"]
-    all_tokens = tokenizer(f"{prompt} {answer}")["input_ids"]
+    if encoding.answer_text == "continuation":
+        all_tokens = tokenizer(f"{prompt} {answer}")["input_ids"]
+    else:
+        all_tokens = prompt_tokens + _alone(model, answer if encoding.answer_text == "alone" else answer.lower())
     if all_tokens[: len(prompt_tokens)] != prompt_tokens:
         raise UserError(f"{named}: the tokenizer joins the end of {prompt!r} with the answer {answer!r}")
     if len(all_tokens) == len(prompt_tokens):
@@ -89,30 +129,36 @@ def batches(
         yield group
 
 
-def encode_all(model: LanguageModel, frame: pd.DataFrame) -> list[EncodedFact]:
+def encode_all(
+    model: LanguageModel, frame: pd.DataFrame, encoding: EncodingSettings = AS_CONTINUATION
+) -> list[EncodedFact]:
     """Tokenise every fact of a table, in the table's order.
 
     Args:
         frame: one row per fact; columns fact_id, prompt, and answer, the accepted answer that the study uses for this
             model.
+        encoding: how the answer is tokenised.
     Raises:
         UserError: as ``encode`` raises it.
     """
-    return [encode(model, row.fact_id, row.prompt, row.answer) for row in frame.itertuples(index=False)]
+    return [encode(model, row.fact_id, row.prompt, row.answer, encoding) for row in frame.itertuples(index=False)]
 
 
-def encode_fitting(model: LanguageModel, asked: Iterable[tuple[str, str, str]]) -> tuple[list[EncodedFact], list[str]]:
+def encode_fitting(
+    model: LanguageModel, asked: Iterable[tuple[str, str, str]], encoding: EncodingSettings = AS_CONTINUATION
+) -> tuple[list[EncodedFact], list[str]]:
     """Tokenise what the model can be asked and leave out the rest.
 
     Args:
         asked: an id, a prompt and an answer each.
+        encoding: how the answer is tokenised.
     Returns:
         What can be asked, in the given order, and a message about each of the others.
     """
     encoded, left_out = [], []
     for fact_id, prompt, answer in asked:
         try:
-            encoded.append(encode(model, fact_id, prompt, answer))
+            encoded.append(encode(model, fact_id, prompt, answer, encoding))
         except UserError as error:
             left_out.append(str(error))
     return encoded, left_out
