@@ -16,7 +16,7 @@ from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.row_budget import RowBudget
 from dkn.errors import UserError
-from tests.unit import plain
+from tests.unit import plain, switches
 from tests.unit.quadrature_rules import CAPTUM_METHODS, FIXED_RULES
 
 MASK = 1
@@ -240,10 +240,14 @@ def test_node_limit_holds(adapter: Adapter, random_fact: MakeFact) -> None:
         ({"nodes": 4}, "odd number"),
         ({"nodes": 1}, "'adaptive' needs at least 3 nodes, not 1"),
         ({"baseline": "mean"}, r"unknown baseline 'mean'.*amig, zero"),
+        ({"site": "output"}, r"unknown site 'output'; allowed: neurons, preactivation"),
+        ({"multiplier": "own"}, r"unknown multiplier 'own'; allowed: difference, value"),
+        ({"masked": "all"}, r"unknown masked 'all'; allowed: prompt, context"),
+        ({"answer_path": "greedy"}, r"unknown answer_path 'greedy'; allowed: answer, first-choice"),
     ],
 )
 def test_wrong_settings_are_named(settings: dict[str, object], message: str) -> None:
-    """An even first node count with adaptive, and an unknown baseline."""
+    """An even first node count with adaptive, and choices that there are not."""
     with pytest.raises(UserError, match=message):
         AttributionSettings(**settings)
 
@@ -294,30 +298,51 @@ def test_before_the_activation_function_completeness_holds_too(adapter: Adapter,
     assert found.error.max() <= 1e-3
     assert np.abs(found.change - neurons.change).max() < 1e-5 * largest_prob(found)
     assert plain.relative_difference(found.scores, neurons.scores) > 1e-2
-    with pytest.raises(UserError, match="zero baseline only"):
-        AttributionSettings(baseline="amig", site="preactivation")
 
 
-def test_before_the_activation_function_scores_equal_hooks_there(
-    adapter: Adapter, model64: PreTrainedModel, random_fact: MakeFact
+RELEASED = {
+    "site": "preactivation",
+    "multiplier": "value",
+    "masked": "context",
+    "answer_path": "first-choice",
+    "quadrature": "left-riemann",
+    "nodes": 10,
+}
+
+
+@pytest.mark.parametrize(
+    "switched",
+    [*({name: value} for name, value in list(RELEASED.items())[:4]), RELEASED],
+    ids=[*list(RELEASED)[:4], "all"],
+)
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_every_setting_equals_hooks_on_the_model(
+    adapter: Adapter, model64: PreTrainedModel, random_fact: MakeFact, baseline: str, switched: dict[str, object]
 ) -> None:
-    """One patched pass per layer and node, with a hook on what enters the activation function."""
-    fact = random_fact(5, 1)
-    nodes, weights = plain.rule("gauss-legendre", 5)
-    found = attribute_one(adapter, fact, baseline="zero", site="preactivation", quadrature="gauss-legendre", nodes=5)
-    is_gpt2 = model64.config.model_type == "gpt2"
-    blocks = model64.transformer.h if is_gpt2 else model64.model.layers
-    for layer, block in enumerate(blocks):
-        module = block.mlp.act if is_gpt2 else block.mlp.act_fn
-        (value,) = plain.inputs_of(model64, [module], fact.prompt)
-        total = torch.zeros_like(value[-1])
-        for node, weight in zip(nodes, weights, strict=True):
-            moved = (float(node) * value[-1]).requires_grad_()
-            with plain.entering(module, lambda x, moved=moved: torch.cat((x[:, :-1], moved[None, None]), dim=1)):
-                total += (
-                    float(weight) * torch.autograd.grad(plain.probability(model64, fact.prompt, *fact.answer), moved)[0]
-                )
-        assert plain.relative_difference(found.scores[layer], value[-1] * total) < 1e-4
+    """Several answer tokens, facts of several lengths at once: one patched float64 pass per token, layer and node."""
+    facts = [random_fact(length, 3, seed, special) for seed, (length, special) in enumerate(((3, 0), (6, 2), (1, 0)))]
+    settings = {"baseline": baseline, "quadrature": "midpoint", "nodes": 2, **switched}
+    nodes, weights = plain.rule(settings.pop("quadrature"), settings.pop("nodes"))
+    rule = {"quadrature": switched.get("quadrature", "midpoint"), "nodes": len(nodes)}
+    results = attribute(adapter, facts, MASK, AttributionSettings(**rule, **settings), RowBudget(30))
+    as_text = attribute(adapter, facts, MASK, AttributionSettings(**rule, baseline=baseline))
+    for fact, found, other in zip(facts, results, as_text, strict=True):
+        expected = switches.attribution(
+            model64, fact.prompt, fact.answer, fact.special, MASK, nodes, weights, **settings
+        )
+        assert plain.relative_difference(found.scores, expected.scores) < 1e-5
+        assert plain.relative_difference(found.prob, expected.prob) < 1e-5
+        assert plain.relative_difference(found.total, expected.total) < 2e-5
+        assert np.abs(found.change - expected.change).max() < 1e-5 * largest_prob(found)
+        if (baseline, *switched) != ("zero", "masked"):  # nothing is masked for a baseline of zero
+            assert plain.relative_difference(found.scores, other.scores) > 1e-2
+
+
+def test_a_path_of_first_choices_must_fit_into_the_context(adapter: Adapter, random_fact: MakeFact) -> None:
+    settings = {"answer_path": "first-choice", "quadrature": "midpoint", "nodes": 1}
+    attribute_one(adapter, random_fact(31, 2), **settings)
+    with pytest.raises(UserError, match="33 tokens exceeds the model's context of 32"):
+        attribute_one(adapter, random_fact(32, 2), **settings)
 
 
 def test_convergence_is_judged_by_the_recorded_error(adapter: Adapter, random_fact: MakeFact) -> None:

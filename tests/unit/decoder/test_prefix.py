@@ -14,7 +14,7 @@ from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.prefix import read_prompts, read_with_masked
 from dkn.decoder.row_budget import RowBudget
 from dkn.errors import UserError
-from tests.unit import plain
+from tests.unit import plain, switches
 
 MakeFact = Callable[..., EncodedFact]
 MASK = 1
@@ -43,6 +43,25 @@ def test_masked_means_equal_whole_passes(
             expected = torch.stack([neurons[layer][positions] for neurons in passes]).mean(0)
             assert plain.relative_difference(means[layer][row], expected) < 1e-5
             assert plain.relative_difference(prefix.keys[layer], alone.keys[layer]) < 1e-5
+
+
+@pytest.mark.parametrize("site", ["neurons", "preactivation"])
+@pytest.mark.parametrize("rows", [10_000, 1])
+def test_a_copy_counts_from_its_masked_position_on(
+    adapter: Adapter, random_fact: MakeFact, rows: int, site: str
+) -> None:
+    """All positions are masked, and each queried position has a mean of its own number of copies."""
+    prompts, positions = [random_fact(length, 1).prompt for length in (6, 9)], [[5, 1], [3, 8]]
+    maskable = [range(0, 6), range(2, 9)]
+    prefix, means = read_with_masked(adapter, prompts, positions, maskable, MASK, RowBudget(rows), site)
+    alone = read_prompts(adapter, prompts, positions)
+    for row, (prompt, places, queried) in enumerate(zip(prompts, maskable, positions, strict=True)):
+        for query, last in enumerate(queried):
+            tokens, copied = prompt[: last + 1], [place for place in places if place <= last]
+            expected = switches.baseline_values(adapter.model, site, "amig", tokens, copied, MASK)
+            for layer in range(adapter.n_layers):
+                assert plain.relative_difference(means[layer][row, query], expected[layer]) < 1e-5
+                assert plain.relative_difference(prefix.neurons[layer], alone.neurons[layer]) < 1e-5
 
 
 def test_only_what_the_mask_can_change_is_computed(

@@ -18,7 +18,7 @@ Shapes name these axes: facts F, answer tokens T.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,15 +28,16 @@ from torch import Tensor
 from dkn.attribution.path_gradients import Paths
 from dkn.attribution.path_integrals import Integral, integrate, integrate_adaptively
 from dkn.attribution.quadrature import RULES
-from dkn.decoder.adapters import Adapter
+from dkn.decoder.adapters import NEURON_SITES, Adapter
 from dkn.decoder.answer_probabilities import log_odds_against, log_prob
-from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.encoded_facts import ANSWER_PATHS, EncodedFact
 from dkn.decoder.prefix import Prefix, read_prompts, read_with_masked
 from dkn.decoder.row_budget import RowBudget
 from dkn.errors import UserError
 
 BASELINES = ("amig", "zero")
-SITES = ("neurons", "preactivation")
+MULTIPLIERS = ("difference", "value")
+MASKED = ("prompt", "context")
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,24 @@ class AttributionSettings:
     a layer's neurons go from the baseline to their own values; changes are summed over the answer tokens.
 
     Attributes:
-        baseline: ``zero``, or ``amig``: the mean over the prompt's positions of the neurons when that position is
-            masked.
+        baseline: ``zero``, or ``amig``: the mean over positions of the neurons when that position is masked.
         quadrature: one of ``dkn.attribution.quadrature.RULES``.
         nodes: the number of nodes of the rule. For ``adaptive`` it is the number of nodes of every piece of a path, odd
             and at least 3, so that the middle of a piece is a node.
         tolerance: for ``adaptive``, the largest completeness error, relative to the fact's largest layer change.
         max_nodes: for ``adaptive``, the most nodes for one token and layer.
         site: ``neurons``, or ``preactivation``, what enters the activation function, where the released codes of the
-            paper and the package knowledge-neurons attribute; the latter takes the zero baseline only.
+            paper and the package knowledge-neurons attribute. What a gated MLP multiplies the activation by stays as it
+            is.
+        multiplier: what the mean gradient along a path is multiplied by: ``difference``, a - b, or ``value``, as the
+            released code does, for every answer token a at the prompt's last position. Scores then do not add up to
+            a difference of P; the records of completeness are about the path all the same.
+        masked: the positions that ``amig`` masks: the ``prompt``'s, or, as the released code does, those of the
+            ``context``, which are all positions up to the one that predicts the answer token. Special tokens at the
+            beginning are never masked.
+        answer_path: how the context goes on from one answer token to the next: with the ``answer``'s own tokens, or,
+            as in the released code, each time with one and the same token, the model's ``first-choice`` after the
+            prompt.
     """
 
     baseline: str = "amig"
@@ -64,16 +74,21 @@ class AttributionSettings:
     tolerance: float = 1e-3
     max_nodes: int = 192
     site: str = "neurons"
+    multiplier: str = "difference"
+    masked: str = "prompt"
+    answer_path: str = "answer"
 
     def __post_init__(self) -> None:
-        if self.baseline not in BASELINES:
-            raise UserError(f"unknown baseline {self.baseline!r}; allowed: {', '.join(BASELINES)}")
-        if self.site not in SITES:
-            raise UserError(f"unknown site {self.site!r}; allowed: {', '.join(SITES)}")
-        if self.site == "preactivation" and self.baseline != "zero":
-            raise UserError("attribution before the activation function has the zero baseline only")
-        if self.quadrature not in RULES:
-            raise UserError(f"unknown quadrature {self.quadrature!r}; allowed: {', '.join(RULES)}")
+        for name, value, allowed in (
+            ("baseline", self.baseline, BASELINES),
+            ("site", self.site, NEURON_SITES),
+            ("multiplier", self.multiplier, MULTIPLIERS),
+            ("masked", self.masked, MASKED),
+            ("answer_path", self.answer_path, ANSWER_PATHS),
+            ("quadrature", self.quadrature, RULES),
+        ):
+            if value not in allowed:
+                raise UserError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
         fewest = {"adaptive": 3, "gauss-lobatto": 2}.get(self.quadrature, 1)
         if self.nodes < fewest:
             raise UserError(f"quadrature {self.quadrature!r} needs at least {fewest} nodes, not {self.nodes}")
@@ -88,7 +103,8 @@ class Attribution:
     Attributes:
         scores: (layers, neurons), the scores, float32 on the CPU.
         prob: (T,), the probability of each answer token.
-        change: (T, layers), P_t(a) - P_t(b), to which the scores of a token and layer must sum.
+        change: (T, layers), P_t(a) - P_t(b), to which the scores of a token and layer must sum where mean gradients are
+            multiplied by the difference.
         total: (T, layers), the sums that the quadrature gave.
         error: (T, layers), |total - change| relative to the fact's largest layer change.
         nodes: (T, layers), the number of gradient evaluations.
@@ -103,41 +119,61 @@ class Attribution:
     nodes: np.ndarray
 
 
-def _read(
-    adapter: Adapter, facts: Sequence[EncodedFact], baseline: str, mask_token: int, budget: RowBudget
-) -> tuple[Prefix, list[Tensor]]:
-    """Return the prefix of the facts' prompts, and the baseline's neurons per layer, (F, T, neurons) float32.
+@torch.no_grad()
+def _on_first_choices(adapter: Adapter, facts: Sequence[EncodedFact]) -> list[EncodedFact]:
+    """Return the facts with the model's first choice after the prompt in the place of all answer tokens but the last.
 
-    Args:
-        baseline: ``zero`` or ``amig``, see ``AttributionSettings``.
+    Raises:
+        UserError: a prompt is longer than the model's context.
     """
+    prefix = read_prompts(
+        adapter, [fact.prompt for fact in facts], [[len(fact.prompt) - 1] for fact in facts], cache=False
+    )
+    choices = adapter.unembed(adapter.final_norm(prefix.final))[:, 0].argmax(-1).tolist()
+    return [
+        replace(fact, extension=[choice] * (len(fact.answer) - 1)) for fact, choice in zip(facts, choices, strict=True)
+    ]
+
+
+def _read(
+    adapter: Adapter, facts: Sequence[EncodedFact], mask_token: int, settings: AttributionSettings, budget: RowBudget
+) -> tuple[Prefix, list[Tensor]]:
+    """Return the prefix of the facts' contexts, and the baseline's values per layer, (F, T, neurons) float32."""
     contexts, positions = [fact.context for fact in facts], [fact.answer_positions for fact in facts]
-    if baseline == "zero":
+    if settings.baseline == "zero":
         prefix = read_prompts(adapter, contexts, positions)
         return prefix, [torch.zeros_like(neurons, dtype=torch.float32) for neurons in prefix.neurons]
-    maskable = [range(fact.special, len(fact.prompt)) for fact in facts]
-    return read_with_masked(adapter, contexts, positions, maskable, mask_token, budget)
+    maskable = [
+        range(fact.special, len(fact.prompt if settings.masked == "prompt" else fact.context)) for fact in facts
+    ]
+    return read_with_masked(adapter, contexts, positions, maskable, mask_token, budget, settings.site)
 
 
+@torch.no_grad()
 def _end_points(
     adapter: Adapter, facts: Sequence[EncodedFact], mask_token: int, settings: AttributionSettings, budget: RowBudget
 ) -> tuple[Paths, list[Tensor], np.ndarray]:
-    """Return a batch's paths, the baseline's neurons per layer, and P of the answer tokens, (F, T)."""
-    prefix, baseline = _read(adapter, facts, settings.baseline, mask_token, budget)
+    """Return a batch's paths, what mean gradients are multiplied by, and P of the answer tokens, (F, T).
+
+    The multipliers are float32 tensors per layer, (F, T, neurons), or (F, 1, neurons) for all answer tokens alike.
+    """
+    prefix, baseline = _read(adapter, facts, mask_token, settings, budget)
     answers = torch.tensor([fact.answer for fact in facts], device=adapter.device)
-    with torch.no_grad():
-        odds = log_odds_against(adapter.unembed(adapter.final_norm(prefix.final)), answers)
-        if settings.site == "preactivation":
-            end = [adapter.preactivation(layer, middle) for layer, middle in enumerate(prefix.middle)]
-            start = [torch.zeros_like(value) for value in end]
-        else:
-            dtype = adapter.model.dtype
-            start = [adapter.mlp_output(layer, neurons.to(dtype)) for layer, neurons in enumerate(baseline)]
-            end = prefix.outputs
+    odds = log_odds_against(adapter.unembed(adapter.final_norm(prefix.final)), answers)
+    start = [lower.to(adapter.model.dtype) for lower in baseline]
+    if settings.site == "preactivation":
+        site, own = "preactivation", [adapter.preactivation(*layer) for layer in enumerate(prefix.middle)]
+        end = own
+    else:
+        site, own, end = "output", prefix.neurons, prefix.outputs
+        start = [adapter.mlp_output(*layer) for layer in enumerate(start)]
     delta = [upper - lower for lower, upper in zip(start, end, strict=True)]
+    if settings.multiplier == "value":
+        multipliers = [value[:, :1].float() for value in own]
+    else:
+        multipliers = [value.float() - lower for lower, value in zip(baseline, own, strict=True)]
     prob = log_prob(odds.double()).exp().cpu().numpy()
-    site = "preactivation" if settings.site == "preactivation" else "output"
-    return Paths(adapter, prefix, start, delta, answers, budget, site), baseline, prob
+    return Paths(adapter, prefix, start, delta, answers, budget, site), multipliers, prob
 
 
 def attribute(
@@ -159,37 +195,36 @@ def attribute(
     if not facts or len({len(fact.answer) for fact in facts}) != 1 or not facts[0].answer:
         raise UserError("a batch of facts needs answers of one and the same length, at least one token")
     budget = budget or RowBudget.for_model(adapter)
-    paths, baseline, prob = _end_points(adapter, facts, mask_token, settings, budget)
+    if settings.answer_path == "first-choice":
+        facts = _on_first_choices(adapter, facts)
+    paths, multipliers, prob = _end_points(adapter, facts, mask_token, settings, budget)
     shape = (len(facts), len(facts[0].answer), adapter.n_layers)
     if settings.quadrature == "adaptive":
         integral = integrate_adaptively(paths, shape, prob, settings.nodes, settings.tolerance, settings.max_nodes)
     else:
         integral = integrate(paths, shape, settings.quadrature, settings.nodes)
-    return _collect(paths, facts, integral, baseline, prob)
+    return _collect(paths, facts, integral, multipliers, prob)
 
 
 @torch.no_grad()
 def _collect(
-    paths: Paths, facts: Sequence[EncodedFact], integral: Integral, baseline: list[Tensor], prob: np.ndarray
+    paths: Paths, facts: Sequence[EncodedFact], integral: Integral, multipliers: list[Tensor], prob: np.ndarray
 ) -> list[Attribution]:
     """Return the attribution of each fact from the integrals over its paths.
 
     Gradients with respect to the MLP's output become those with respect to the neurons, and answer tokens are summed.
 
     Args:
-        baseline: the baseline's neurons per layer, (F, T, neurons).
+        multipliers: what mean gradients are multiplied by, (F, T or 1, neurons) per layer.
         prob: (F, T), P of the answer tokens.
     """
     change = np.where(paths.still(), 0.0, prob[:, :, None] - integral.prob_lower)
     scores = []
-    for layer in range(paths.adapter.n_layers):
+    for layer, multiplier in enumerate(multipliers):
         gradient = paths.adapter.enter(layer, integral.gradient[:, :, layer])
-        if paths.site == "preactivation":
-            step = paths.delta[layer].float()
-        else:
-            step = paths.prefix.neurons[layer].float() - baseline[layer]
+        if paths.site == "output":
             gradient = gradient @ paths.adapter.writing(layer).float().T
-        scores.append((step * gradient).sum(1).cpu())
+        scores.append((multiplier * gradient).sum(1).cpu())
     dense = torch.stack(scores, dim=1)
     scale = np.abs(change.sum(1)).max(-1)  # (F,), each fact's largest layer change
     error = np.abs(integral.total - change) / np.maximum(scale, np.finfo(np.float32).tiny)[:, None, None]

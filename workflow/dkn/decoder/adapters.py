@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.activations import NewGELUActivation
 
+NEURON_SITES = ("neurons", "preactivation")  # what enters the down-projection, and what enters the activation function
+
 
 class Adapter(ABC):
     """One decoder stack, cut into the steps of a layer.

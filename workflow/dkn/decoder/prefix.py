@@ -136,21 +136,25 @@ def attend_whole(adapter: Adapter, layer: int, hidden: Tensor, rotation: tuple[T
 
 
 @torch.no_grad()
-def _read(adapter: Adapter, layout: _Layout, positions: Tensor, cache: bool) -> tuple[Prefix, list[Tensor]]:
+def _read(
+    adapter: Adapter, layout: _Layout, positions: Tensor, cache: bool, site: str = "neurons"
+) -> tuple[Prefix, list[Tensor]]:
     """Run the model over a layout.
 
     Args:
         positions: (F, Q), the queried positions.
         cache: whether the prefix keeps keys and values.
+        site: what is kept of copies, one of ``NEURON_SITES``.
     Returns:
-        The prompts' prefix, and per layer the neurons of all copies at the queried positions, (F, C, Q, neurons).
+        The prompts' prefix, and per layer the values of all copies at the site and the queried positions,
+        (F, C, Q, neurons).
     """
     facts, copies, longest = layout.source.shape
     hidden = adapter.embed(layout.tokens, layout.positions)
     rotation = adapter.rotation(layout.positions)
     queried = layout.source.gather(2, positions[:, None].expand(-1, copies, -1))
     prefix = Prefix([], [], [], [], [], hidden, positions)
-    copies_neurons = []
+    copies_values = []
     for layer in range(adapter.n_layers):
         hidden = adapter.enter(layer, hidden)
         layout, queried = layout.to(hidden.device), queried.to(hidden.device)
@@ -167,25 +171,38 @@ def _read(adapter: Adapter, layout: _Layout, positions: Tensor, cache: bool) -> 
             hidden = adapter.add_attention(layer, hidden, attended).flatten(0, 2)
         else:
             hidden = adapter.add_attention(layer, hidden, attended)
-        neurons = adapter.neurons(layer, hidden)
-        copies_neurons.append(neurons[queried])
-        prefix.neurons.append(copies_neurons[-1][:, 0])
+        if site == "preactivation":
+            values = adapter.preactivation(layer, hidden)
+            neurons = adapter.activate(layer, values, hidden)
+        else:
+            values = neurons = adapter.neurons(layer, hidden)
+        copies_values.append(values[queried])
+        prefix.neurons.append(neurons[queried[:, 0]])
         prefix.middle.append(hidden[queried[:, 0]])
         output = adapter.mlp_output(layer, neurons)
         prefix.outputs.append(output[queried[:, 0]])
         hidden = adapter.add_mlp(layer, hidden, output)
-    return replace(prefix, final=hidden[queried[:, 0]]), copies_neurons
+    return replace(prefix, final=hidden[queried[:, 0]]), copies_values
 
 
-def _sum_over_copies(neurons: list[Tensor], copies: Sequence[int]) -> list[Tensor]:
-    """Return per layer the sum of the neurons over each fact's masked copies, (F, Q, neurons) float32.
+def _sum_over_copies(
+    values: list[Tensor], masked: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]
+) -> list[Tensor]:
+    """Return per layer the sum of values over each fact's masked copies, (F, Q, neurons) float32.
 
     Args:
-        neurons: (F, C, Q, neurons) per layer; the first copy is the prompt itself.
-        copies: the number of masked copies of each fact, at most C - 1; later copies are empty.
+        values: (F, C, Q, neurons) per layer; the first copy is the prompt itself.
+        masked: for each fact the positions that are masked in its copies, at most C - 1; later copies are empty.
+        positions: for each fact the Q queried positions; a copy counts for those that its masked position can change.
     """
-    real = (torch.arange(neurons[0].shape[1] - 1) < torch.tensor(copies)[:, None]).float()
-    return [torch.einsum("fc,fcqn->fqn", real.to(layer.device), layer[:, 1:].float()) for layer in neurons]
+    places = torch.full((len(masked), values[0].shape[1] - 1), torch.iinfo(torch.long).max)
+    for row, own in enumerate(masked):
+        places[row, : len(own)] = torch.tensor(own, dtype=torch.long)
+    counted = (places[..., None] <= torch.tensor(positions)[:, None]).float()  # (F, C - 1, Q)
+    if (counted == counted[..., :1]).all():  # the same copies for all queried positions: one product per fact
+        real = counted[..., 0].contiguous()
+        return [torch.einsum("fc,fcqn->fqn", real.to(part.device), part[:, 1:].float()) for part in values]
+    return [torch.einsum("fcq,fcqn->fqn", counted.to(part.device), part[:, 1:].float()) for part in values]
 
 
 def _check_lengths(adapter: Adapter, prompts: Sequence[Sequence[int]]) -> None:
@@ -220,19 +237,21 @@ def read_with_masked(
     maskable: Sequence[range],
     mask_token: int,
     budget: RowBudget,
+    site: str = "neurons",
 ) -> tuple[Prefix, list[Tensor]]:
-    """Read prompts once and, for each, copies in which one token is masked; return the prefix and the mean neurons.
+    """Read prompts once and, for each, copies in which one token is masked; return the prefix and the copies' means.
 
     Args:
         adapter: the model.
         prompts: F sequences of token ids, of any lengths.
         positions: for each prompt the Q queried positions, whose states are kept; Q is the same for all prompts.
-        maskable: for each prompt the positions to mask, one copy each: at least one, none after a queried position.
+        maskable: for each prompt the positions to mask, one copy each; at least one up to every queried position.
         mask_token: the token id that masks a position.
         budget: how many tokens are computed at once; where not all copies fit, the prompts are read once per chunk.
+        site: what the mean is taken of: ``neurons``, or ``preactivation``, what enters the activation function.
     Returns:
-        The prompts' own prefix with keys and values, and per layer the mean of the neurons over a prompt's copies at
-        the queried positions, (F, Q, neurons) float32.
+        The prompts' own prefix with keys and values, and per layer the mean of the values at the site, (F, Q, neurons)
+        float32, at each queried position over the copies that are masked at or before it.
     Raises:
         UserError: a sequence is longer than the model's context, or the prompts with one copy each do not fit into
             memory.
@@ -248,11 +267,16 @@ def read_with_masked(
             fitting = max(1, TOKENS_PER_ROW * rows // (len(prompts) * longest) - 1)
             masked = [positions_of_prompt[done : done + fitting] for positions_of_prompt in maskable]
             layout = _layout(prompts, masked, mask_token, adapter.device)
-            chunk_prefix, copies_neurons = _read(adapter, layout, queried, prefix is None)
-            chunk_sums = _sum_over_copies(copies_neurons, [len(chunk) for chunk in masked])
+            chunk_prefix, copies_values = _read(adapter, layout, queried, prefix is None, site)
+            chunk_sums = _sum_over_copies(copies_values, masked, positions)
             sums = [total + chunk for total, chunk in zip(sums, chunk_sums, strict=True)] if sums else chunk_sums
             prefix = prefix or chunk_prefix
             done += fitting
     assert prefix is not None
-    counts = torch.tensor([len(positions_of_prompt) for positions_of_prompt in maskable])[:, None, None]
-    return prefix, [total / counts.to(total.device) for total in sums]
+    counts = torch.tensor(
+        [
+            [sum(place <= last for place in places) for last in own]
+            for places, own in zip(maskable, positions, strict=True)
+        ]
+    )
+    return prefix, [total / counts[..., None].to(total.device) for total in sums]
