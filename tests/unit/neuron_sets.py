@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -43,3 +45,18 @@ def assert_same_bits(model: PreTrainedModel, before: dict[str, Tensor]) -> None:
     assert after.keys() == before.keys()
     for name, value in before.items():
         assert torch.equal(after[name].view(torch.int32), value.view(torch.int32)), name
+
+
+def by_hand(model: PreTrainedModel, edit: NeuronSet, factor: float) -> PreTrainedModel:
+    """Return a copy of a model with the neurons' reading and writing vectors multiplied, one by one."""
+    model = copy.deepcopy(model)
+    for layer, neuron in pairs_of(edit):
+        if model.config.model_type == "gpt2":
+            mlp = model.transformer.h[layer].mlp
+            mlp.c_fc.weight[:, neuron] *= factor
+            mlp.c_proj.weight[neuron, :] *= factor
+        else:
+            mlp = model.model.layers[layer].mlp
+            mlp.gate_proj.weight[neuron, :] *= factor
+            mlp.down_proj.weight[:, neuron] *= factor
+    return model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -14,28 +13,14 @@ from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
 from dkn.neurons import interventions
+from dkn.neurons.edits import EditSettings
 from dkn.neurons.interventions import ENHANCE, SITES, SUPPRESS, answer_log_probs, answer_scores, edited_weights
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
-from tests.unit import plain
-from tests.unit.neuron_sets import assert_same_bits, neuron_set, pairs_of, random_set, weights_of, whole_layer
+from tests.unit import plain, switches
+from tests.unit.neuron_sets import assert_same_bits, by_hand, neuron_set, pairs_of, random_set, weights_of, whole_layer
 
 MakeFact = Callable[..., EncodedFact]
 FACTORS = (SUPPRESS, ENHANCE)
-
-
-def by_hand(adapter: Adapter, edit: NeuronSet, factor: float) -> PreTrainedModel:
-    """A copy of the model with the neurons' reading and writing vectors multiplied, one by one."""
-    model = copy.deepcopy(adapter.model)
-    for layer, neuron in pairs_of(edit):
-        if model.config.model_type == "gpt2":
-            mlp = model.transformer.h[layer].mlp
-            mlp.c_fc.weight[:, neuron] *= factor
-            mlp.c_proj.weight[neuron, :] *= factor
-        else:
-            mlp = model.model.layers[layer].mlp
-            mlp.gate_proj.weight[neuron, :] *= factor
-            mlp.down_proj.weight[:, neuron] *= factor
-    return model
 
 
 def test_factors() -> None:
@@ -92,9 +77,11 @@ def test_a_set_that_occurs_again_in_another_order_is_computed_once(
     name = {"values": "_value_streams", "weights": "_weight_streams"}[site]
     streams, computed = getattr(interventions, name), []
 
-    def watched(adapter: Adapter, facts: object, variants: list[list[NeuronSet]], *rest: object) -> object:
+    def watched(
+        adapter: Adapter, facts: object, variants: list[list[NeuronSet]], *rest: object, **named: object
+    ) -> object:
         computed.extend(len(edits) for edits in variants)
-        return streams(adapter, facts, variants, *rest)
+        return streams(adapter, facts, variants, *rest, **named)
 
     monkeypatch.setattr(interventions, name, watched)
     variants = [[second, first, turned, NO_NEURONS, second], [NO_NEURONS, first, NO_NEURONS]]
@@ -156,7 +143,7 @@ def test_edited_weights_equal_an_edit_by_hand(
 ) -> None:
     """Inside, the model is the hand-edited one bit for bit; afterwards it is itself bit for bit."""
     edit, prompt = random_set(adapter, size, 11), random_fact(7, 1).prompt
-    before, expected = weights_of(adapter.model), by_hand(adapter, edit, factor)
+    before, expected = weights_of(adapter.model), by_hand(adapter.model, edit, factor)
     with edited_weights(adapter, edit, factor):
         assert_same_bits(adapter.model, weights_of(expected))
         with torch.no_grad():
@@ -250,3 +237,78 @@ def test_greedy_means_that_every_answer_token_is_the_first_choice(
 def test_an_unknown_site_is_named(adapter: Adapter, random_fact: MakeFact) -> None:
     with pytest.raises(UserError, match="values, weights"):
         answer_scores(adapter, [random_fact(5, 1)], [[NO_NEURONS]], SUPPRESS, "biases")
+
+
+# --- settings of the released code --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize(
+    ("site", "positions"), [("preactivation", "answer"), ("neurons", "last"), ("preactivation", "last")]
+)
+@pytest.mark.parametrize("max_rows", [2048, 4])
+def test_edits_elsewhere_equal_the_plain_hooks(
+    adapter: Adapter,
+    model64: PreTrainedModel,
+    random_fact: MakeFact,
+    site: str,
+    positions: str,
+    factor: float,
+    max_rows: int,
+) -> None:
+    """Several sets per fact, facts of different lengths: each answer token equals one hooked pass over its context."""
+    facts = [random_fact(length, 3, seed) for seed, length in enumerate((4, 9, 1))]
+    variants = [
+        [random_set(adapter, 20, 1), NO_NEURONS, whole_layer(adapter, 0)],
+        [neuron_set((0, 3), (adapter.n_layers - 1, 3), (1, 0))],
+        [random_set(adapter, 60, 2), whole_layer(adapter, 1)],
+    ]
+    edits = EditSettings(site=site, positions=positions)
+    found = answer_scores(adapter, facts, variants, factor, max_rows=max_rows, edits=edits)
+    as_text = answer_log_probs(adapter, facts, variants, factor)
+    settings = {"site": site, "positions": positions}
+    for fact, sets, scores, other in zip(facts, variants, found, as_text, strict=True):
+        for edit, row, greedy in zip(sets, scores.log_probs, scores.greedy, strict=True):
+            expected, chosen = switches.answer_log_probs(
+                model64, fact.prompt, fact.answer, pairs_of(edit), factor, **settings
+            )
+            assert np.abs(row - expected).max() < 2e-5 * max(1, np.abs(expected).max())
+            assert greedy == chosen
+        # The activation functions give zero for zero, so that suppressing before them is suppressing after them.
+        alike = (site, positions, factor) == ("preactivation", "answer", SUPPRESS)
+        assert (np.abs(scores.log_probs[0] - other[0]).max() < 1e-4) == alike
+        assert np.array_equal(
+            answer_log_probs(adapter, [fact], [sets[:1]], factor, max_rows, edits)[0],
+            answer_scores(adapter, [fact], [sets[:1]], factor, max_rows=max_rows, edits=edits)[0].log_probs,
+        )
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("answer_path", ["answer", "first-choice"])
+def test_a_bare_prompt_gives_all_answer_tokens_under_edited_weights(
+    adapter: Adapter, model64: PreTrainedModel, random_fact: MakeFact, factor: float, answer_path: str
+) -> None:
+    """Read off the prompt's last position in one plain pass of the edited model, whatever path there would be."""
+    facts = [random_fact(length, 3, seed) for seed, length in enumerate((4, 9))]
+    variants = [[random_set(adapter, 20, 1), NO_NEURONS], [random_set(adapter, 60, 2)]]
+    bare = EditSettings(weights_context="bare", answer_path=answer_path)
+    for fact, sets, found in zip(
+        facts, variants, answer_scores(adapter, facts, variants, factor, "weights", edits=bare), strict=True
+    ):
+        for edit, row in zip(sets, found.log_probs, strict=True):
+            with torch.no_grad():
+                logits = plain.logits(by_hand(model64, edit, factor), fact.prompt)[-1]
+            expected = logits.log_softmax(-1)[fact.answer].numpy()
+            assert np.abs(row - expected).max() < 1e-5 * max(1, np.abs(expected).max())
+        assert not found.greedy.any()
+    values = answer_log_probs(adapter, facts, variants, factor, edits=EditSettings(weights_context="bare"))
+    assert all(map(np.array_equal, values, answer_log_probs(adapter, facts, variants, factor)))
+
+
+def test_the_same_token_again_is_the_first_choice_of_a_bare_prompt(adapter: Adapter, random_fact: MakeFact) -> None:
+    edit, prompt = random_set(adapter, 20, 1), random_fact(5, 1).prompt
+    with torch.no_grad():
+        choice = int(plain.logits(by_hand(adapter.model, edit, SUPPRESS), prompt)[-1].argmax())
+    facts = [EncodedFact("same", prompt, [choice, choice]), EncodedFact("other", prompt, [choice, choice + 1])]
+    found = answer_scores(adapter, facts, [[edit]] * 2, SUPPRESS, "weights", edits=EditSettings(weights_context="bare"))
+    assert [scores.greedy.tolist() for scores in found] == [[True], [False]]

@@ -34,6 +34,7 @@ MODEL = (*FOLDER, "decoder", "models/opening", "models/prepared")
 PREPARED = (*FOLDER, "models/opening", "models/sources", "models/tokens")
 FACTS = ("facts/schema", "facts/stored", "facts/text")
 SOURCES = ("facts/addresses", "facts/schema", "facts/sources", "facts/template_files", "facts/text")
+INTERVENTIONS = ("neurons/edits", "neurons/interventions", "neurons/stepwise")
 TABLE = ("tables/saving", CHECKED)
 SUMMARIES = ("statistics/inference", "study/names", "summaries/stored")
 CLAIMS = ("paper/claims", "study/registry", *SUMMARIES)
@@ -44,19 +45,19 @@ SETTING_TABLE = ("paper/contrasts", "study/registry", "summaries/wording", "tabl
 # Beside its own module: the packages and modules that a stage may depend on. Everything else is a stranger to it.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "attribution": (*MODEL, *FACTS, "attribution", "storage/cache", "storage/shard_parts"),
-    "candidates-amig": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure", "study/names"),
+    "candidates-amig": (*MODEL, *FACTS, *INTERVENTIONS, "neurons/sets", "structure", "study/names"),
     "candidates-groupings": ("structure", "study/names"),
     "candidates-ntc": ("structure",),
     "candidates-random": ("neurons/sets", "structure", "study/names"),
-    "components": (*MODEL, *FACTS, "neurons/interventions", "neurons/sets", "structure/functional_test", "study/names"),
+    "components": (*MODEL, *FACTS, *INTERVENTIONS, "neurons/sets", "structure/functional_test", "study/names"),
     "distances": (*MODEL, "neurons/sets", "structure/distances"),
     "estimate": (*SOURCES, "run/benchmarks", "run/durations", "storage/completeness", "study"),
     "experiment-ablation": (
-        *(*MODEL, *FACTS, "facts/sampling", "neurons/interventions", "neurons/sets", "study/names"),
+        *(*MODEL, *FACTS, "facts/sampling", *INTERVENTIONS, "neurons/sets", "study/names"),
         "experiments/ablation",
     ),
     "experiment-degeneracy": (
-        *(*MODEL, *FACTS, "neurons/interventions", "neurons/other_facts", "neurons/sets", "structure/controls"),
+        *(*MODEL, *FACTS, *INTERVENTIONS, "neurons/other_facts", "neurons/sets", "structure/controls"),
         *("experiments/degeneracy", "study/names"),
     ),
     "experiment-fact-checking": (
@@ -74,11 +75,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "experiment-overlap": ("experiments/overlap", "neurons/sets", "study/names"),
     "experiment-perturbation": (
-        *(*MODEL, *FACTS, "facts/perturbed_prompts", "neurons/interventions", "neurons/other_facts"),
+        *(*MODEL, *FACTS, "facts/perturbed_prompts", *INTERVENTIONS, "neurons/other_facts"),
         *("neurons/sets", "study/names", "experiments/perturbation"),
     ),
     "experiment-sensitivity": (
-        *(*MODEL, *FACTS, "attribution/selection", "facts/sampling", "neurons/interventions", "neurons/sets"),
+        *(*MODEL, *FACTS, "attribution/selection", "facts/sampling", *INTERVENTIONS, "neurons/sets"),
         *(
             "neurons/other_facts",
             "structure",
@@ -89,7 +90,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         ),
     ),
     "experiment-sharing": (
-        *(*MODEL, *FACTS, "facts/same_answers", "facts/sampling", "neurons/interventions", "neurons/membership"),
+        *(*MODEL, *FACTS, "facts/same_answers", "facts/sampling", *INTERVENTIONS, "neurons/membership"),
         *("neurons/sets", "study/names", "experiments/sharing"),
     ),
     "explorer": (

@@ -4,10 +4,14 @@ An intervention multiplies the neurons of a set by a factor: 0 suppresses them, 
 sites.
 
 *Values*: the neurons' values are multiplied at the positions that predict the answer. These are the last positions of
-the input, so every neuron set is one branch (``dkn.decoder.branches``) on the fact's cached prefix.
+the input, so every neuron set is one branch (``dkn.decoder.branches``) on the fact's cached prefix. Where every answer
+token has a context of its own, it is a branch of one token for each of them.
 
 *Weights*: the neurons' reading and writing vectors are multiplied, which acts at all positions. Every neuron set is one
 row of a forward pass in which the products with these vectors are multiplied, and not the model's weights.
+
+Both read the answer off the context that its own tokens extend, unless ``EditSettings`` say otherwise; contexts that
+the model extends itself are built by ``dkn.neurons.stepwise``.
 
 Neither changes the model. ``edited_weights`` does: it multiplies the weights themselves and restores them bit for bit.
 
@@ -18,7 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -30,7 +35,9 @@ from dkn.decoder.branches import attend, visible_prefix
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.prefix import Prefix, attend_whole, read_prompts
 from dkn.errors import UserError
+from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.sets import NeuronSet
+from dkn.neurons.stepwise import Streams, stepwise_answers
 from dkn.study.names import SITES
 
 SUPPRESS = 0.0
@@ -69,7 +76,12 @@ def _by_layer(adapter: Adapter, variants: Sequence[Sequence[NeuronSet]]) -> list
 
 
 def _edited_branches(
-    adapter: Adapter, prefix: Prefix, starts: Tensor, variants: Sequence[Sequence[NeuronSet]], factor: float
+    adapter: Adapter,
+    prefix: Prefix,
+    starts: Tensor,
+    variants: Sequence[Sequence[NeuronSet]],
+    factor: float,
+    settings: EditSettings,
 ) -> Tensor:
     """Return the final residual streams of branches in which neurons are multiplied, (F, R, T, width).
 
@@ -82,23 +94,39 @@ def _edited_branches(
     rows = max(len(edits) for edits in variants)
     edits = _by_layer(adapter, variants)
     first = next((layer for layer, (fact, _, _) in enumerate(edits) if len(fact)), adapter.n_layers - 1)
-    visible = visible_prefix(prefix, starts[:, None].expand(-1, rows))
-    rotation = adapter.rotation(prefix.positions[:, None].expand(-1, rows, -1))
+    starts, positions = starts[:, None].expand(-1, rows), prefix.positions[:, None].expand(-1, rows, -1)
+    apart = (
+        settings.positions == "last"
+    )  # each token is a branch of its own: it sees the prefix and not the edits there
+    if apart:
+        starts, positions = positions.flatten(1), positions.flatten(1)[..., None]
+    visible, rotation = visible_prefix(prefix, starts), adapter.rotation(positions)
     hidden = prefix.middle[first][:, None].expand(-1, rows, -1, -1)
     for layer in range(first, adapter.n_layers):
         if layer > first:
-            hidden = attend(adapter, layer, prefix, hidden, visible, rotation)
-        neurons = adapter.neurons(layer, hidden)
+            branches = hidden.flatten(1, 2)[:, :, None] if apart else hidden
+            hidden = attend(adapter, layer, prefix, branches, visible, rotation).view(hidden.shape)
         fact, row, neuron = edits[layer]
-        if len(fact):
-            neurons[fact, row, :, neuron] *= factor
+        if len(fact) and settings.site == "preactivation":
+            read = adapter.preactivation(layer, hidden)
+            read[fact, row, :, neuron] *= factor
+            neurons = adapter.activate(layer, read, hidden)
+        else:
+            neurons = adapter.neurons(layer, hidden)
+            if len(fact):
+                neurons[fact, row, :, neuron] *= factor
         hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, neurons))
     return hidden
 
 
 @torch.no_grad()
 def _value_streams(
-    adapter: Adapter, facts: Sequence[EncodedFact], variants: Sequence[Sequence[NeuronSet]], factor: float, rows: int
+    adapter: Adapter,
+    facts: Sequence[EncodedFact],
+    variants: Sequence[Sequence[NeuronSet]],
+    factor: float,
+    rows: int,
+    settings: EditSettings = AS_TEXT,
 ) -> Iterator[tuple[int, Tensor]]:
     """Compute value interventions in chunks of at most ``rows`` branches, at least one branch per fact.
 
@@ -111,7 +139,7 @@ def _value_streams(
     step = max(1, rows // len(facts))
     for begin in range(0, max(len(edits) for edits in variants), step):
         chunk = [edits[begin : begin + step] for edits in variants]
-        hidden = _edited_branches(adapter, prefix, starts, chunk, factor)
+        hidden = _edited_branches(adapter, prefix, starts, chunk, factor, settings)
         for fact, edits in enumerate(chunk):
             if edits:
                 yield fact, hidden[fact, : len(edits)]
@@ -232,13 +260,42 @@ class AnswerScores:
     """How a model answers one fact under several interventions.
 
     Attributes:
-        log_probs: (interventions, T) float64, the log probability of each answer token after those before it, in nats.
-        greedy: (interventions,), whether every answer token is the first choice, so that greedy decoding gives the
-            answer.
+        log_probs: (interventions, T) float64, the log probability of each answer token in its context, in nats; by
+            default the context is the prompt with the answer tokens before it.
+        greedy: (interventions,), whether every answer token is the first choice in its context, so that greedy decoding
+            gives the answer (but where all tokens are read off the bare prompt).
     """
 
     log_probs: np.ndarray
     greedy: np.ndarray
+
+
+def _answers(
+    streams: Streams,
+    adapter: Adapter,
+    facts: Sequence[EncodedFact],
+    variants: Sequence[Sequence[NeuronSet]],
+    factor: float,
+    rows: int,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return how the model answers under interventions, in the facts' own contexts.
+
+    Args:
+        streams: computes interventions. Where a fact has one position alone, all its answer tokens are read off that.
+    Returns:
+        For each fact with n sets the log probabilities of the answer tokens, (n, T) float64, and the first choices,
+        (n, T) token ids.
+    """
+    length = len(facts[0].answer)
+    found = [[(np.zeros((0, length)), np.zeros((0, length), dtype=np.int64))] for _ in facts]
+    for number, hidden in streams(adapter, facts, variants, factor, rows):
+        logits = adapter.unembed(adapter.final_norm(hidden)).expand(-1, length, -1)
+        answers = torch.tensor(facts[number].answer, device=logits.device).expand(len(hidden), -1)
+        log_probs = log_prob(log_odds_against(logits, answers).double())
+        found[number].append((log_probs.cpu().numpy(), logits.argmax(-1).cpu().numpy()))
+    return [
+        (np.concatenate([one for one, _ in chunks]), np.concatenate([two for _, two in chunks])) for chunks in found
+    ]
 
 
 @torch.no_grad()
@@ -249,6 +306,7 @@ def answer_scores(
     factor: float = SUPPRESS,
     site: str = "values",
     max_rows: int = 2048,
+    edits: EditSettings = AS_TEXT,
 ) -> list[AnswerScores]:
     """Return how the model answers each fact under interventions on neurons.
 
@@ -260,6 +318,7 @@ def answer_scores(
         site: ``values``, the neurons at the answer-predicting positions, or ``weights``, their reading and writing
             vectors.
         max_rows: the most branches (values) or tokens (weights) that are computed at once.
+        edits: where values are edited, and in which contexts the answer is read off.
     Returns:
         One result per fact, with the interventions in the order of the fact's variants.
     Raises:
@@ -270,19 +329,19 @@ def answer_scores(
         raise UserError(f"unknown site of intervention {site!r}; allowed: {', '.join(SITES)}")
     if len({len(fact.answer) for fact in facts}) != 1:
         raise UserError("facts evaluated together need answers of one and the same length")
-    chunks_of_facts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in facts]
-    streams = _value_streams if site == "values" else _weight_streams
-    distinct, inverse = zip(*(_distinct(edits) for edits in variants), strict=True)
-    for number, hidden in streams(adapter, facts, distinct, factor, max_rows):
-        logits = adapter.unembed(adapter.final_norm(hidden))
-        answers = torch.tensor(facts[number].answer, device=logits.device).expand(len(hidden), -1)
-        log_probs = log_prob(log_odds_against(logits, answers).double())
-        greedy = (logits.argmax(-1) == answers).all(-1)
-        chunks_of_facts[number].append((log_probs.cpu().numpy(), greedy.cpu().numpy()))
-    nothing = (np.zeros((0, len(facts[0].answer))), np.zeros(0, dtype=bool))
+    streams = partial(_value_streams, settings=edits) if site == "values" else _weight_streams
+    distinct, inverse = zip(*(_distinct(sets) for sets in variants), strict=True)
+    if site == "weights" and edits.weights_context == "bare":
+        bare = [replace(fact, extension=[]) for fact in facts]
+        answered = _answers(streams, adapter, bare, distinct, factor, max_rows)
+    elif edits.answer_path == "first-choice":
+        last_only = site == "weights" or edits.positions == "last"
+        answered = stepwise_answers(streams, adapter, facts, distinct, factor, max_rows, last_only)
+    else:
+        answered = _answers(streams, adapter, facts, distinct, factor, max_rows)
     return [
-        AnswerScores(*(np.concatenate(arrays)[indices] for arrays in zip(*(chunks or [nothing]), strict=True)))
-        for chunks, indices in zip(chunks_of_facts, inverse, strict=True)
+        AnswerScores(log_probs[indices], (choices == fact.answer).all(-1)[indices])
+        for fact, (log_probs, choices), indices in zip(facts, answered, inverse, strict=True)
     ]
 
 
@@ -292,17 +351,19 @@ def answer_log_probs(
     variants: Sequence[Sequence[NeuronSet]],
     factor: float = SUPPRESS,
     max_rows: int = 2048,
+    edits: EditSettings = AS_TEXT,
 ) -> list[np.ndarray]:
     """Return the log probabilities of the answer tokens under interventions on neurons' values.
 
     Args:
-        facts, variants, factor, max_rows: as ``answer_scores`` takes them.
+        facts, variants, factor, max_rows, edits: as ``answer_scores`` takes them.
     Returns:
         For each fact (variants, T) float64, in nats.
     Raises:
         UserError: as ``answer_scores`` raises it.
     """
-    return [scores.log_probs for scores in answer_scores(adapter, facts, variants, factor, max_rows=max_rows)]
+    scores = answer_scores(adapter, facts, variants, factor, max_rows=max_rows, edits=edits)
+    return [one.log_probs for one in scores]
 
 
 @contextmanager
