@@ -175,3 +175,50 @@ def test_metrics_of_several_draws_are_their_means() -> None:
     assert found["auroc"].se < one["auroc"].se, "draws differ independently here, so that their mean varies less"
     same = detection_contrasts(draws, draws, 100, 0.95, np.random.default_rng(0))
     assert all((row.difference, row.low, row.high, row.p) == (0, 0, 0, 1) for row in same.values())
+
+
+def by_hand(frame: pd.DataFrame, weights: dict[str, int], limit: float) -> dict[str, float]:
+    """Metrics of a resample, counted one statement after another; a score that equals the limit is accepted."""
+    hit = false_alarm = miss = reject = 0
+    for row in frame.itertuples():
+        times = weights[row.subject]
+        if row.score >= limit:
+            hit, false_alarm = hit + times * row.truth, false_alarm + times * (not row.truth)
+        else:
+            miss, reject = miss + times * row.truth, reject + times * (not row.truth)
+    accuracy = (hit / (hit + miss) + reject / (reject + false_alarm)) / 2
+    return {"balanced_accuracy": accuracy, "f1": 2 * hit / (2 * hit + false_alarm + miss)}
+
+
+def test_a_fixed_threshold_accepts_its_own_score_and_needs_no_training() -> None:
+    """Metrics and bootstrap by counting; 0.5 is the score of some statements and far from what training chooses."""
+    frame, other = statements(40, 0), statements(40, 1)
+    assert (frame["score"] == LIMIT).any()
+    training = with_threshold(frame, 5.0)[0].training
+    first, second = [Scores(training, frame, LIMIT)], with_threshold(other, 1.05)
+    assert (first[0].stated_threshold, second[0].stated_threshold) == (LIMIT, second[0].threshold)
+    found = detection_estimates(first, 50, 0.8, np.random.default_rng(7))
+    contrast = detection_contrasts(first, second, 50, 0.8, np.random.default_rng(7))
+    names = sorted(frame["subject"].unique())
+    once = dict.fromkeys(names, 1)
+    drawn = np.random.default_rng(7).integers(0, len(names), (50, len(names)))
+    resamples = [{name: sum(row == place) for place, name in enumerate(names)} for row in drawn]
+    for metric in ("balanced_accuracy", "f1"):
+        own = [by_hand(frame, weights, LIMIT)[metric] for weights in resamples]
+        rival = [by_hand(other, weights, 1.05)[metric] for weights in resamples]
+        assert found[metric].mean == pytest.approx(by_hand(frame, once, LIMIT)[metric])
+        assert (found[metric].low, found[metric].high) == pytest.approx(tuple(np.quantile(own, (0.1, 0.9))))
+        assert found[metric].se == pytest.approx(np.std(own))
+        difference = by_hand(frame, once, LIMIT)[metric] - by_hand(other, once, 1.05)[metric]
+        assert contrast[metric].difference == pytest.approx(difference)
+        assert contrast[metric].se == pytest.approx(np.std(np.subtract(own, rival)))
+    chosen = detection_estimates([Scores(training, frame)], 50, 0.8, np.random.default_rng(7))
+    assert chosen["recall"].mean == 0
+    assert chosen["auroc"] == found["auroc"], "it needs no threshold"
+
+
+def test_facts_of_another_detector_keep_the_fixed_threshold() -> None:
+    frame = statements(40, 0)
+    few = Scores(frame, frame[frame["fact_id"].isin(["1", "2"])])
+    left = Scores(frame, frame, 5e-7).on_facts_of(few)
+    assert (left.fixed, left.threshold < 5e-7, set(left.test["fact_id"])) == (5e-7, True, {"1", "2"})

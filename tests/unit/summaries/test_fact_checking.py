@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dkn.errors import UserError
 from dkn.statistics.inference import StatisticsSettings
-from dkn.summaries.fact_checking import summarise
+from dkn.summaries.fact_checking import JUDGEMENT_THRESHOLD, RELEASED_THRESHOLDS, conditions, summarise
 from tests.unit.planted_statements import planted_records
 
 STATISTICS = StatisticsSettings(resamples=1000, confidence=0.95, seed=0)
@@ -129,3 +130,38 @@ def test_a_set_that_is_better_than_any_draw_is_found() -> None:
     settings = StatisticsSettings(resamples=100, confidence=0.95, seed=0)
     for row in summarise(records, "dkn", settings)["contrasts"]:
         assert (row["low"] > 0, row["p_holm"] < 0.05, row["se_draws"] > 0) == (True, True, True)
+
+
+def test_fixed_thresholds_are_those_of_their_detectors() -> None:
+    """Every number by counting; a detector without one has the threshold of its training split as before."""
+    records = records_of(dict.fromkeys(("dkn", "random", "kn", "random-kn"), 1.0), 0)
+    records["score"] = (records["score"] * 3).round() * 5e-7  # 0, 5e-7, 1e-6, …: many equal a threshold
+    settings = StatisticsSettings(resamples=100, confidence=0.95, seed=0)
+    fixed = {"dkn": 5e-7, "random": 1e-6}
+    found = summarise(records, "dkn", settings, fixed)
+    means = {(row["detector"], row["metric"]): row["mean"] for row in found["estimates"]}
+    expected = {}
+    for name, limit in fixed.items():
+        test = records[(records["detector"] == name) & (records["split"] == "test")]
+        right = [(row.score >= limit) == row.truth for row in test.itertuples()]
+        assert (test["score"] == limit).any()
+        expected[name] = np.mean(right)
+        assert means[name, "balanced_accuracy"] == pytest.approx(expected[name]), "half of the statements are true"
+    assert {row["detector"]: row["threshold"] for row in found["estimates"]} == fixed
+    contrasts = {row["second"]: row for row in found["contrasts"] if row["metric"] == "balanced_accuracy"}
+    assert contrasts["random"]["difference"] == pytest.approx(expected["dkn"] - expected["random"])
+    chosen = conditions(records)["kn", "relation", "triple"][0].threshold
+    assert conditions(records, fixed)["kn", "relation", "triple"][0].threshold == chosen
+    assert summarise(records, "kn", settings, fixed)["estimates"] == summarise(records, "kn", settings)["estimates"]
+
+
+def test_the_released_thresholds_and_the_one_of_judgements() -> None:
+    assert RELEASED_THRESHOLDS == {"dkn": 5e-7, "random": 5e-7, "kn": 5e-6, "random-kn": 5e-6}
+    judged = records_of({"plm": 0.0}, 0).assign(neurons="none")
+    judged["score"] = (judged["truth"] ^ (judged["fact_id"] == "f1-0")).astype(float)
+    thresholds = {**RELEASED_THRESHOLDS, "plm": JUDGEMENT_THRESHOLD}
+    rows = summarise(judged, "plm", STATISTICS, thresholds)["estimates"]
+    assert {row["threshold"] for row in rows} == {0.5}
+    assert {row["metric"]: row["mean"] for row in rows}["f1"] == pytest.approx(1 - 1 / 60)
+    with pytest.raises(UserError, match="unknown detector 'dnk'; allowed: dkn, random, kn, random-kn, plm"):
+        summarise(judged, "plm", STATISTICS, {"dnk": 1.0})

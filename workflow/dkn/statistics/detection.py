@@ -4,12 +4,13 @@ The statements of a subject are not independent. The bootstrap therefore resampl
 how often it contains each subject. It resamples training subjects too and chooses every threshold anew, because
 thresholds vary: of two equally good detectors one may accept more, only since its training subjects made it so. F1
 depends much on the share that is accepted, balanced accuracy little, the area under the ROC curve (AUROC) not at all.
+A threshold may also be fixed beforehand, as those of the released code are; then it is the same in every resample.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -72,19 +73,39 @@ class Scores:
     Attributes:
         training, test: one row per statement of the training and of the test split, with columns fact_id, subject,
             truth and score (finite). Both kinds of statements are in both splits.
+        fixed: the lowest score that is accepted; None where the training split chooses the threshold.
     """
 
     training: pd.DataFrame
     test: pd.DataFrame
+    fixed: float | None = None
 
     @cached_property
     def threshold(self) -> float:
-        """The score above which statements are accepted, chosen on the training split."""
+        """The score above which statements are accepted: chosen on the training split, or just below the fixed one."""
+        if self.fixed is not None:
+            return float(np.nextafter(self.fixed, -np.inf))
         return threshold(self.training["score"].to_numpy(), self.training["truth"].to_numpy(dtype=bool))
+
+    @property
+    def stated_threshold(self) -> float:
+        """The threshold as it is reported: the fixed one itself, which a score may be equal to, where there is one."""
+        return self.threshold if self.fixed is None else self.fixed
+
+    def resampled_thresholds(self, subjects: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return (resamples,) the threshold of each resample of the training subjects.
+
+        Args:
+            subjects: (subjects,) their names.
+            weights: (resamples, subjects), how often each resample contains each of them.
+        """
+        if self.fixed is not None:
+            return np.full(len(weights), self.threshold)
+        return Ranked.of(self.training, subjects).thresholds(weights)
 
     def on_facts_of(self, other: Scores) -> Scores:
         """Return the scores with only those test statements whose facts the other scores' test split has too."""
-        return Scores(self.training, self.test[self.test["fact_id"].isin(other.test["fact_id"])])
+        return replace(self, test=self.test[self.test["fact_id"].isin(other.test["fact_id"])])
 
 
 Detector = Sequence[Scores]  # its draws, whose metrics are averaged; one where nothing is random
@@ -126,7 +147,7 @@ class _Bootstrap:
         """Return every metric of the resamples, (resamples,), each at the thresholds of its own training subjects."""
         found = []
         for scores in detector:
-            thresholds = Ranked.of(scores.training, self._training).thresholds(self._training_weights)
+            thresholds = scores.resampled_thresholds(self._training, self._training_weights)
             found.append(_metrics(Ranked.of(scores.test, self._test), self._weights, thresholds))
         return {metric: np.mean([metrics[metric] for metrics in found], axis=0) for metric in found[0]}
 

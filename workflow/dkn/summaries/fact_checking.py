@@ -1,18 +1,20 @@
 """The summary of a fact-checking experiment: how well detectors tell true statements from false ones (docs/method.md).
 
 A detector accepts the statements whose score exceeds a threshold, which is chosen on the statements of the training
-split. Precision, recall, F1 and the other metrics are measured on the test split, and detectors are compared on the
-same statements. A condition is a detector with an origin of its neurons and a wording of the statements.
+split; or those whose score is at least a fixed threshold. Precision, recall, F1 and the other metrics are measured on
+the test split, and detectors are compared on the same statements. A condition is a detector with an origin of its
+neurons and a wording of the statements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dkn.errors import UserError
 from dkn.randomness import generator
 from dkn.statistics.detection import AUROC, Detector, Scores, by_draw, detection_contrasts, detection_estimates
 from dkn.statistics.draws import Part, of_one_more, of_two_sides, with_draws
@@ -23,23 +25,35 @@ KEYS = ["detector", "neurons", "wording"]
 OTHERS = {DKN: (KN, RANDOM, PLM, ANSWER_PROB), KN: (RANDOM_KN, PLM, ANSWER_PROB), PLM: (ANSWER_PROB,)}
 CONTRASTED = ("balanced_accuracy", AUROC, "f1")
 LIKE = {DKN: RANDOM, KN: RANDOM_KN}  # the drawn sets of the same sizes, of which a set that is not drawn is one more
+# The fixed thresholds of the released code: a statement with a lower mean attribution is false.
+RELEASED_THRESHOLDS = {DKN: 5e-7, RANDOM: 5e-7, KN: 5e-6, RANDOM_KN: 5e-6}
+JUDGEMENT_THRESHOLD = 0.5  # of PLM where its scores are judgements, 0 or 1, see ``fact_checking_plm.judgements``
 
 Conditions = dict[tuple[str, str, str], list[Scores]]
 
 
-def conditions(records: pd.DataFrame) -> Conditions:
+def conditions(records: pd.DataFrame, thresholds: Mapping[str, float] | None = None) -> Conditions:
     """Return the scores of every condition: for each (detector, neurons, wording) those of all its draws.
 
     A condition that lacks a split is left out.
 
     Args:
         records: the columns of ``schemas.FACT_CHECKING``.
+        thresholds: fixed thresholds by detector: it accepts the scores that are at least this. The training split
+            chooses those of all other detectors.
+    Raises:
+        UserError: there is no detector of that name.
     """
+    fixed, known = dict(thresholds or {}), [name for names in DETECTORS.values() for name in names]
+    for name in fixed:
+        if name not in known:
+            raise UserError(f"a threshold of the unknown detector {name!r}; allowed: {', '.join(known)}")
     found: Conditions = {}
     for (*key, _draw), frame in records.groupby([*KEYS, "draw"]):
         training, test = (frame[frame["split"] == split] for split in ("train", "test"))
         if len(training) and len(test):
-            found.setdefault(tuple(key), []).append(Scores(training, test.sort_values(["fact_id", "truth"])))
+            scores = Scores(training, test.sort_values(["fact_id", "truth"]), fixed.get(key[0]))
+            found.setdefault(tuple(key), []).append(scores)
     return found
 
 
@@ -57,7 +71,7 @@ def _estimates(of: Conditions, detectors: tuple[str, ...], settings: StatisticsS
             "wording": wording,
             "draws": len(draws),
             "mean_size": float(np.mean([scores.test["size"].mean() for scores in draws])),
-            "threshold": float(np.mean([scores.threshold for scores in draws])),
+            "threshold": float(np.mean([scores.stated_threshold for scores in draws])),
         }
         rows.extend({**about, "metric": metric, **estimate.as_dict()} for metric, estimate in estimates.items())
     return rows
@@ -110,18 +124,26 @@ def _contrasts(of: Conditions, detector: str, settings: StatisticsSettings) -> l
     return with_holm(rows)
 
 
-def summarise(records: pd.DataFrame, detector: str, settings: StatisticsSettings) -> dict[str, Any]:
+def summarise(
+    records: pd.DataFrame,
+    detector: str,
+    settings: StatisticsSettings,
+    thresholds: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """Return the counts, estimates and contrasts of one fact-checking experiment.
 
     Args:
         records: the columns of ``schemas.FACT_CHECKING``, of all three fact-checking experiments of a model.
         detector: the experiment, by its main detector: dkn, kn or plm.
         settings: the number of resamples, the confidence and the seed.
+        thresholds: fixed thresholds by detector, as ``conditions`` takes them.
     Returns:
         ``counts`` of facts by split and kind of neurons, ``estimates`` of every metric, and ``contrasts`` of the main
         detector with others.
+    Raises:
+        UserError: a threshold is of no detector.
     """
-    of = conditions(records)
+    of = conditions(records, thresholds)
     own_records = records[records["detector"].isin(DETECTORS[detector])]
     facts = own_records.drop_duplicates("fact_id")
     return {
