@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import torch
 
-from dkn.decoder.continuations import answers_after, common_beginning
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.continuations import answers_after, common_beginning, greedy_continuations
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.loading import LanguageModel
+from dkn.errors import UserError
+from tests.conftest import CONTEXT
 from tests.unit import plain
 
 MakeFact = Callable[..., EncodedFact]
@@ -46,3 +50,39 @@ def test_prompts_that_do_not_begin_alike_are_refused(language_model: LanguageMod
     facts = [EncodedFact("f", [4, 5], [6]), EncodedFact("g", [5, 5], [6])]
     with pytest.raises(ValueError, match="begin alike"):
         answers_after(language_model.adapter, facts, 2)
+
+
+def token_by_token(model: LanguageModel, prompt: list[int], count: int, end: int | None) -> list[int]:
+    """Greedy decoding by the Hugging Face model's own forward pass, over the whole sequence at every step."""
+    tokens = list(prompt)
+    while len(tokens) < min(len(prompt) + count, CONTEXT):
+        choice = int(plain.logits(model.adapter.model, tokens)[-1].argmax())
+        if choice == end:
+            break
+        tokens.append(choice)
+    return tokens[len(prompt) :]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_greedy_continuations_are_those_of_one_prompt_alone(
+    language_model: LanguageModel, random_fact: MakeFact, batch: int
+) -> None:
+    """Prompts of several lengths, two of them equal, and some that the context cuts short; with a text's end, too."""
+    prompts = [random_fact(length, 1, length).prompt for length in (2, 5, 5, 9, 14, CONTEXT - 3, CONTEXT)]
+    prompts.append(prompts[0])
+    with torch.no_grad():
+        expected = [token_by_token(language_model, prompt, 8, None) for prompt in prompts]
+        assert [len(one) for one in expected] == [8, 8, 8, 8, 8, 3, 0, 8]
+        assert greedy_continuations(language_model.adapter, prompts, 8, batch) == expected
+        end = expected[3][2]
+        ended = [token_by_token(language_model, prompt, 8, end) for prompt in prompts]
+    assert len(ended[3]) <= 2
+    assert greedy_continuations(language_model.adapter, prompts, 8, batch, end) == ended
+
+
+def test_a_broken_model_does_not_go_on(own_adapter: Adapter) -> None:
+    assert greedy_continuations(own_adapter, [], 8, 2) == []
+    with torch.no_grad():
+        own_adapter.unembedding.fill_(torch.nan)
+    with pytest.raises(UserError, match="not finite"):
+        greedy_continuations(own_adapter, [[3, 4]], 8, 2)

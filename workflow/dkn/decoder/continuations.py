@@ -2,6 +2,8 @@
 
 What follows the common beginning is a branch (``dkn.decoder.branches``) of the one prefix that all prompts share.
 Prompts that differ only in the answer asked for share a branch, too.
+
+There are also the model's own continuations of prompts, by greedy decoding.
 """
 
 from __future__ import annotations
@@ -93,3 +95,49 @@ def answers_after(adapter: Adapter, facts: Sequence[EncodedFact], batch: int) ->
                 raise UserError(f"{fact.label}: the model gives probabilities that are not finite (NaN or infinite)")
             found[fact.fact_id] = float(log_probs.sum())
     return found
+
+
+def _first_choices(adapter: Adapter, rows: Sequence[Sequence[int]]) -> list[int]:
+    """Return the token that the model puts first after each sequence; raise UserError where that is not finite."""
+    prefix = read_prompts(adapter, rows, [[len(row) - 1] for row in rows], cache=False)
+    largest, tokens = adapter.unembed(adapter.final_norm(prefix.final[:, 0])).max(-1)
+    if not largest.isfinite().all():
+        raise UserError("the model goes on from a prompt with logits that are not finite (NaN or infinite)")
+    return tokens.tolist()
+
+
+@torch.no_grad()
+def greedy_continuations(
+    adapter: Adapter, prompts: Sequence[Sequence[int]], tokens: int, batch: int, end: int | None = None
+) -> list[list[int]]:
+    """Return how the model goes on after each prompt, by its first choice at each step.
+
+    Every step is a pass over the whole sequence so far. Equal prompts are continued once.
+
+    Args:
+        adapter: the model.
+        prompts: token ids.
+        tokens: the most tokens of a continuation; prompt and continuation are never longer than the model's context.
+        batch: the number of sequences computed at once.
+        end: the token with which a text ends; a continuation stops before it. None if there is no such token.
+    Returns:
+        For each prompt the tokens that follow it.
+    Raises:
+        UserError: logits are NaN or infinite.
+    """
+    distinct = sorted({tuple(prompt) for prompt in prompts}, key=lambda prompt: (len(prompt), prompt))
+    found: dict[tuple[int, ...], list[int]] = {}
+    chunks = [distinct[begin : begin + batch] for begin in range(0, len(distinct), batch)]
+    for chunk in progress(chunks, "continuations", unit="batch"):
+        found |= {prompt: [] for prompt in chunk}
+        running = list(chunk)
+        for _ in range(tokens):
+            running = [prompt for prompt in running if len(prompt) + len(found[prompt]) < adapter.context]
+            if not running:
+                break
+            chosen = _first_choices(adapter, [[*prompt, *found[prompt]] for prompt in running])
+            going_on = [(prompt, token) for prompt, token in zip(running, chosen, strict=True) if token != end]
+            for prompt, token in going_on:
+                found[prompt].append(token)
+            running = [prompt for prompt, _ in going_on]
+    return [list(found[tuple(prompt)]) for prompt in prompts]

@@ -3,6 +3,9 @@
 The detector ``plm`` (pretrained language model) asks the model in words whether a statement is true. Its prompt begins
 with shots, which are examples of statements with their verdicts. The detector ``answer-prob`` takes log Prob of the
 stated answer.
+
+There are two scores of ``plm``: the log odds of the two verdicts, and the released code's judgement, which lets the
+model go on with the prompt and looks for a verdict in its words.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from dkn.decoder.continuations import answers_after, common_beginning
+from dkn.decoder.continuations import answers_after, common_beginning, greedy_continuations
 from dkn.decoder.encoded_facts import SEPARATOR, EncodedFact, batches, encode
 from dkn.decoder.loading import LanguageModel
 from dkn.decoder.recall import recall
@@ -134,6 +137,35 @@ def truth_log_odds(model: LanguageModel, statements: pd.DataFrame, shots: pd.Dat
         log_probs[[f"{name}{SEPARATOR}{verdict}" for name in statements["statement"]]] for verdict in VERDICTS
     )
     return pd.Series(true.to_numpy() - false.to_numpy(), index=statements["statement"])
+
+
+def judgements(
+    model: LanguageModel, statements: pd.DataFrame, shots: pd.DataFrame, batch: int, tokens: int = 8
+) -> pd.Series:
+    """Return whether the model judges each statement to be true, as the released code reads it off the model's words.
+
+    The model goes on greedily after the prompt of ``truth_log_odds``. A true statement is accepted if what it says, in
+    lower case, contains "true", and a false one is rejected if it contains "false"; otherwise the judgement is the
+    opposite. So the judgement uses the truth. Where the text has neither word the judgement is wrong, and where it has
+    both it is right, whatever the statement.
+
+    Args:
+        model: the model that is asked.
+        statements: rows with statement (an id), prompt, answer and truth, which fit behind the examples.
+        shots: the examples, rows with prompt, answer and truth.
+        batch: the number of prompts computed at once.
+        tokens: the most tokens that the model says; there are fewer where its context or the text ends.
+    Returns:
+        1.0 for accepted and 0.0 for rejected, by statement id; a threshold between them tells the two apart.
+    """
+    asked = [encode(model, name, prompt, verdict) for name, prompt, verdict in _asked(shots, statements)]
+    prompts = [fact.prompt for fact in asked[:: len(VERDICTS)]]
+    said = greedy_continuations(model.adapter, prompts, tokens, batch, model.tokenizer.eos_token_id)
+    texts = [model.tokenizer.decode(one).lower() for one in said]
+    accepted = [
+        "true" in text if truth else "false" not in text for text, truth in zip(texts, statements["truth"], strict=True)
+    ]
+    return pd.Series(accepted, index=statements["statement"], dtype=float)
 
 
 def score_rows(detector: str, scores: pd.Series) -> pd.DataFrame:
