@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,17 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from dkn.decoder.adapters import Adapter, LlamaAdapter
 from dkn.decoder.loading import adapt
+from dkn.errors import UserError
 from dkn.models.answer_loss import Sentence
 from dkn.neurons.sets import NeuronSet
-from dkn.neurons.tuning import FullTuning, NeuronTuning, Tuning, TuningSettings, train
+from dkn.neurons.tuning import (
+    FullTuning,
+    NeuronTuning,
+    ReadingAndEmbeddingTuning,
+    Tuning,
+    TuningSettings,
+    train,
+)
 from dkn.randomness import generator
 from tests.unit.neuron_sets import assert_same_bits, random_set, weights_of, whole_layer
 
@@ -43,9 +53,10 @@ def adapter64(adapter: Adapter) -> Adapter:
     return adapt(copy.deepcopy(adapter.model).double())
 
 
-def run(adapter: Adapter, tuning: Tuning, sentences: Sequence[Sentence] = SENTENCES) -> int:
+def run(adapter: Adapter, tuning: Tuning, sentences: Sequence[Sentence] = SENTENCES, steps: int = 1) -> int:
     """The whole training; the optimiser's bytes in the end."""
-    return [state for _, state in train(adapter, tuning, sentences, RATE, SETTINGS)][-1]
+    settings = replace(SETTINGS, steps=steps)
+    return [state for _, state in train(adapter, tuning, sentences, RATE, settings)][-1]
 
 
 def mlp_weights(model: PreTrainedModel, layer: int) -> tuple[nn.Parameter, nn.Parameter, bool]:
@@ -57,17 +68,8 @@ def mlp_weights(model: PreTrainedModel, layer: int) -> tuple[nn.Parameter, nn.Pa
     return mlp.gate_proj.weight, mlp.down_proj.weight, False
 
 
-def ordinary(model: PreTrainedModel, edit: NeuronSet) -> PreTrainedModel:
-    """A copy trained by plain code: one sentence at a time, full matrices, all gradients but the set's masked out."""
-    model = copy.deepcopy(model)
-    masks = []
-    for layer in np.unique(edit.layers):
-        chosen = torch.zeros(model.config.vocab_size * 10, dtype=torch.bool)
-        chosen[torch.from_numpy(edit.neurons[edit.layers == layer])] = True
-        reads, writes, columns = mlp_weights(model, int(layer))
-        neurons = reads.shape[1] if columns else reads.shape[0]
-        row = chosen[:neurons].to(reads.dtype)
-        masks += [(reads, row[None, :] if columns else row[:, None]), (writes, row[:, None] if columns else row[None])]
+def masked(model: PreTrainedModel, masks: Sequence[tuple[nn.Parameter, Tensor]], steps: int) -> None:
+    """Training by plain code: one sentence at a time, full matrices, all gradients but the chosen ones masked out."""
     for weight, _ in masks:
         weight.requires_grad_(True)
     optimiser = torch.optim.AdamW([weight for weight, _ in masks], lr=RATE, weight_decay=0.0)
@@ -84,7 +86,40 @@ def ordinary(model: PreTrainedModel, edit: NeuronSet) -> PreTrainedModel:
             for weight, mask in masks:
                 assert weight.grad is not None
                 weight.grad *= mask
-            optimiser.step()
+            for _ in range(steps):
+                optimiser.step()
+
+
+def ordinary(model: PreTrainedModel, edit: NeuronSet, steps: int = 1) -> PreTrainedModel:
+    """A copy in which the set's reading and writing vectors were trained by plain code."""
+    model = copy.deepcopy(model)
+    masks = []
+    for layer in np.unique(edit.layers):
+        chosen = torch.zeros(model.config.vocab_size * 10, dtype=torch.bool)
+        chosen[torch.from_numpy(edit.neurons[edit.layers == layer])] = True
+        reads, writes, columns = mlp_weights(model, int(layer))
+        neurons = reads.shape[1] if columns else reads.shape[0]
+        row = chosen[:neurons].to(reads.dtype)
+        masks += [(reads, row[None, :] if columns else row[:, None]), (writes, row[:, None] if columns else row[None])]
+    masked(model, masks, steps)
+    return model
+
+
+def as_released(model: PreTrainedModel, edit: NeuronSet, steps: int) -> PreTrainedModel:
+    """A copy of a GPT-2 of which every parameter is given to the optimiser, and all gradients but these are zero:
+
+    those of the set's columns and biases of c_fc, of both embeddings, and of the last norm.
+    """
+    model = copy.deepcopy(model)
+    kept = ("transformer.wte.weight", "transformer.wpe.weight", "transformer.ln_f.weight", "transformer.ln_f.bias")
+    masks = []
+    for name, weight in model.named_parameters():
+        mask = torch.ones_like(weight) if name in kept else torch.zeros_like(weight)
+        for layer, neuron in zip(edit.layers, edit.neurons, strict=True):
+            if name in (f"transformer.h.{layer}.mlp.c_fc.weight", f"transformer.h.{layer}.mlp.c_fc.bias"):
+                mask[..., neuron] = 1
+        masks.append((weight, mask))
+    masked(model, masks, steps)
     return model
 
 
@@ -99,13 +134,14 @@ def merge(tuning: NeuronTuning, adapter: Adapter) -> PreTrainedModel:
     return merged
 
 
-@pytest.mark.parametrize("everything", [True, False], ids=["one whole layer", "some of all layers"])
-def test_it_equals_ordinary_training_of_the_rows(adapter64: Adapter, everything: bool) -> None:
+@pytest.mark.parametrize(("everything", "steps"), [(True, 1), (False, 1), (False, 2)])
+def test_it_equals_ordinary_training_of_the_rows(adapter64: Adapter, everything: bool, steps: int) -> None:
+    """Of one whole layer, or of some neurons of all layers; the second step of two takes the same gradient again."""
     edit = whole_layer(adapter64, 1) if everything else random_set(adapter64, 40, 3)
     tuning = NeuronTuning(adapter64, edit)
     with tuning:
-        run(adapter64, tuning)
-    expected, found = ordinary(adapter64.model, edit).state_dict(), merge(tuning, adapter64).state_dict()
+        run(adapter64, tuning, steps=steps)
+    expected, found = ordinary(adapter64.model, edit, steps).state_dict(), merge(tuning, adapter64).state_dict()
     start, moved = adapter64.model.state_dict(), 0
     for name, value in expected.items():
         assert torch.allclose(found[name], value, rtol=0, atol=1e-7), name
@@ -248,3 +284,69 @@ def test_the_same_seed_trains_the_same(adapter: Adapter) -> None:
             run(adapter, tuning)
         found.append(tuning.relative_changes())
     assert found[0].equals(found[1])
+
+
+@pytest.mark.parametrize("adapter", ["gpt2"], indirect=True)
+@pytest.mark.parametrize(("steps", "tied"), [(1, True), (2, True), (2, False)])
+def test_it_trains_what_the_release_trains(adapter64: Adapter, steps: int, tied: bool) -> None:
+    if not tied:
+        head = adapter64.model.lm_head
+        head.weight = nn.Parameter(head.weight.detach().flip(0), requires_grad=False)
+    start = weights_of(adapter64.model)
+    edit = random_set(adapter64, 40, 3)
+    tuning = ReadingAndEmbeddingTuning(adapter64, edit)
+    with tuning:
+        run(adapter64, tuning, steps=steps)
+        found = weights_of(adapter64.model)
+        changes = tuning.relative_changes().set_index(["layer", "neuron"])
+    for part in tuning.corrections:
+        for place, neuron in enumerate(part.neurons.tolist()):
+            found[f"transformer.h.{part.layer}.mlp.c_fc.weight"][:, neuron] += part.reading[place].detach()
+            found[f"transformer.h.{part.layer}.mlp.c_fc.bias"][neuron] += part.bias[place].detach()
+    expected = as_released(adapter64.model, edit, steps).state_dict()
+    moved = {name for name, value in expected.items() if (value - start[name]).abs().max() > RATE}
+    layers = {f"transformer.h.{layer}.mlp.c_fc.{part}" for layer in edit.layers for part in ("weight", "bias")}
+    outside = {f"transformer.{part}" for part in ("wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias")}
+    assert moved == layers | outside | ({"lm_head.weight"} if tied else set())
+    for name, value in expected.items():
+        assert torch.allclose(found[name], value, rtol=0, atol=1e-7), name
+    assert len(changes) == len(edit)
+    for (layer, neuron), row in changes.iterrows():
+        after, before = (of[f"transformer.h.{layer}.mlp.c_fc.weight"][:, neuron] for of in (expected, start))
+        writing, change = start[f"transformer.h.{layer}.mlp.c_proj.weight"][neuron], float((after - before).norm())
+        assert row["reading"] == pytest.approx(change / float(before.norm()))
+        assert row["both"] == pytest.approx(change / float(torch.cat((before, writing)).norm()))
+        assert (row["writing"], row["absolute"]) == (0, pytest.approx(change))
+
+
+@pytest.mark.parametrize("adapter", ["gpt2"], indirect=True)
+@pytest.mark.parametrize("broken", [False, True])
+def test_embeddings_and_norm_are_restored_to_the_bit(own_adapter: Adapter, broken: bool) -> None:
+    """After an error as well, and the model then answers as it did."""
+    before, intact = weights_of(own_adapter.model), own_adapter.model(TOKENS).logits
+    tuning = ReadingAndEmbeddingTuning(own_adapter, random_set(own_adapter, 40, 3))
+    with contextlib.suppress(KeyboardInterrupt), tuning:
+        run(own_adapter, tuning)
+        assert (own_adapter.model(TOKENS).logits - intact).abs().max() > 0.1
+        if broken:
+            raise KeyboardInterrupt
+    assert_same_bits(own_adapter.model, before)
+    assert torch.equal(own_adapter.model(TOKENS).logits, intact)
+    assert not any(part.requires_grad or part.grad is not None for part in own_adapter.model.parameters())
+
+
+def test_settings_choose_the_training(own_adapter: Adapter) -> None:
+    """All parameters are trained as they are, whatever is trained of some neurons."""
+    edit = random_set(own_adapter, 5, 0)
+    released = replace(SETTINGS, trained="reading-and-embeddings")
+    assert isinstance(SETTINGS.tuning(own_adapter, edit), NeuronTuning)
+    assert isinstance(released.tuning(own_adapter, None), FullTuning)
+    family = own_adapter.model.config.model_type
+    if family == "gpt2":
+        assert isinstance(released.tuning(own_adapter, edit), ReadingAndEmbeddingTuning)
+    else:
+        with pytest.raises(UserError, match=f"reading-and-embeddings trains .* gpt2 only, not of {family}"):
+            released.tuning(own_adapter, edit)
+    for changed in ({"trained": "biases"}, {"steps": 3}):
+        with pytest.raises(UserError, match=r"unknown .* (vectors, reading-and-embeddings|1, 2)$"):
+            replace(SETTINGS, **changed)

@@ -27,7 +27,7 @@ from dkn.experiments.learning_rates import RateGrid
 from dkn.experiments.tuning_questions import Question
 from dkn.models.answer_loss import Sentence
 from dkn.neurons.sets import NeuronSet, layer_strata, matching_draw
-from dkn.neurons.tuning import FullTuning, NeuronTuning, TuningSettings, train
+from dkn.neurons.tuning import TuningSettings, train
 from dkn.progress import progress
 from dkn.randomness import generator
 from dkn.study.names import ALL, DEVELOPMENT, DKN, DRAWN, KN, NEW, RANDOM
@@ -191,13 +191,15 @@ def tune(exam: Exam, neurons: NeuronSet | None, rate: float, before: Answers, se
         neurons: the neurons to train, or None for all parameters.
         rate: the learning rate.
         before: what the model answers before training.
-        settings: the number of epochs, how often the model is asked, the batch size and the seed.
+        settings: the number of epochs, how often the model is asked, the batch size, the seed, and what is trained.
+    Raises:
+        UserError: what is to be trained is not there in models of this family.
     """
     adapter = exam.model.adapter
     for device in adapter.devices:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-    tuning = FullTuning(adapter) if neurons is None else NeuronTuning(adapter, neurons)
+    tuning = settings.tuning(adapter, neurons)
     answers, scores, changes, costs = [before], [exam.development_score(before)], None, []
     with tuning:
         for cost in train(adapter, tuning, exam.sentences(), rate, settings):

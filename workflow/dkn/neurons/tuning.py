@@ -9,12 +9,15 @@ which gives exactly what a model with corrected vectors gives. So the weights ar
 size exists, and the optimiser's state is that of 2 * width numbers per neuron.
 
 *The whole model*: every parameter is trained, and its weights are restored afterwards.
+
+*What the released code trains* in place of some neurons: their reading vectors and biases, and beside them the token
+and position embeddings and the last norm, whose gradients it does not set to zero. These are restored afterwards.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -25,9 +28,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dkn.decoder.adapters import Adapter
+from dkn.errors import UserError
 from dkn.models.answer_loss import Sentence, answer_loss
 from dkn.neurons.sets import NeuronSet
 from dkn.randomness import generator
+
+VECTORS, READING_AND_EMBEDDINGS = "vectors", "reading-and-embeddings"  # what is trained of some neurons
+STEPS = (1, 2)  # an optimiser's steps for one gradient
 
 
 class Tuning(Protocol):
@@ -77,20 +84,42 @@ def _relative(layer: int, neurons: Tensor, changes: Vectors, vectors: Vectors) -
     )
 
 
-class _LayerCorrection:
-    """The corrections of one layer's selected neurons, in float32 or finer, and the hooks that apply them."""
+def _by_layer(neurons: NeuronSet) -> list[tuple[int, np.ndarray]]:
+    """Return every layer of a neuron set with its neurons, both in ascending order."""
+    return [(int(layer), np.sort(neurons.neurons[neurons.layers == layer])) for layer in np.unique(neurons.layers)]
+
+
+class _Correction:
+    """The correction of what one layer's selected neurons read, in float32 or finer, and the hook that applies it."""
+
+    bias: nn.Parameter | None = None  # the correction of their biases, for a subclass that has one
 
     def __init__(self, adapter: Adapter, layer: int, neurons: np.ndarray):
         self.layer, self.modules = layer, adapter.projections(layer)
         self.neurons = torch.from_numpy(neurons).to(adapter.layer_device(layer))
         self.vectors = tuple(weight[self.neurons] for weight in (adapter.reading(layer), adapter.writing(layer)))
-        dtype = torch.promote_types(adapter.model.dtype, torch.float32)
-        self.reading, self.writing = (nn.Parameter(torch.zeros_like(part, dtype=dtype)) for part in self.vectors)
+        self._dtype = torch.promote_types(adapter.model.dtype, torch.float32)
+        self.reading = self._zeros_like(self.vectors[0])
+
+    def _zeros_like(self, part: Tensor) -> nn.Parameter:
+        return nn.Parameter(torch.zeros_like(part, dtype=self._dtype))
 
     def _read(self, _module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         """Add the corrections to what the selected neurons read; a hook on the module of the reading vectors."""
-        correction = functional.linear(inputs[0].to(self.reading.dtype), self.reading)
+        correction = functional.linear(inputs[0].to(self.reading.dtype), self.reading, self.bias)
         return output.index_add(-1, self.neurons, correction.to(output.dtype))
+
+    def attach(self) -> list[Any]:
+        """Register the hooks and return their handles."""
+        return [self.modules[0].register_forward_hook(self._read)]
+
+
+class _LayerCorrection(_Correction):
+    """The corrections of what one layer's selected neurons read and write."""
+
+    def __init__(self, adapter: Adapter, layer: int, neurons: np.ndarray):
+        super().__init__(adapter, layer, neurons)
+        self.writing = self._zeros_like(self.vectors[1])
 
     def _write(self, _module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         """Add the corrections to what the selected neurons write; a hook on the module of the writing vectors."""
@@ -99,18 +128,22 @@ class _LayerCorrection:
 
     def attach(self) -> list[Any]:
         """Register the hooks and return their handles."""
-        reading_module, writing_module = self.modules
-        return [reading_module.register_forward_hook(self._read), writing_module.register_forward_hook(self._write)]
+        return [*super().attach(), self.modules[1].register_forward_hook(self._write)]
+
+
+class _BiasedCorrection(_Correction):
+    """The corrections of one layer's selected neurons' reading vectors and biases."""
+
+    def __init__(self, adapter: Adapter, layer: int, neurons: np.ndarray):
+        super().__init__(adapter, layer, neurons)
+        self.bias = self._zeros_like(self.vectors[0][:, 0])
 
 
 class NeuronTuning:
     """Training of the selected neurons' reading and writing vectors; everything else is frozen."""
 
     def __init__(self, adapter: Adapter, neurons: NeuronSet):
-        self.corrections = [
-            _LayerCorrection(adapter, int(layer), np.sort(neurons.neurons[neurons.layers == layer]))
-            for layer in np.unique(neurons.layers)
-        ]
+        self.corrections = [_LayerCorrection(adapter, layer, chosen) for layer, chosen in _by_layer(neurons)]
         self.parameters = [vectors for layer in self.corrections for vectors in (layer.reading, layer.writing)]
         self._handles: list[Any] = []
 
@@ -133,21 +166,16 @@ class NeuronTuning:
         )
 
 
-class FullTuning:
-    """Training of every parameter of the model."""
+class _OwnParameters:
+    """Parameters of a model that are trained in place: they can be within a context, and get back their values."""
 
-    def __init__(self, adapter: Adapter):
-        self.adapter = adapter
-        self.parameters = list(adapter.model.parameters())
+    def __init__(self, parameters: Iterable[nn.Parameter]):
+        self.parameters = list(parameters)
         self._before = [parameter.detach().cpu().clone() for parameter in self.parameters]
-        self._vectors = [tuple(part.cpu().clone() for part in self._now(layer)) for layer in range(adapter.n_layers)]
-
-    def _now(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Return the layer's reading and writing vectors as they are now, each (neurons, width)."""
-        return self.adapter.reading(layer).detach(), self.adapter.writing(layer).detach()
 
     def __enter__(self) -> Self:
-        self.adapter.model.requires_grad_(True)
+        for parameter in self.parameters:
+            parameter.requires_grad_(True)
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -155,6 +183,66 @@ class FullTuning:
             for parameter, before in zip(self.parameters, self._before, strict=True):
                 parameter.requires_grad_(False).copy_(before)
                 parameter.grad = None
+
+
+class ReadingAndEmbeddingTuning:
+    """Training of what the released code trains in GPT-2; no writing vector and nothing else is trained.
+
+    That is the selected neurons' reading vectors and biases, the token and position embeddings, and the gain and the
+    bias of the last norm. Where the embeddings are tied, the unembedding changes with them. Embeddings and norm are
+    trained in the type of their weights, of which 16 bits lose small steps.
+
+    Raises:
+        UserError: the model is of another family; the released code trains no other.
+    """
+
+    def __init__(self, adapter: Adapter, neurons: NeuronSet):
+        family = adapter.model.config.model_type
+        if family != "gpt2":
+            raise UserError(f"{READING_AND_EMBEDDINGS} trains models of the family gpt2 only, not of {family}")
+        transformer = adapter.model.transformer
+        norm = transformer.ln_f
+        self._own = _OwnParameters((transformer.wte.weight, transformer.wpe.weight, norm.weight, norm.bias))
+        self.corrections = [_BiasedCorrection(adapter, layer, chosen) for layer, chosen in _by_layer(neurons)]
+        corrected = [part for layer in self.corrections for part in (layer.reading, layer.bias) if part is not None]
+        self.parameters = [*corrected, *self._own.parameters]
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self._own.__enter__()
+        self._handles = [handle for layer in self.corrections for handle in layer.attach()]
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._own.__exit__(*problem)
+
+    def relative_changes(self) -> pd.DataFrame:
+        """Return how much the vectors of the selected neurons have changed; columns as ``Tuning`` describes them.
+
+        The writing vectors have not. Changes of biases, embeddings and the norm are not reported.
+        """
+        return pd.concat(
+            [
+                _relative(layer.layer, layer.neurons, (layer.reading, torch.zeros_like(layer.reading)), layer.vectors)
+                for layer in self.corrections
+            ],
+            ignore_index=True,
+        )
+
+
+class FullTuning(_OwnParameters):
+    """Training of every parameter of the model."""
+
+    def __init__(self, adapter: Adapter):
+        super().__init__(adapter.model.parameters())
+        self.adapter = adapter
+        self._vectors = [tuple(part.cpu().clone() for part in self._now(layer)) for layer in range(adapter.n_layers)]
+
+    def _now(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Return the layer's reading and writing vectors as they are now, each (neurons, width)."""
+        return self.adapter.reading(layer).detach(), self.adapter.writing(layer).detach()
 
     def relative_changes(self) -> pd.DataFrame:
         """Return how much the vectors of every MLP neuron have changed; columns as ``Tuning`` describes them.
@@ -179,6 +267,13 @@ class TuningSettings:
         seed: the seed of the study.
         training: the number of the training, from 0. With the seed it keys the order of the sentences, which is drawn
             anew for every epoch and is all that differs between trainings of the same neurons.
+        trained: what is trained of some neurons: ``vectors``, their reading and writing vectors; or
+            ``reading-and-embeddings``, what the released code trains, see ``ReadingAndEmbeddingTuning``.
+        steps: the optimiser's steps for one batch, 1 or 2. The second one takes the same gradient again: the released
+            code makes a step of its own before that of its trainer.
+
+    Raises:
+        UserError: ``trained`` or ``steps`` has another value.
     """
 
     epochs: int
@@ -186,6 +281,27 @@ class TuningSettings:
     batch: int
     seed: int
     training: int = 0
+    trained: str = VECTORS
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("value of trained", self.trained, (VECTORS, READING_AND_EMBEDDINGS)),
+            ("number of steps", self.steps, STEPS),
+        ):
+            if value not in allowed:
+                raise UserError(f"unknown {name} {value!r}; allowed: {', '.join(map(str, allowed))}")
+
+    def tuning(self, adapter: Adapter, neurons: NeuronSet | None) -> Tuning:
+        """Return the training of a model's neurons, or of all its parameters where ``neurons`` is None.
+
+        Raises:
+            UserError: ``trained`` is not for models of this family.
+        """
+        if neurons is None:
+            return FullTuning(adapter)
+        kind = NeuronTuning if self.trained == VECTORS else ReadingAndEmbeddingTuning
+        return kind(adapter, neurons)
 
 
 def state_bytes(optimiser: torch.optim.Optimizer) -> int:
@@ -215,7 +331,8 @@ def train(
         for first in range(0, len(order), settings.batch):
             optimiser.zero_grad()
             answer_loss(adapter.model, [sentences[index] for index in order[first : first + settings.batch]]).backward()
-            optimiser.step()
+            for _ in range(settings.steps):
+                optimiser.step()
         if (epoch + 1) % settings.ask_every == 0:
             yield time.perf_counter() - start, state_bytes(optimiser)
             start = time.perf_counter()
