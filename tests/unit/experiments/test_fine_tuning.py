@@ -14,6 +14,7 @@ import torch
 
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.loading import LanguageModel, adapt
+from dkn.errors import UserError
 from dkn.experiments.fine_tuning import (
     Answers,
     Exam,
@@ -36,6 +37,7 @@ from dkn.statistics.inference import StatisticsSettings
 from dkn.storage.schemas import CHANGES, FINE_TUNING
 from dkn.study.names import ALL, AUGMENTED, DEVELOPMENT, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, TEST
 from dkn.summaries.fine_tuning import METRICS, summarise
+from tests.conftest import CONTEXT, VOCABULARY
 from tests.unit.neuron_sets import assert_same_bits, pairs_of, random_set, weights_of
 
 SETTINGS = TuningSettings(epochs=20, ask_every=1, batch=4, seed=0)
@@ -315,3 +317,40 @@ def test_draws_take_the_orders_of_the_trainings(exam: Exam, monkeypatch: pytest.
     monkeypatch.setattr("dkn.experiments.fine_tuning.tune", tuned)
     tune_sets(exam, (DKN, RANDOM), Plan(RateGrid([RATE], 0), 3, 2), dkn, dkn, SETTINGS)
     assert seen == [0, 1, 0, 1, 2]
+
+
+def test_sets_of_every_name_may_train_the_same_neurons(exam: Exam) -> None:
+    """All but ``all``: what they answer and change is what ``dkn`` does in as many trainings."""
+    dkn, kn = live_set(exam.model, 0, 20), live_set(exam.model, 1, 30)
+    short = TuningSettings(epochs=2, ask_every=1, batch=8, seed=0)
+    plan = Plan(RateGrid([RATE], 0), draws=2, trainings=2, tuned_sets="dkn")
+    answers, changes, reports = tune_sets(exam, (DKN, KN, RANDOM, RANDOM_KN, ALL), plan, dkn, kn, short)
+    alone = tune_sets(exam, (DKN,), replace(plan, tuned_sets="named"), dkn, kn, short)
+    for table, expected in ((answers, alone[0]), (changes, alone[1])):
+        for name in (DKN, KN, RANDOM, RANDOM_KN):
+            own = table[table["neuron_set"] == name].assign(neuron_set=DKN).reset_index(drop=True)
+            pd.testing.assert_frame_equal(own, expected)
+    assert [part["neurons"] for part in reports] == [20] * 8 + [None] * 2
+    with pytest.raises(UserError, match="unknown tuned_sets 'kn'; allowed: named, dkn"):
+        replace(plan, tuned_sets="kn")
+
+
+def test_tuning_follows_the_settings(exam: Exam) -> None:
+    """Reading vectors, biases, embeddings and last norm are counted, learn, and are restored; LLaMA refuses."""
+    adapter = exam.model.adapter
+    before, edit = weights_of(adapter.model), live_set(exam.model, 0, 20)
+    settings = TuningSettings(epochs=4, ask_every=2, batch=8, seed=0, trained="reading-and-embeddings", steps=2)
+    if adapter.model.config.model_type != "gpt2":
+        with pytest.raises(UserError, match="gpt2 only, not of llama"):
+            tune(exam, edit, RATE, exam.ask(), settings)
+        return
+    run = tune(exam, edit, RATE, exam.ask(), settings)
+    outside = (VOCABULARY + CONTEXT + 2) * adapter.width
+    assert report(DKN, 0, edit, run)["trained_parameters"] == 20 * (adapter.width + 1) + outside
+    new = [part.split == NEW for part in exam.questions]
+    assert run.answers[-1].log_prob[new].mean() > run.answers[0].log_prob[new].mean() + 1
+    assert (run.changes["writing"] == 0).all()
+    assert (run.changes["reading"] > 0).all()
+    assert_same_bits(adapter.model, before)
+    everything = tune(exam, None, RATE, exam.ask(), settings)
+    assert everything.parameters == sum(part.numel() for part in adapter.model.parameters())

@@ -23,6 +23,7 @@ from dkn.decoder.encoded_facts import EncodedFact, batches, encode
 from dkn.decoder.loading import LanguageModel
 from dkn.decoder.prefix import read_prompts
 from dkn.decoder.recall import recall
+from dkn.errors import UserError
 from dkn.experiments.learning_rates import RateGrid
 from dkn.experiments.tuning_questions import Question
 from dkn.models.answer_loss import Sentence
@@ -33,6 +34,7 @@ from dkn.randomness import generator
 from dkn.study.names import ALL, DEVELOPMENT, DKN, DRAWN, KN, NEW, RANDOM
 
 FULL_STOP = "."
+NAMED_SETS, DKN_ALONE = "named", DKN  # whose neurons the sets train
 
 
 @dataclass(frozen=True)
@@ -145,11 +147,21 @@ class Plan:
         grid: the learning rates to try in a set's first run.
         draws: the number of draws of each random set; draw d is trained in the order of training d.
         trainings: the number of trainings of each other set, in as many orders of the sentences.
+        tuned_sets: ``named``, every set trains its own neurons; or ``dkn``, all of them but ``all`` train the
+            degenerate knowledge neurons, as in the released code, whatever they are called.
+
+    Raises:
+        UserError: ``tuned_sets`` is neither of the two.
     """
 
     grid: RateGrid
     draws: int
     trainings: int
+    tuned_sets: str = NAMED_SETS
+
+    def __post_init__(self) -> None:
+        if self.tuned_sets not in (allowed := (NAMED_SETS, DKN_ALONE)):
+            raise UserError(f"unknown tuned_sets {self.tuned_sets!r}; allowed: {', '.join(allowed)}")
 
     def runs(self, name: str) -> int:
         """Return how often the set of that name is trained at the learning rate that its first run chose."""
@@ -157,7 +169,13 @@ class Plan:
 
 
 def neuron_set(
-    name: str, draw: int, model: LanguageModel, dkn: NeuronSet, kn: NeuronSet, seed: int
+    name: str,
+    draw: int,
+    model: LanguageModel,
+    dkn: NeuronSet,
+    kn: NeuronSet,
+    seed: int,
+    tuned_sets: str = NAMED_SETS,
 ) -> NeuronSet | None:
     """Return the neurons that a named set trains; None stands for all parameters.
 
@@ -167,9 +185,12 @@ def neuron_set(
         model: the model that is trained, for its numbers of layers and neurons.
         dkn, kn: the degenerate knowledge neurons and the knowledge neurons of the new facts.
         seed: the seed of the study.
+        tuned_sets: as ``Plan`` has it.
     Raises:
         KeyError: there is no set of that name.
     """
+    if tuned_sets == DKN_ALONE:
+        return {DKN: dkn, KN: dkn, **dict.fromkeys(DRAWN, dkn), ALL: None}[name]
     if name in DRAWN:
         strata = layer_strata(model.adapter.n_layers, model.adapter.n_neurons)
         like = dkn if name == RANDOM else kn
@@ -341,7 +362,7 @@ def tune_sets(
     Args:
         exam: the questions and the model.
         names: the names of the neuron sets.
-        plan: the learning rates to try, and the number of runs.
+        plan: the learning rates to try, the number of runs, and whose neurons the sets train.
         dkn, kn: the degenerate knowledge neurons and the knowledge neurons of the new facts.
         settings: the number of epochs, how often the model is asked, the batch size and the seed.
     Returns:
@@ -353,7 +374,7 @@ def tune_sets(
     for name in names:
         choice: dict[str, Any] = {}
         for draw in range(plan.runs(name)):
-            neurons = neuron_set(name, draw, exam.model, dkn, kn, settings.seed)
+            neurons = neuron_set(name, draw, exam.model, dkn, kn, settings.seed, plan.tuned_sets)
             ordered = replace(settings, training=draw)
             if draw == 0:
                 runs = tune_at_all_rates(exam, name, neurons, plan.grid, before, ordered)
