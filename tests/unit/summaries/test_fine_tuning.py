@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dkn.errors import UserError
 from dkn.paper.claims import CLAIMS
 from dkn.statistics.inference import StatisticsSettings
-from dkn.study.names import ALL, AUGMENTED, DEVELOPMENT, DKN, NEW, RANDOM, TEST
+from dkn.study.names import ALL, AUGMENTED, DEVELOPMENT, DKN, KN, NEW, OLD, RANDOM, TEST
 from dkn.summaries.fine_tuning import PRIMARY, summarise
 
 STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)
@@ -100,3 +101,75 @@ def test_what_a_claim_rests_on_is_primary() -> None:
     needed = [piece.where for claim in CLAIMS for piece in claim.primary if piece.experiment == "fine-tuning-dkn"]
     assert {(where["second"], where["split"]) for where in needed} == set(PRIMARY)
     assert {(where["first"], where["metric"]) for where in needed} == {(DKN, "accuracy")}
+
+
+def answers_of(name: str, draws: int, chosen: int, seed: int, right: float = 0.6) -> pd.DataFrame:
+    """Ten facts and three epochs; a fact has one new, one old and three augmented questions, answered at random."""
+    draw = np.random.default_rng(seed)
+    rows = [
+        {
+            **{"fact_id": f"f{fact}", "subject": f"s{fact}", "role": TEST, "split": split, "wording": wording},
+            **{"neuron_set": name, "draw": training, "epoch": epoch, "chosen": epoch == chosen},
+            **{"correct": bool(draw.random() < right), "log_prob": -1.0},
+        }
+        for training in range(draws)
+        for epoch in range(3)
+        for fact in range(10)
+        for split, wordings in ((NEW, 1), (OLD, 1), (AUGMENTED, 3))
+        for wording in range(wordings)
+    ]
+    return pd.DataFrame(rows)
+
+
+def passes(table: pd.DataFrame, row: object) -> bool:
+    """By plain code: whether the first trainings of DKNs and KNs, at the epochs they chose, let a question pass."""
+    verdicts = {}
+    for other in table.itertuples():
+        same = (other.fact_id, other.split, other.wording) == (row.fact_id, row.split, row.wording)
+        if same and other.draw == 0 and other.chosen:
+            verdicts[other.neuron_set] = other.correct
+    return verdicts[DKN] and (row.split != AUGMENTED or not verdicts[KN])
+
+
+def test_filtered_questions_are_counted_one_by_one() -> None:
+    """Estimates, curves and contrasts of a set that does not filter; facts without a question left are left out."""
+    tables = [answers_of(DKN, 2, 2, 0), answers_of(KN, 3, 1, 1), answers_of(RANDOM, 2, 2, 2)]
+    both = pd.concat(tables, ignore_index=True)
+    found = summarise(tables[2], pd.concat(tables[:2]), QUICK, "filtered")
+    left = [row for row in tables[2].itertuples() if passes(both, row)]
+    for estimate in found["estimates"] + [row for row in found["curves"] if row["epoch"] == 2]:
+        by_fact: dict[str, list[list[bool]]] = {}
+        for row in left:
+            if row.split == estimate["split"] and row.chosen:
+                by_fact.setdefault(row.fact_id, [[], []])[row.draw].append(row.correct)
+        if estimate["metric"] == "accuracy":
+            means = [np.mean([np.mean(wordings) for wordings in draws]) for draws in by_fact.values()]
+            assert estimate["mean"] == pytest.approx(np.mean(means))
+        assert estimate["facts"] == len(by_fact) < 10
+    assert {row["split"] for row in found["estimates"]} == {NEW, OLD, AUGMENTED}
+    counts = {(row["split"], row["facts"]) for row in found["estimates"]}
+    assert {(row["split"], row["facts"]) for row in found["contrasts"]} == counts
+    own = summarise(tables[0], pd.concat(tables[1:]), QUICK, "filtered")
+    judge = [row["accuracy"] for row in own["draws"] if row["draw"] == 0]
+    assert judge == [1, 1, 1], "of new, old and augmented questions those are left that it answers right"
+    assert summarise(*tables[1:], QUICK, "all") == summarise(*tables[1:], QUICK)
+
+
+def test_a_filter_that_leaves_nothing_gives_an_empty_summary() -> None:
+    nothing = {"estimates": [], "draws": [], "curves": [], "contrasts": []}
+    wrong, rival = answers_of(DKN, 2, 1, 0, right=0), answers_of(KN, 1, 1, 1)
+    assert summarise(wrong, rival, QUICK, "filtered") == nothing
+    assert summarise(rival, wrong, QUICK, "filtered") == nothing
+    assert summarise(wrong.iloc[:0], rival.iloc[:0], QUICK, "filtered") == nothing
+    everything = answers_of(DKN, 1, 1, 0, right=1)
+    found = summarise(everything, answers_of(KN, 1, 1, 1, right=1), QUICK, "filtered")
+    assert {row["split"] for row in found["estimates"]} == {NEW, OLD}, "the KNs answer every augmented question"
+
+
+def test_a_filter_needs_the_answers_it_filters_by() -> None:
+    dkn, kn, random = answers_of(DKN, 1, 1, 0), answers_of(KN, 1, 1, 1), answers_of(RANDOM, 1, 1, 2)
+    for own, others, missing in ((dkn, random, KN), (random, kn, DKN), (kn, kn.iloc[:0], DKN)):
+        with pytest.raises(UserError, match=f"need the answers of '{missing}'; there are answers of"):
+            summarise(own, others, QUICK, "filtered")
+    with pytest.raises(UserError, match="unknown questions 'some'; allowed: all, filtered"):
+        summarise(dkn, kn, QUICK, "some")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dkn.errors import UserError
 from dkn.statistics.draws import of_two_sides, with_draws
 from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, TEST
@@ -21,6 +22,8 @@ from dkn.summaries.by_fact import mean_over_facts, paired_difference
 METRICS = ("accuracy", "prob", "log_prob")
 # The contrasts that were fixed in advance, by accuracy: the DKNs minus these sets on these questions.
 PRIMARY = ((ALL, NEW), (ALL, OLD), (KN, AUGMENTED), (RANDOM, AUGMENTED))
+EVERY_QUESTION, FILTERED = "all", "filtered"  # the questions that are summarised
+QUESTION = ["fact_id", "split", "wording"]  # what identifies a question
 KEYS = ["neuron_set", "draw", "split", "epoch", "chosen", "fact_id", "subject"]
 
 # What a summary takes from a set's report: what is the same in every run. Seconds and memory stay in training.json.
@@ -65,6 +68,42 @@ def question_counts(records: pd.DataFrame) -> dict[str, int]:
     """
     asked = records[records["epoch"] == 0].drop_duplicates(["role", "split", "fact_id"])
     return {f"{split}/{role}": len(rows) for (split, role), rows in asked.groupby(["split", "role"])}
+
+
+def _answered(records: pd.DataFrame, name: str) -> pd.Index:
+    """Return the questions that the first training of a neuron set answers right at its chosen epoch.
+
+    Raises:
+        UserError: there are no records of that set.
+    """
+    own = records[(records["neuron_set"] == name) & (records["draw"] == 0)]
+    if own.empty:
+        there = ", ".join(sorted(records["neuron_set"].unique()))
+        raise UserError(f"questions {FILTERED!r} need the answers of {name!r}; there are answers of {there} only")
+    right = own["chosen"].astype(bool) & own["correct"].astype(bool)
+    return pd.MultiIndex.from_frame(own.loc[right, QUESTION])
+
+
+def filtered(records: pd.DataFrame, others: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two tables of records with those questions alone that the answers of DKNs and KNs let pass.
+
+    Args:
+        records, others: the columns of ``schemas.FINE_TUNING``. Both empty, where nothing was trained, stay so.
+    Raises:
+        UserError: there are records, but none of ``dkn`` or none of ``kn``.
+    """
+    trained = [table for table in (records, others) if len(table)]
+    if not trained:
+        return records, others
+    both = pd.concat(trained)
+    dkn_right, kn_right = (_answered(both, name) for name in (DKN, KN))
+
+    def passing(table: pd.DataFrame) -> pd.DataFrame:
+        questions = pd.MultiIndex.from_frame(table[QUESTION])
+        kept = questions.isin(dkn_right) & ~((table["split"] == AUGMENTED).to_numpy() & questions.isin(kn_right))
+        return table[kept]
+
+    return passing(records), passing(others)
 
 
 def per_fact(records: pd.DataFrame) -> pd.DataFrame:
@@ -132,17 +171,32 @@ def _contrasts(final: pd.DataFrame, other_final: pd.DataFrame, settings: Statist
     return with_holm(rows, "primary")
 
 
-def summarise(records: pd.DataFrame, others: pd.DataFrame, settings: StatisticsSettings) -> dict[str, Any]:
+def summarise(
+    records: pd.DataFrame, others: pd.DataFrame, settings: StatisticsSettings, questions: str = EVERY_QUESTION
+) -> dict[str, Any]:
     """Return the estimates, curves and contrasts of one fine-tuning experiment.
+
+    The released code has two filters of questions by the methods' answers: those that the DKNs' training answers right,
+    or those of them that the KNs' training answers wrong. Which filter goes with which questions it does not say; that
+    the first is for new and old questions and the second for augmented ones is this project's reading. The first
+    training of a set answers for all of its trainings, at its chosen epoch.
 
     Args:
         records: the records of the experiment, with the columns of ``schemas.FINE_TUNING``.
         others: the records of the model's other fine-tuning experiments, with the same columns.
         settings: the number of resamples, the confidence and the seed.
+        questions: ``all``; or ``filtered``, those that the released code's filters leave, for all sets and epochs. A
+            fact without such a question is left out.
     Returns:
         ``estimates`` at the chosen epoch by set and kind of question, ``draws`` with the mean of every draw,
         ``curves`` over all epochs, and ``contrasts`` with the sets of the other experiments.
+    Raises:
+        UserError: ``questions`` is neither of the two, or the answers that filter are not among the records.
     """
+    if questions not in (EVERY_QUESTION, FILTERED):
+        raise UserError(f"unknown questions {questions!r}; allowed: {EVERY_QUESTION}, {FILTERED}")
+    if questions == FILTERED:
+        records, others = filtered(records, others)
     facts, other_facts = per_fact(records), per_fact(others)
     final = facts[facts["chosen"]]
     return {
