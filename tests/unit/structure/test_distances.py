@@ -1,6 +1,6 @@
 """Distances through the weights: against brute force, and at the edges (docs/method.md)."""
 
-from itertools import pairwise, product
+from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from dkn.decoder.adapters import Adapter
+from dkn.errors import UserError
 from dkn.neurons.sets import NeuronSet
 from dkn.structure.distances import connection_vectors, distance_matrix
 
@@ -148,3 +149,89 @@ def test_thousands_of_neurons_against_shortest_paths_of_scipy() -> None:
     for start, row in zip(starts, expected, strict=True):
         above = layers > layers[start]
         np.testing.assert_allclose(matrix[start, above], row[above], rtol=1e-5)
+
+
+def two_between(layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, max_span: int) -> np.ndarray:
+    """Try all pairs of neurons as the two between, and keep those that lie in the layers of the rule."""
+    count = len(layers)
+    matrix = np.full((count, count), np.inf)
+    np.fill_diagonal(matrix, 0)
+
+    def step(lower: int, upper: int) -> float:
+        inner = abs(sum(float(a) * float(b) for a, b in zip(writing[lower], reading[upper], strict=True)))
+        return 1 / inner if inner else np.inf
+
+    for low, high in permutations(range(count), 2):
+        span = int(layers[high] - layers[low])
+        lengths = [step(low, high)] if span == 1 else []
+        if span in (2, 3) and span <= max_span:
+            lengths = [
+                step(low, first) + step(first, last) + step(last, high)
+                for first, last in permutations(range(count), 2)
+                if layers[first] == layers[low] + 1 and layers[last] == layers[high] - 1
+            ]
+        if span > 0:
+            matrix[low, high] = matrix[high, low] = min(lengths, default=np.inf)
+    return matrix
+
+
+@settings(max_examples=100)
+@given(
+    layers=st.lists(st.integers(0, 4), min_size=0, max_size=10),
+    seed=st.integers(0, 2**16),
+    max_span=st.sampled_from([None, 1, 2, 3]),
+    zeros=st.booleans(),
+)
+def test_paths_over_two_between_equal_a_search(layers: list[int], seed: int, max_span: int | None, zeros: bool) -> None:
+    array, (reading, writing) = np.array(layers, dtype=int), vectors(len(layers), seed)
+    if zeros:
+        writing[::3] = 0
+    found = distance_matrix(array, reading, writing, max_span, "two-between")
+    expected = two_between(array, reading, writing, max_span or 9)
+    np.testing.assert_allclose(found, expected, rtol=2e-4)
+    assert (found == found.T).all()
+
+
+def test_two_between_by_hand() -> None:
+    """From layer 0 to 2 over both neurons of layer 1, in the cheaper order; with one neuron there is no path."""
+    layers = np.array([0, 1, 1, 2, 3, 4])
+    writing = np.array([[1, 1], [0.5, 1], [0, 2], [1, 0], [4, 0], [0, 0]], dtype=np.float32)
+    reading = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [1, 0], [1, 0]], dtype=np.float32)
+    matrix = distance_matrix(layers, reading, writing, paths="two-between")
+    assert matrix[0, 3] == pytest.approx(1 + 1 + 1 / 2)  # 0, 1, 2, 3; neuron 2 does not write what 1 reads
+    assert matrix[0, 4] == pytest.approx(1 + 1 / 2 + 1)  # 0, 2, 3, 4; over 1 it is 1 + 2 / 3 + 1
+    assert np.isinf([matrix[1, 2], matrix[1, 4], matrix[3, 5], matrix[0, 5]]).all()
+    assert matrix[1, 5] == pytest.approx(1 / 1.5 + 1 + 1 / 4)
+
+
+@pytest.mark.parametrize("fold_norm", [False, True])
+def test_gate_down_is_the_lower_gate_row_times_the_upper_down_column(adapter: Adapter, fold_norm: bool) -> None:
+    chosen = NeuronSet(np.array([0, 0, 1, 1, 2]), np.array([3, 5, 0, 7, 7]))
+    given_vectors = connection_vectors(adapter, chosen, fold_norm, "gate-down")
+    found = distance_matrix(chosen.layers, *given_vectors)
+    is_gpt2 = adapter.model.config.model_type == "gpt2"
+    layers = adapter.model.transformer.h if is_gpt2 else adapter.model.model.layers
+    compared = 0
+    for (low, lower), (high, upper) in permutations(enumerate(zip(chosen.layers, chosen.neurons, strict=True)), 2):
+        if upper[0] != lower[0] + 1:
+            continue
+        below, above = layers[int(lower[0])], layers[int(upper[0])]
+        if is_gpt2:
+            gain = above.ln_2.weight if fold_norm else 1
+            inner = below.mlp.c_proj.weight[lower[1]] @ (gain * above.mlp.c_fc.weight[:, upper[1]])
+        else:
+            gain = below.post_attention_layernorm.weight if fold_norm else 1
+            inner = (gain * below.mlp.gate_proj.weight[lower[1]]) @ above.mlp.down_proj.weight[:, upper[1]]
+        assert found[low, high] == pytest.approx(1 / abs(float(inner)), rel=1e-3)
+        compared += 1
+    assert compared == 6
+    usual = distance_matrix(chosen.layers, *connection_vectors(adapter, chosen, fold_norm))
+    assert np.array_equal(usual, found) == is_gpt2
+
+
+def test_an_unknown_connection_or_kind_of_paths_is_refused(adapter: Adapter) -> None:
+    chosen = NeuronSet(np.array([0]), np.array([0]))
+    with pytest.raises(UserError, match="unknown connection 'down-gate'; allowed: write-read, gate-down"):
+        connection_vectors(adapter, chosen, False, "down-gate")
+    with pytest.raises(UserError, match="unknown paths 'longest'; allowed: shortest, two-between"):
+        distance_matrix(chosen.layers, *connection_vectors(adapter, chosen, False), paths="longest")

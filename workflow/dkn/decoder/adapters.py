@@ -24,7 +24,13 @@ class Adapter(ABC):
     """One decoder stack, cut into the steps of a layer.
 
     Every ``hidden`` is the residual stream, (..., width), where ``width`` is the model's; the leading axes are free.
+
+    Attributes:
+        gated: whether a neuron is the product of an activated gate, which the reading vectors make, and another
+            projection of the stream.
     """
+
+    gated: bool = False
 
     def __init__(self, model: PreTrainedModel):
         self.model = model
@@ -240,6 +246,8 @@ def rotate(vectors: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
 
 class LlamaAdapter(Adapter):
     """LLaMA and the families of its shape: rotary positions, RMSNorm, grouped-query attention, a gated MLP."""
+
+    gated = True
 
     def __init__(self, model: PreTrainedModel):
         super().__init__(model)

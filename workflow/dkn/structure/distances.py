@@ -10,16 +10,34 @@ import numpy as np
 import torch
 
 from dkn.decoder.adapters import Adapter
+from dkn.errors import UserError
 from dkn.neurons.sets import NeuronSet
 
+CONNECTIONS = ("write-read", "gate-down")
+PATHS = ("shortest", "two-between")
+MOST_BETWEEN = 3  # the largest span that paths over two neurons between can climb
 
-def connection_vectors(adapter: Adapter, neurons: NeuronSet, fold_norm: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the reading and the writing vectors of n neurons, each (n, width) float32.
+
+def connection_vectors(
+    adapter: Adapter, neurons: NeuronSet, fold_norm: bool, connection: str = "write-read"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what ``distance_matrix`` takes for the reading and the writing vectors of n neurons.
 
     Args:
         fold_norm: whether reading vectors are multiplied by the gain of the norm in front of their MLP, so that they
             act on the normalised stream and not on the norm's output.
+        connection: ``write-read``, what the lower neuron writes and the upper one reads, or ``gate-down``, the released
+            code's: where MLPs have a gate the two exchange their roles, so that the lower neuron's reading vector (a
+            row of ``gate_proj``) meets the upper neuron's writing vector (a column of ``down_proj``). Without a gate
+            the two are the same.
+    Returns:
+        What the upper neuron of a connection contributes and what the lower one does, each (n, width) float32: the
+        reading and the writing vectors, or the writing and the reading vectors where the roles are exchanged.
+    Raises:
+        UserError: the connection is neither.
     """
+    if connection not in CONNECTIONS:
+        raise UserError(f"unknown connection {connection!r}; allowed: {', '.join(CONNECTIONS)}")
     reading = np.zeros((len(neurons), adapter.width), dtype=np.float32)
     writing = np.zeros_like(reading)
     for layer in np.unique(neurons.layers):
@@ -30,7 +48,7 @@ def connection_vectors(adapter: Adapter, neurons: NeuronSet, fold_norm: bool) ->
             layer_reading = layer_reading * adapter.mlp_norm_gain(int(layer)).float()
         reading[members] = layer_reading.cpu().numpy()
         writing[members] = adapter.writing(int(layer))[index].float().cpu().numpy()
-    return reading, writing
+    return (writing, reading) if connection == "gate-down" and adapter.gated else (reading, writing)
 
 
 def _min_plus(lengths: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -60,20 +78,10 @@ def _steps(writing: np.ndarray, reading: np.ndarray) -> np.ndarray:
         return (1 / products).astype(np.float32)
 
 
-def distance_matrix(
-    layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, max_span: int | None = None
-) -> np.ndarray:
-    """Return the distances between neurons, (n, n) float32, symmetric and zero on the diagonal.
+def _shortest(layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, max_span: int | None) -> np.ndarray:
+    """Return the lengths of the paths ``shortest`` of ``distance_matrix``: the rows are upper neurons, (n, n).
 
-    Between adjacent layers the distance is 1 / |<w_A, r_B>|. Over several layers it is the length of the shortest path
-    that visits one of the neurons in every layer between. It is infinite within a layer, across a layer that has none
-    of the neurons, through a product of zero, and over more than ``max_span`` layers. A path to a layer is a path to
-    the layer below it with one more step, so every layer takes one min-plus product.
-
-    Args:
-        layers: (n,), the neurons' layers, in any order.
-        reading, writing: (n, width), the neurons' vectors.
-        max_span: the most layers that a path may climb; None for no limit.
+    A path to a layer is a path to the layer below it with one more step, so every layer takes one min-plus product.
     """
     order = np.argsort(layers, kind="stable")
     levels, starts = np.unique(layers[order], return_index=True)
@@ -89,7 +97,63 @@ def distance_matrix(
         below = slice(bounds[lowest], lower.start)
         if below.start < below.stop:
             matrix[upper, below] = _min_plus(matrix[lower, below], steps)
-    matrix = np.minimum(matrix, matrix.T)
-    np.fill_diagonal(matrix, 0)
     back = np.argsort(order)
     return matrix[np.ix_(back, back)]
+
+
+def _two_between(layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, max_span: int | None) -> np.ndarray:
+    """Return the lengths of the paths ``two-between`` of ``distance_matrix``: the rows are upper neurons, (n, n)."""
+    matrix = np.full((len(layers), len(layers)), np.inf, dtype=np.float32)
+    places = {int(layer): np.flatnonzero(layers == layer) for layer in np.unique(layers)}
+    highest = MOST_BETWEEN if max_span is None else min(max_span, MOST_BETWEEN)
+    for layer, lower in places.items():
+        if layer + 1 not in places:
+            continue
+        first = places[layer + 1]
+        to_first = _steps(writing[lower], reading[first]).T
+        matrix[np.ix_(first, lower)] = to_first
+        for span in range(2, highest + 1):
+            if not {layer + span - 1, layer + span} <= places.keys():
+                continue
+            last, upper = places[layer + span - 1], places[layer + span]
+            between = _steps(writing[first], reading[last])
+            if span == 2:
+                np.fill_diagonal(between, np.inf)  # both lie in one layer and are two neurons
+            to_last = _min_plus(to_first, between)
+            matrix[np.ix_(upper, lower)] = _min_plus(to_last, _steps(writing[last], reading[upper]))
+    return matrix
+
+
+def distance_matrix(
+    layers: np.ndarray,
+    reading: np.ndarray,
+    writing: np.ndarray,
+    max_span: int | None = None,
+    paths: str = "shortest",
+) -> np.ndarray:
+    """Return the distances between neurons, (n, n) float32, symmetric and zero on the diagonal.
+
+    Between adjacent layers the distance is 1 / |<w_A, r_B>|. Over several layers it is the length of a path over others
+    of the neurons. It is infinite within a layer, where there is no such path, through a product of zero, and over more
+    than ``max_span`` layers.
+
+    Args:
+        layers: (n,), the neurons' layers, in any order.
+        reading, writing: (n, width), the neurons' vectors, as ``connection_vectors`` gives them.
+        max_span: the most layers that a path may climb; None for no limit.
+        paths: ``shortest``, the shortest path that visits one of the neurons in every layer between; or
+            ``two-between``, the released code's: over two or three layers the shortest path with exactly two of the
+            neurons between, the first in the layer above the lower end, the last in the layer below the upper end.
+            Over two layers both lie in one layer, and their product, in either order, is taken as if they were
+            adjacent. There is no path over more than three layers (the released code stores 1000 for no path, which
+            its clustering treats as unreachable).
+    Raises:
+        UserError: the kind of paths is neither.
+    """
+    if paths not in PATHS:
+        raise UserError(f"unknown paths {paths!r}; allowed: {', '.join(PATHS)}")
+    lengths = _shortest if paths == "shortest" else _two_between
+    matrix = lengths(layers, reading, writing, max_span)
+    matrix = np.minimum(matrix, matrix.T)
+    np.fill_diagonal(matrix, 0)
+    return matrix
