@@ -100,6 +100,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "pages",
         "structure/dendrogram",
         "structure/ntc",
+        "structure/short_edges",
         "study/names",
     ),
     "facts": SOURCES,

@@ -180,6 +180,8 @@ def test_thousands_of_neurons_that_all_join_one_by_one() -> None:
     assert [len(component.members) for component in found] == [points - 1]
 
 
-def test_unknown_persistence_names_the_allowed_ones() -> None:
+def test_an_unknown_persistence_or_clustering_names_the_allowed_ones() -> None:
     with pytest.raises(UserError, match="difference, ratio"):
         NTCSettings("longevity", 0.05, 1.0, 2)
+    with pytest.raises(UserError, match="unknown clustering 'hull'; allowed: antichain, short-edges"):
+        NTCSettings("difference", 0.05, 1.0, 2, clustering="hull")

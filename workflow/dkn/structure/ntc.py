@@ -2,7 +2,8 @@
 
 The candidates of NTC are the components of the dendrogram (``dkn.structure.dendrogram``) that have enough neurons and
 whose *persistence*, the time between birth and death, is large enough. Where candidates are nested, NTC keeps an
-*antichain*, a set of components of which none contains another: that of the largest total persistence.
+*antichain*, a set of components of which none contains another: that of the largest total persistence. The released
+code clusters otherwise (``dkn.structure.short_edges``), which is an option here.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import numpy as np
 
 from dkn.errors import UserError
 from dkn.structure.dendrogram import Dendrogram, dendrogram
+from dkn.structure.short_edges import lasting_clusters
 
 PERSISTENCES = ("difference", "ratio")
+CLUSTERINGS = ("antichain", "short-edges")
 ROUNDING = 1e-12  # relative; sums of persistence that are taken in another order differ by less
 
 
@@ -29,9 +32,11 @@ class NTCSettings:
         min_size: the fewest neurons of a component.
         tau1_is_quantile: whether ``tau1`` is a quantile, at least 0 and below 1, of the positive persistences of the
             fact's own components, and not a persistence.
+        clustering: ``antichain``, or ``short-edges``, the released code's clustering, for which ``quantile`` and
+            ``min_size`` count and a component's persistence is death - birth.
 
     Raises:
-        UserError: ``persistence`` is neither, or ``tau1`` is no such quantile.
+        UserError: ``persistence`` or ``clustering`` is neither, or ``tau1`` is no such quantile.
     """
 
     persistence: str
@@ -39,10 +44,13 @@ class NTCSettings:
     quantile: float
     min_size: int
     tau1_is_quantile: bool = False
+    clustering: str = "antichain"
 
     def __post_init__(self) -> None:
         if self.persistence not in PERSISTENCES:
             raise UserError(f"unknown persistence {self.persistence!r}; allowed: {', '.join(PERSISTENCES)}")
+        if self.clustering not in CLUSTERINGS:
+            raise UserError(f"unknown clustering {self.clustering!r}; allowed: {', '.join(CLUSTERINGS)}")
         if self.tau1_is_quantile and not 0 <= self.tau1 < 1:
             raise UserError(f"tau1 as a quantile must be at least 0 and below 1, not {self.tau1}")
 
@@ -59,7 +67,7 @@ class Component:
     Attributes:
         members: the neurons' indices among the fact's knowledge neurons, ascending.
         birth, death: the distances between which the component exists.
-        persistence: as ``persistence`` gives it.
+        persistence: as ``persistence`` gives it, or death - birth with ``short-edges``.
     """
 
     members: np.ndarray
@@ -115,6 +123,9 @@ def ntc(distances: np.ndarray, settings: NTCSettings) -> list[Component]:
     Args:
         distances: (n, n), the distances between the fact's knowledge neurons.
     """
+    if settings.clustering == "short-edges":
+        kept = lasting_clusters(distances, settings.quantile, settings.min_size)
+        return [Component(members, birth, death, death - birth) for members, birth, death in kept]
     tree = dendrogram(distances, settings.quantile)
     if not len(tree.birth):
         return []
