@@ -1,11 +1,17 @@
 """Which components pass a functional test."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
-from dkn.structure.functional_test import FunctionalTest, recovery, relative_drop
+from dkn.neurons.sets import NeuronSet
+from dkn.structure.functional_test import FunctionalTest, measure_components, recovery, relative_drop
+from tests.unit import plain
 
 
 def test_recovery_and_drop_by_hand() -> None:
@@ -48,3 +54,55 @@ def test_what_cannot_be_recovered_does_not_pass() -> None:
 def test_another_test_is_refused() -> None:
     with pytest.raises(UserError, match="sufficiency, absolute, compensation"):
         FunctionalTest("necessity", 0.1)
+    with pytest.raises(UserError, match="unknown handling of lone components 'kept'; allowed: tested, left-out"):
+        FunctionalTest("compensation", 0.05, "kept")
+
+
+RELEASED = FunctionalTest("compensation", 0.05, lone="left-out")
+
+
+def test_components_are_counted_per_grouping_and_draw() -> None:
+    """All cost nothing; the index repeats, as it does in a table that was put together from several."""
+    frame = pd.DataFrame(
+        [
+            (0, 0, [1, 2]),  # the only one of its grouping
+            (1, 0, [0, 1]),
+            (1, 0, [2, 3]),
+            (1, 1, [0, 3]),  # the only one of its draw
+            (2, 0, [4]),  # one neuron
+            (2, 0, [5, 6]),  # tested: there are two candidates
+        ],
+        columns=["file", "repeat", "places"],
+        index=[0, 0, 1, 2, 0, 1],
+    ).assign(drop=0.0)
+    assert RELEASED.passes(frame).tolist() == [False, True, True, False, False, True]
+    assert FunctionalTest("compensation", 0.05).passes(frame).all()
+    assert RELEASED.passes(frame.drop(columns=["file", "repeat"])).tolist() == [True] * 4 + [False, True]
+    for few in (frame.iloc[:0], frame.iloc[:1], frame[["places", "drop"]].iloc[:1]):
+        assert not RELEASED.passes(few).any()
+        assert len(RELEASED.passes(few)) == len(few)
+
+
+def test_left_out_against_one_pass_per_component(adapter: Adapter, random_fact: Callable[..., EncodedFact]) -> None:
+    """The released test, restated: at least two candidates, two neurons or more, and a drop under 5 % of Prob."""
+    draw = np.random.default_rng(0)
+    kept, lone = 0, 0
+    for seed in range(12):
+        fact = random_fact(5, 1 + seed % 2, seed)
+        members = NeuronSet(np.sort(draw.integers(0, 3, 9)), draw.permutation(60)[:9])
+        places = [np.array([0, 4]), np.array([2]), np.array([1, 5, 7])][: 1 + seed % 3]
+        candidates = {fact.fact_id: pd.DataFrame({"places": places})}
+        [frame] = measure_components(adapter, [fact], {fact.fact_id: members}, candidates)
+        pairs = list(zip(members.layers.tolist(), members.neurons.tolist(), strict=True))
+        before = np.exp(plain.answer_log_probs(adapter.model, fact.prompt, fact.answer).sum())
+        expected = []
+        for group in places:
+            edit = [pairs[place] for place in group]
+            after = np.exp(plain.answer_log_probs(adapter.model, fact.prompt, fact.answer, edit, 0.0).sum())
+            passes = bool(before - after < 0.05 * before)
+            expected.append(passes and len(group) >= 2 and len(places) >= 2)
+            lone += passes and not expected[-1]
+        assert RELEASED.passes(frame).tolist() == expected
+        kept += sum(expected)
+    assert kept > 0
+    assert lone > 0

@@ -39,6 +39,8 @@ class Grid:
         degeneracy: the settings of the degeneracy experiment at every point.
         max_span: the most layers that a path between two neurons may climb; None for no limit.
         fold_norm: whether reading vectors are multiplied by the gain of the norm before the MLP.
+        connection, paths: which vectors make a distance, and over which neurons distant ones are joined, as
+            ``dkn.structure.distances`` takes them.
     """
 
     clusterings: Sequence[NTCSettings]
@@ -46,6 +48,8 @@ class Grid:
     degeneracy: DegeneracySettings
     max_span: int | None
     fold_norm: bool
+    connection: str = "write-read"
+    paths: str = "shortest"
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,9 @@ def _conditions(
         for test in grid.tests:
             kept: tuple[int, ...] = ()
             if measured is not None:
-                passes = test.passes(measured)
-                kept = tuple(number for number in numbers if passes[number])
-            rows.append({**about, "selection": "bdc", **vars(test), "chosen": kept})
+                passes = test.passes(measured.iloc[list(numbers)])
+                kept = tuple(number for number, passed in zip(numbers, passes, strict=True) if passed)
+            rows.append({**about, "selection": "bdc", "test": test.test, "tau2": test.tau2, "chosen": kept})
     return rows
 
 
@@ -118,8 +122,8 @@ def grid_components(
     places: dict[str, list[np.ndarray]] = {fact.fact_id: [] for fact in sample.facts}
     chosen_numbers: dict[str, list[tuple[int, ...]]] = {fact_id: [()] * len(grid.clusterings) for fact_id in places}
     for fact_id, members in sample.members.items():
-        vectors = connection_vectors(adapter, members, grid.fold_norm)
-        matrix = distance_matrix(members.layers, *vectors, grid.max_span)
+        vectors = connection_vectors(adapter, members, grid.fold_norm, grid.connection)
+        matrix = distance_matrix(members.layers, *vectors, grid.max_span, grid.paths)
         places[fact_id], chosen_numbers[fact_id] = distinct_components(matrix, grid.clusterings)
     candidates = {fact_id: pd.DataFrame({"places": components}) for fact_id, components in places.items() if components}
     measured: dict[str, pd.DataFrame] = {}

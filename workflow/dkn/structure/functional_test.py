@@ -18,6 +18,8 @@ from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
 
 FUNCTIONAL_TESTS = ("sufficiency", "absolute", "compensation")
+LONE = ("tested", "left-out")
+TESTED_APART = ("fact_id", "file", "repeat")  # columns whose values tell the candidates of several groupings apart
 
 
 def recovery(only: np.ndarray, suppressed: float, intact: float) -> np.ndarray:
@@ -51,24 +53,43 @@ class FunctionalTest:
             itself must exceed ``tau2``. ``compensation``, the released code's: with the component alone suppressed, the
             relative drop in Prob must be below ``tau2``.
         tau2: the threshold.
+        lone: ``tested``: every component is tested; or ``left-out``, the released code's (with ``compensation`` and a
+            ``tau2`` of 0.05): a component of one neuron never passes, nor does the only component that one grouping
+            finds in one draw in a fact.
 
     Raises:
-        UserError: ``test`` is none of them.
+        UserError: ``test`` is none of them, or ``lone`` is neither.
     """
 
     test: str
     tau2: float
+    lone: str = "tested"
 
     def __post_init__(self) -> None:
         if self.test not in FUNCTIONAL_TESTS:
             raise UserError(f"unknown functional test {self.test!r}; allowed: {', '.join(FUNCTIONAL_TESTS)}")
+        if self.lone not in LONE:
+            raise UserError(f"unknown handling of lone components {self.lone!r}; allowed: {', '.join(LONE)}")
 
     def passes(self, measured: pd.DataFrame) -> np.ndarray:
         """Return which components pass, (components,) bool; one with a NaN recovery does not pass ``sufficiency``.
 
         Args:
-            measured: the columns recovery, prob_only_component and drop, as ``measure_components`` returns them.
+            measured: all components of a fact, with the columns recovery, prob_only_component and drop, as
+                ``measure_components`` returns them. With ``left-out`` it also has the column places, and the components
+                are counted apart for every value of fact_id, file (one per grouping) and repeat, as far as it has these
+                columns.
         """
+        passed = self._above_threshold(measured)
+        if self.lone == "tested" or measured.empty:
+            return passed
+        several = (measured["places"].map(len) > 1).to_numpy()
+        apart = [name for name in TESTED_APART if name in measured]
+        count = measured.groupby(apart)["places"].transform("size").to_numpy() if apart else len(measured)
+        return passed & several & np.asarray(count > 1)
+
+    def _above_threshold(self, measured: pd.DataFrame) -> np.ndarray:
+        """Return which components the test itself accepts, (components,) bool."""
         if self.test == "compensation":
             return measured["drop"].to_numpy(dtype=float) < self.tau2
         column = "recovery" if self.test == "sufficiency" else "prob_only_component"
