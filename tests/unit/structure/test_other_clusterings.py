@@ -1,5 +1,9 @@
 """The other groupings on planted distances, with and without infinite ones (docs/method.md)."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,15 +27,17 @@ from dkn.structure.other_clusterings import (
     silhouette,
 )
 from dkn.study.names import CLUSTERINGS
-from tests.unit.distances import distances_of
+from tests.unit.distances import distances_of, random_distances
 
 SETTINGS = GroupingSettings(
     min_size=2, dbscan_min_samples=2, hdbscan_min_samples=2, max_groups=8, variance=0.9, restarts=4
 )
 
+FILLED = replace(SETTINGS, rivals="filled")
 
-def groups_of(method: str, distances: np.ndarray, seed: int = 0) -> list[list[int]]:
-    return [group.tolist() for group in grouped(method, distances, SETTINGS, generator(seed, method, "f"))]
+
+def groups_of(method: str, distances: np.ndarray, how: GroupingSettings = SETTINGS) -> list[list[int]]:
+    return [group.tolist() for group in grouped(method, distances, how, generator(0, method, "f"))]
 
 
 def unlinked(points: int) -> np.ndarray:
@@ -201,3 +207,120 @@ def test_kmeans_is_the_same_every_time() -> None:
 def test_an_unknown_grouping_names_the_allowed_ones() -> None:
     with pytest.raises(UserError, match="dbscan, hierarchical, kmeans, hdbscan"):
         grouped("ward", unlinked(3), SETTINGS, generator(0, "x"))
+    with pytest.raises(UserError, match="unknown rivals 'none'; allowed: linked, filled"):
+        replace(SETTINGS, rivals="none")
+
+
+def filled(square: np.ndarray) -> list[list[float]]:
+    """The distances as the released code has them, in plain numbers."""
+    return [[1000.0 if np.isinf(distance) else float(distance) for distance in row] for row in square]
+
+
+def in_order(groups: Iterable[Iterable[int]]) -> list[list[int]]:
+    """Groups of two or more, sorted."""
+    return sorted(sorted(group) for group in groups if len(set(group)) >= 2)
+
+
+def plain_dbscan(square: np.ndarray) -> list[list[int]]:
+    """Grow a group from every core that has none, in the order of the neurons; a group takes what its cores reach."""
+    rows = filled(square)
+    points = range(len(rows))
+    eps = float(np.median([min(rows[a][b] for b in points if b != a) for a in points]))
+    near = [[b for b in points if rows[a][b] <= eps] for a in points]
+    least = max(2, int(len(rows) * 3 / 100))
+    group = dict.fromkeys(points, -1)
+    for start in points:
+        if group[start] >= 0 or len(near[start]) < least:
+            continue
+        todo, group[start] = [start], start
+        while todo:
+            core = todo.pop()
+            if len(near[core]) >= least:
+                todo += (new := [b for b in near[core] if group[b] < 0])
+                group |= dict.fromkeys(new, start)
+    return in_order([b for b in points if group[b] == start] for start in points)
+
+
+def plain_average_linkage(square: np.ndarray) -> list[list[int]]:
+    """Join the two groups with the smallest mean distance until it exceeds the cut."""
+    rows = filled(square)
+    cut = np.quantile([rows[a][b] for a, b in combinations(range(len(rows)), 2)], 0.7)
+    groups = [[point] for point in range(len(rows))]
+    while len(groups) > 1:
+        means = {
+            (one, other): sum(rows[a][b] for a in one for b in other) / len(one) / len(other)
+            for one, other in combinations(map(tuple, groups), 2)
+        }
+        one, other = min(means, key=means.__getitem__)
+        if means[one, other] > cut + 1e-9:
+            break
+        groups = [group for group in groups if tuple(group) not in (one, other)] + [[*one, *other]]
+    return in_order(groups)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 16), st.integers(0, 2**16), st.sampled_from([0.2, 0.5, 0.8, 1.0]))
+def test_filled_rivals_equal_plain_loops(points: int, seed: int, finite: float) -> None:
+    square = random_distances(points, seed, finite)
+    assert groups_of("dbscan", square, FILLED) == plain_dbscan(square)
+    assert groups_of("hierarchical", square, FILLED) == plain_average_linkage(square)
+
+
+def test_many_neurons_make_a_larger_core_of_filled_dbscan() -> None:
+    """Of 134 neurons a core needs four, of 133 three: then the triple at the end, the nearest of all, is none."""
+    for points, least in ((133, 3), (134, 4)):
+        square = random_distances(points, 0)
+        square[:-3, -3:] = square[-3:, :-3] = np.inf
+        square[-3:, -3:] = 0.1 * (1 - np.eye(3))
+        found = groups_of("dbscan", square, FILLED)
+        assert found == plain_dbscan(square)
+        assert ([points - 3, points - 2, points - 1] in found) == (least == 3)
+
+
+def test_filled_kmeans_has_the_smallest_distortion_of_all_halves() -> None:
+    """Up to 19 neurons there are two groups; the components are the fewest that hold 95 % of the rows' variance."""
+    several = 0
+    for seed in range(15):
+        square = random_distances(9, seed, 0.8)
+        rows = np.array(filled(square))
+        centred = rows - rows.mean(axis=0)
+        _, length, axes = np.linalg.svd(centred)
+        share = np.cumsum(length**2) / np.sum(length**2)
+        points = centred @ axes[: 1 + int(np.argmax(share > 0.95))].T
+
+        def distortion(group: set[int], points: np.ndarray = points) -> float:
+            inside = np.isin(np.arange(9), list(group))
+            return float(sum(np.square(part - part.mean(axis=0)).sum() for part in (points[inside], points[~inside])))
+
+        halves = [set(group) for size in range(1, 5) for group in combinations(range(9), size)]
+        best = min(halves, key=distortion)
+        found = groups_of("kmeans", square, replace(FILLED, restarts=40))
+        assert found == in_order([best, set(range(9)) - best])
+        several += len(found) == 2
+    assert several > 5
+
+
+@pytest.mark.parametrize(("neurons", "groups"), [(12, 2), (29, 2), (30, 3), (49, 4), (50, 5)])
+def test_filled_kmeans_makes_a_group_of_every_ten_neurons(neurons: int, groups: int) -> None:
+    """As many groups are planted, infinitely far from each other."""
+    planted = np.arange(neurons) % groups
+    square = np.where(planted[:, None] == planted, random_distances(neurons, 0), np.inf)
+    expected = [np.flatnonzero(planted == group).tolist() for group in range(groups)]
+    assert groups_of("kmeans", square, replace(FILLED, restarts=20)) == expected
+
+
+@pytest.mark.parametrize("method", CLUSTERINGS)
+def test_filled_rivals_take_facts_of_any_size(method: str) -> None:
+    for points in (0, 1):
+        assert groups_of(method, unlinked(points), FILLED) == []
+    for pair in (unlinked(2), distances_of(2, [(0, 1, 3.0)])):
+        assert groups_of(method, pair, FILLED) == ([] if method in ("kmeans", "hdbscan") else [[0, 1]])
+    single = replace(FILLED, min_size=1)
+    one = [] if method in ("dbscan", "hdbscan") else [[0]]
+    assert groups_of(method, unlinked(1), single) == one
+    assert groups_of(method, unlinked(0), single) == []
+
+
+def test_hdbscan_is_the_same_with_filled_rivals() -> None:
+    square, planted = layered([[4, 3], [3, 3], [2, 4]], near=1, far=50)
+    assert groups_of("hdbscan", square, FILLED) == groups_of("hdbscan", square) == planted

@@ -10,6 +10,9 @@ What an infinite distance means is part of each method:
   Within a set of neurons that such chains join, called a *linked part*, the distance of two neurons is the length of
   the shortest path through finite distances.
 
+The released code puts a number in place of an infinite distance and has simpler rules for the rest. These are the
+functions named ``filled_…`` here, which take distances without infinite ones.
+
 The *silhouette* of a neuron compares its mean distance to its own group with that to the nearest other group; it lies
 between -1 and 1, and a larger value means a better separation.
 """
@@ -21,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
 from scipy.cluster.vq import kmeans2
 from scipy.sparse.csgraph import connected_components, shortest_path
 from scipy.spatial.distance import squareform
@@ -33,6 +36,13 @@ from dkn.structure.dendrogram import finite_distances
 from dkn.study.names import CLUSTERINGS
 
 NOISE = -1
+RIVALS = ("linked", "filled")
+# The released code's: what an unreachable neuron is away, and the settings of its clusterings.
+UNREACHABLE = 1000.0
+FILLED_PERCENT = 3  # of the neurons make a core of DBSCAN
+FILLED_CUT = 0.7  # the quantile of all distances at which average linkage is cut
+FILLED_VARIANCE = 0.95  # the share of the variance of distance rows that k-means keeps
+FILLED_NEURONS_PER_GROUP = 10  # of k-means
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,11 @@ class GroupingSettings:
         max_groups: the most groups that average linkage and k-means try in one linked part.
         variance: the share of the variance of distance rows that k-means keeps, above 0 and below 1.
         restarts: the number of random starts of k-means; the result with the smallest distortion is kept.
+        rivals: ``linked``, as this module describes it, or ``filled``, as the released code clusters. It has no
+            HDBSCAN, which is the same in both.
+
+    Raises:
+        UserError: ``rivals`` is neither.
     """
 
     min_size: int
@@ -54,6 +69,11 @@ class GroupingSettings:
     max_groups: int
     variance: float
     restarts: int
+    rivals: str = "linked"
+
+    def __post_init__(self) -> None:
+        if self.rivals not in RIVALS:
+            raise UserError(f"unknown rivals {self.rivals!r}; allowed: {', '.join(RIVALS)}")
 
 
 def nearest_neighbours(distances: np.ndarray) -> np.ndarray:
@@ -160,6 +180,17 @@ def hierarchical(distances: np.ndarray, max_groups: int) -> np.ndarray:
     return _best_of_counts(distances, max_groups, cuts)
 
 
+def _nearest_centres(points: np.ndarray, count: int, restarts: int, generator: np.random.Generator) -> np.ndarray:
+    """Return the labels of k-means with a number of groups, (n,): of several random starts the smallest distortion.
+
+    Args:
+        points: (n, dimensions).
+    """
+    results = [kmeans2(points, count, minit="++", missing="warn", rng=generator) for _ in range(restarts)]
+    distortions = [np.square(points - centres[labels]).sum() for centres, labels in results]
+    return results[int(np.argmin(distortions))][1]
+
+
 def kmeans(
     distances: np.ndarray, max_groups: int, variance: float, restarts: int, generator: np.random.Generator
 ) -> np.ndarray:
@@ -174,16 +205,51 @@ def kmeans(
     def cuts(paths: np.ndarray) -> Callable[[int], np.ndarray]:
         points = PCA(variance, svd_solver="full").fit_transform(paths)
 
-        def cut(count: int) -> np.ndarray:
-            results = [kmeans2(points, count, minit="++", missing="warn", rng=generator) for _ in range(restarts)]
-            distortions = [np.square(points - centres[labels]).sum() for centres, labels in results]
-            return results[int(np.argmin(distortions))][1]
-
-        return cut
+        return lambda count: _nearest_centres(points, count, restarts, generator)
 
     with warnings.catch_warnings():  # equal rows leave a centre without rows, and fewer groups are compared
         warnings.filterwarnings("ignore", "One of the clusters is empty")
         return _best_of_counts(distances, max_groups, cuts)
+
+
+def filled_dbscan(distances: np.ndarray) -> np.ndarray:
+    """Return the labels (n,) of the released code's DBSCAN: eps is the median nearest-neighbour distance."""
+    nearest = nearest_neighbours(distances)
+    if not len(nearest):
+        return np.full(len(distances), NOISE)
+    min_samples = max(2, FILLED_PERCENT * len(distances) // 100)
+    return DBSCAN(eps=float(np.median(nearest)), min_samples=min_samples, metric="precomputed").fit(distances).labels_
+
+
+def filled_hierarchical(distances: np.ndarray) -> np.ndarray:
+    """Return the labels (n,) of the released code's average linkage, cut at a quantile of all distances."""
+    pairs = squareform(distances, checks=False)
+    if not len(pairs):
+        return np.zeros(len(distances), dtype=int)
+    return fcluster(linkage(pairs, "average"), float(np.quantile(pairs, FILLED_CUT)), "distance")
+
+
+def filled_kmeans(distances: np.ndarray, restarts: int, generator: np.random.Generator) -> np.ndarray:
+    """Return the labels (n,) of the released code's k-means, whose number of groups follows from n."""
+    if len(distances) < 2:
+        return np.zeros(len(distances), dtype=int)
+    count = min(max(2, len(distances) // FILLED_NEURONS_PER_GROUP), len(distances))
+    points = PCA(FILLED_VARIANCE, svd_solver="full").fit_transform(distances)
+    with warnings.catch_warnings():  # as in ``kmeans``
+        warnings.filterwarnings("ignore", "One of the clusters is empty")
+        return _nearest_centres(points, count, restarts, generator)
+
+
+def _filled_labels(
+    method: str, distances: np.ndarray, settings: GroupingSettings, generator: np.random.Generator
+) -> np.ndarray:
+    """Return the labels (n,) of DBSCAN, average linkage or k-means as the released code clusters."""
+    filled = np.where(np.isfinite(distances), distances, UNREACHABLE).astype(np.float64)
+    if method == "dbscan":
+        return filled_dbscan(filled)
+    if method == "hierarchical":
+        return filled_hierarchical(filled)
+    return filled_kmeans(filled, settings.restarts, generator)
 
 
 def grouped(
@@ -200,7 +266,9 @@ def grouped(
     Raises:
         UserError: the method is unknown.
     """
-    if method == "dbscan":
+    if settings.rivals == "filled" and method in ("dbscan", "hierarchical", "kmeans"):
+        labels = _filled_labels(method, distances, settings, generator)
+    elif method == "dbscan":
         labels = dbscan(distances, settings.dbscan_min_samples)
     elif method == "hierarchical":
         labels = hierarchical(distances, settings.max_groups)
