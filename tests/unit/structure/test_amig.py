@@ -4,12 +4,15 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
+from dkn.errors import UserError
 from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
 from dkn.structure.amig import amig_pairs, disjoint_pairs
+from tests.unit import plain, planted
 
 
 def test_disjoint_pairs_take_the_largest_cost_first() -> None:
@@ -64,3 +67,66 @@ def test_some_pair_is_found_somewhere(adapter: Adapter) -> None:
         places = [int(place) for pair in pairs for place in pair]
         assert len(set(places)) == len(places)
     assert all(not pairs for pairs in amig_pairs(adapter, facts, members, scores, 12, 1e9).values())
+
+
+def first_come(adapter: Adapter, fact: EncodedFact, members: NeuronSet, scores: np.ndarray) -> list[list[int]]:
+    """The released pairs of one fact, from one forward pass per suppression."""
+    pairs = list(zip(members.layers.tolist(), members.neurons.tolist(), strict=True))
+
+    def drop(*places: int) -> float:
+        before, after = (
+            float(np.exp(plain.answer_log_probs(adapter.model, fact.prompt, fact.answer, edit, 0.0).sum()))
+            for edit in ([], [pairs[place] for place in places])
+        )
+        return (before - after) / before
+
+    best = sorted(range(len(scores)), key=lambda place: -scores[place])[:15]
+    alone = [place for place in best if drop(place) < 0.05]
+    found: list[list[int]] = []
+    for index, one in enumerate(alone):
+        for other in alone[index + 1 :]:
+            if not any({one, other} & set(pair) for pair in found) and drop(one, other) > 0.3:
+                found.append(sorted([one, other]))
+    return sorted(found)
+
+
+def test_first_pairs_equal_one_pass_per_suppression(own_adapter: Adapter) -> None:
+    """A sharp last norm makes Prob fall all at once, so that two neurons may matter where one does not."""
+    is_gpt2 = own_adapter.model.config.model_type == "gpt2"
+    norm = own_adapter.model.transformer.ln_f if is_gpt2 else own_adapter.model.model.norm
+    facts, members, scores = [], {}, {}
+    with torch.no_grad():
+        for parameter in norm.parameters():
+            parameter *= 30
+        for number in (0, 7, 10, 18, 33, 61):  # of 120 facts, some that have pairs in one model or another
+            draw = np.random.default_rng(number)
+            prompt = draw.integers(2, 100, 5).tolist()
+            answer = int(plain.logits(own_adapter.model, prompt)[-1].argmax())
+            facts.append(EncodedFact(f"f{number}", prompt, [answer]))
+            members[f"f{number}"] = NeuronSet(np.sort(draw.integers(0, 3, 20)), draw.permutation(80)[:20])
+            scores[f"f{number}"] = draw.random(20)
+    found = amig_pairs(own_adapter, facts, members, scores, 1, 0.9, "first")
+    for fact in facts:
+        expected = first_come(own_adapter, fact, members[fact.fact_id], scores[fact.fact_id])
+        assert [pair.tolist() for pair in found[fact.fact_id]] == expected
+    assert sum(bool(pairs) for pairs in found.values()) >= 2
+
+
+def test_the_first_pairs_are_taken_in_the_order_of_the_scores() -> None:
+    """Six planted neurons of which no one is needed and any two are: the costliest pairs are others."""
+    adapter = planted.planted_model(5.0)
+    with torch.no_grad():
+        adapter.model.lm_head.weight *= 10
+    fact, members = planted.fact(0), planted.carriers(0)
+    scores = {fact.fact_id: np.array([0.1, 0.9, 0.5, 0.2, 0.8, 0.4])}
+    found = amig_pairs(adapter, [fact], {fact.fact_id: members}, scores, 6, 0.3, "first")[fact.fact_id]
+    assert [pair.tolist() for pair in found] == [[0, 3], [1, 4], [2, 5]]
+    assert first_come(adapter, fact, members, scores[fact.fact_id]) == [[0, 3], [1, 4], [2, 5]]
+    scores = {fact.fact_id: np.array([0.9, 0.8, 0.1, 0.2, 0.3, 0.4])}
+    found = amig_pairs(adapter, [fact], {fact.fact_id: members}, scores, 2, 0.3, "first")[fact.fact_id]
+    assert [pair.tolist() for pair in found] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_an_unknown_pairing_is_refused() -> None:
+    with pytest.raises(UserError, match="unknown pairing 'last'; allowed: costliest, first"):
+        amig_pairs(planted.planted_model(6.0), [planted.fact(0)], {}, {}, 15, 0.3, "last")

@@ -4,20 +4,41 @@ The *cost* of suppressing some of a fact's knowledge neurons is the drop in the 
 as a share of the drop when all of them are suppressed. A suppression *matters* when its cost exceeds a threshold. Two
 neurons that do not matter alone are a pair of degenerate neurons when suppressing both of them matters.
 
+The released code has another pairing. There the cost is the drop as a share of Prob itself, and the thresholds for one
+neuron and for two differ.
+
 A neuron is named by its *place*, its index among the fact's knowledge neurons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
 
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
+from dkn.errors import UserError
 from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
+
+PAIRINGS = ("costliest", "first")
+# The released code's: the neurons that are tried, the cost below which one does not matter, and above which two do.
+RELEASED_TRIED = 15
+RELEASED_ALONE = 0.05
+RELEASED_MATTERS = 0.3
+
+
+def _without_common(pairs: Iterable[tuple[int, int]]) -> list[np.ndarray]:
+    """Return those pairs that have no neuron of an earlier one, each ascending, in the order of their first places."""
+    taken: set[int] = set()
+    disjoint = []
+    for pair in pairs:
+        if taken.isdisjoint(pair):
+            taken.update(pair)
+            disjoint.append(np.array(sorted(pair)))
+    return sorted(disjoint, key=lambda pair: int(pair[0]))
 
 
 def disjoint_pairs(pairs: Sequence[tuple[int, int]], cost: np.ndarray) -> list[np.ndarray]:
@@ -29,38 +50,34 @@ def disjoint_pairs(pairs: Sequence[tuple[int, int]], cost: np.ndarray) -> list[n
     Returns:
         The pairs taken, each ascending, in the order of their first places.
     """
-    taken: set[int] = set()
-    disjoint = []
-    for index in sorted(range(len(pairs)), key=lambda index: (-cost[index], pairs[index])):
-        if taken.isdisjoint(pairs[index]):
-            taken.update(pairs[index])
-            disjoint.append(np.array(sorted(pairs[index])))
-    return sorted(disjoint, key=lambda pair: int(pair[0]))
+    costliest_first = sorted(range(len(pairs)), key=lambda index: (-cost[index], pairs[index]))
+    return _without_common(pairs[index] for index in costliest_first)
 
 
 def _costs(
     adapter: Adapter,
     facts: Sequence[EncodedFact],
     members: Sequence[NeuronSet],
-    edits: Sequence[Sequence[Sequence[int]]],
+    suppressions: Sequence[Sequence[Sequence[int]]],
+    of_full_drop: bool,
 ) -> list[np.ndarray]:
     """Return for each fact the cost of each suppression, (suppressions,).
 
-    A fact's costs are NaN where suppressing all its knowledge neurons does not lower Prob, so that nothing matters.
-
     Args:
         members: for each fact its knowledge neurons.
-        edits: for each fact the suppressions, each a list of places.
+        suppressions: for each fact the suppressions, each a list of places.
+        of_full_drop: whether the cost is the share of the drop when all knowledge neurons are suppressed, or else of
+            Prob. A fact's costs are NaN where all of them do not lower Prob, so that nothing matters.
     """
     variants = [
         [NO_NEURONS, neurons, *(neurons.take(places) for places in suppressed)]
-        for neurons, suppressed in zip(members, edits, strict=True)
+        for neurons, suppressed in zip(members, suppressions, strict=True)
     ]
     costs = []
     for log_probs in answer_log_probs(adapter, facts, variants):
         prob = np.exp(log_probs.sum(1))
-        full_drop = prob[0] - prob[1]
-        costs.append((prob[0] - prob[2:]) / full_drop if full_drop > 0 else np.full(len(prob) - 2, np.nan))
+        whole = prob[0] - prob[1] if of_full_drop else prob[0]
+        costs.append((prob[0] - prob[2:]) / whole if whole > 0 else np.full(len(prob) - 2, np.nan))
     return costs
 
 
@@ -71,6 +88,7 @@ def amig_pairs(
     scores: dict[str, np.ndarray],
     tried: int,
     matters: float,
+    pairing: str = "costliest",
 ) -> dict[str, list[np.ndarray]]:
     """Find disjoint pairs of degenerate neurons, for a batch of facts whose answers have the same number of tokens.
 
@@ -80,19 +98,32 @@ def amig_pairs(
         tried: the number of a fact's neurons that are tried, those with the largest scores. At most
             tried * (tried - 1) / 2 pairs are suppressed.
         matters: the cost above which a suppression matters, from 0 to 1.
+        pairing: ``costliest``, the pair with the largest cost is taken first; or ``first``, the released code's: the
+            pairs are taken in the order of the scores, the largest first, with the cost as a share of Prob and with
+            the ``RELEASED_…`` numbers in place of ``tried`` and ``matters``.
     Returns:
         For each fact id the pairs, each two ascending places, in the order of their first places.
+    Raises:
+        UserError: the pairing is neither.
     """
+    if pairing not in PAIRINGS:
+        raise UserError(f"unknown pairing {pairing!r}; allowed: {', '.join(PAIRINGS)}")
+    first = pairing == "first"
+    if first:
+        tried, matters = RELEASED_TRIED, RELEASED_MATTERS
     neurons = [members[fact.fact_id] for fact in facts]
-    singles = [np.sort(np.argsort(-scores[fact.fact_id], kind="stable")[:tried]) for fact in facts]
-    costs_alone = _costs(adapter, facts, neurons, [[[place] for place in places] for places in singles])
+    by_score = [np.argsort(-scores[fact.fact_id], kind="stable")[:tried] for fact in facts]
+    singles = by_score if first else [np.sort(places) for places in by_score]
+    costs_alone = _costs(adapter, facts, neurons, [[[place] for place in places] for places in singles], not first)
+    spared = [cost < RELEASED_ALONE if first else cost <= matters for cost in costs_alone]
     pairs = [
-        list(combinations((int(place) for place in places[cost <= matters]), 2))
-        for places, cost in zip(singles, costs_alone, strict=True)
+        list(combinations((int(place) for place in places[alone]), 2))
+        for places, alone in zip(singles, spared, strict=True)
     ]
-    costs_together = _costs(adapter, facts, neurons, pairs)
+    costs_together = _costs(adapter, facts, neurons, pairs, not first)
     pairs_of_facts = {}
     for fact, candidates, cost in zip(facts, pairs, costs_together, strict=True):
         degenerate = np.flatnonzero(cost > matters)
-        pairs_of_facts[fact.fact_id] = disjoint_pairs([candidates[index] for index in degenerate], cost[degenerate])
+        found, its_cost = [candidates[index] for index in degenerate], cost[degenerate]
+        pairs_of_facts[fact.fact_id] = _without_common(found) if first else disjoint_pairs(found, its_cost)
     return pairs_of_facts
