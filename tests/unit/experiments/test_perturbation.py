@@ -196,11 +196,32 @@ def test_an_unknown_setting_is_named() -> None:
         PerturbationSettings("removal", "values", 1, "any", 0)
     with pytest.raises(UserError, match="unknown kind of queries 'all'; allowed: preserving, any"):
         PerturbationSettings("suppression", "values", 1, "all", 0)
+    with pytest.raises(UserError, match="unknown put_in 'stars'; allowed: words, markers"):
+        PerturbationSettings("suppression", "values", 1, "any", 0, "stars")
+    with pytest.raises(UserError, match="unknown compared 'kn'; allowed: all, dkn"):
+        PerturbationSettings("suppression", "values", 1, "any", 0, compared="kn")
+
+
+def test_where_only_the_dkn_is_compared_its_records_are_those_of_the_whole(
+    adapter: Adapter, random_fact: Callable[..., EncodedFact]
+) -> None:
+    facts = [random_fact(5, 2, seed) for seed in range(3)]
+    queries = [EncodedFact(query_id(f.fact_id, "original"), f.prompt, f.answer) for f in facts]
+    kn = {f.fact_id: NeuronSet(np.array([0, 0, 1, 2]), np.array([5, 1, 2, 4])) for f in facts}
+    dkn = {name: neurons.take([0, 2]) for name, neurons in kn.items()}
+    whole, alone = (
+        study(adapter, queries, dkn, kn, PerturbationSettings("suppression", "values", 2, "any", 0, compared=compared))
+        for compared in ("all", "dkn")
+    )
+    assert alone["neuron_set"].tolist() == ["none", "dkn"] * 3
+    expected = whole[whole["neuron_set"].isin(["none", "dkn"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("queries", ["preserving", "any"])
-def test_queries_are_perturbed_with_the_words_of_all_wordings(queries: str) -> None:
-    settings = PerturbationSettings("suppression", "values", 1, queries, 3)
+@pytest.mark.parametrize("put_in", ["words", "markers"])
+def test_queries_are_perturbed_with_the_words_of_all_wordings(queries: str, put_in: str) -> None:
+    settings = PerturbationSettings("suppression", "values", 1, queries, 3, put_in)
     frame = pd.DataFrame(
         {
             "fact_id": ["a", "b"],
@@ -217,7 +238,8 @@ def test_queries_are_perturbed_with_the_words_of_all_wordings(queries: str) -> N
     assert found.loc[("a", "original")].tolist() == [frame["prompt"][0], "preserving"]
     wordings = [*frame["prompt"], *frame["complex"], *(text for texts in frame["paraphrases"] for text in texts)]
     words = vocabulary([(text, "") for text in wordings], [])
-    expected = perturbed_prompts("a", Question(frame["prompt"][0], "Rome", "2012"), words, 3, queries)
+    expected = perturbed_prompts("a", Question(frame["prompt"][0], "Rome", "2012"), words, 3, queries, put_in)
+    assert ("[ADDED]" in expected["add"].text) == (put_in == "markers")
     assert {query: PerturbedPrompt(*found.loc[("a", query)]) for query in expected} == expected
     alone = all_queries(frame, frame.iloc[:1], settings)
     assert alone.values.tolist() == found.loc[["a"]].reset_index().values.tolist()

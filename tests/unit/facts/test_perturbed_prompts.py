@@ -218,3 +218,36 @@ def test_nothing_of_the_subject_or_the_date_is_touched_or_split(
     assert one.text.count(subject) >= prompt.count(subject)
     assert not date or one.text.startswith(f"In {date},")
     assert neighbours(subject, prompt) <= neighbours(subject, one.text)
+
+
+@given(LATIN, st.sampled_from([PRESERVING, ANY]), st.integers(0, 99), st.sampled_from([WORDS, []]))
+def test_markers_stand_where_the_words_would(subject: str, queries: str, seed: int, words: list[str]) -> None:
+    """The place is drawn as with words, which are put back here; markers need no words."""
+    question = Question(f"In 2012, the head coach of {subject} is", subject, "2012")
+    usual = perturbed_prompts("f", question, WORDS, seed, queries)
+    marked = perturbed_prompts("f", question, words, seed, queries, "markers")
+    assert set(usual) == set(marked) == set(PERTURBATIONS)
+    before = question.prompt.split(" ")
+    replaced = marked["replace"].text.split(" ")
+    place = replaced.index("[REPLACED]")
+    assert replaced[:place] + replaced[place + 1 :] == before[:place] + before[place + 1 :]
+    words_of_usual = usual["replace"].text.split(" ")
+    assert before[:place] + words_of_usual[place : place + 1] + before[place + 1 :] == words_of_usual
+    added = marked["add"].text.split(" ")
+    place = added.index("[ADDED]")
+    assert added[:place] + added[place + 1 :] == before
+    assert before[:place] + usual["add"].text.split(" ")[place : place + 1] + before[place:] == usual["add"].text.split(
+        " "
+    )
+    assert marked["delete"] == usual["delete"]
+    assert {kind: one.question for kind, one in marked.items()} == {kind: one.question for kind, one in usual.items()}
+
+
+def test_a_marker_may_stand_in_the_prompt_already() -> None:
+    marked = perturbed_prompts("f", Question("a [REPLACED] b", "a", None), [], 0, ANY, "markers")
+    assert marked["replace"].text == "a [REPLACED] b"
+
+
+def test_another_thing_to_put_in_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown words to put in 'stars'"):
+        perturbed_prompts("f", QUESTION, WORDS, 0, ANY, "stars")

@@ -17,7 +17,7 @@ import pandas as pd
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
-from dkn.facts.perturbed_prompts import Question, perturbed_prompts, vocabulary
+from dkn.facts.perturbed_prompts import PUT_IN, Question, perturbed_prompts, vocabulary
 from dkn.neurons.interventions import ENHANCE, SUPPRESS, answer_scores
 from dkn.neurons.other_facts import sets_of_other_facts
 from dkn.neurons.sets import NO_NEURONS, NeuronSet, common_neurons, random_like
@@ -25,6 +25,7 @@ from dkn.randomness import generator
 from dkn.study.names import ANY, DKN, KN, KN_MATCHED, NONE, ORIGINAL, OTHER_FACT, OTHER_RELATION, PRESERVING, RANDOM
 
 FACTORS = {"suppression": SUPPRESS, "enhancement": ENHANCE}
+COMPARED = ("all", "dkn")
 SEPARATOR = "\x1f"  # between a fact's id and its query's name
 
 
@@ -38,8 +39,10 @@ class PerturbationSettings:
         random_sets: the number of draws of each random set, per fact.
         queries: ``preserving``, perturbed queries that leave the subject and the date whole, or ``any``.
         seed: the seed of the study.
+        put_in: ``words`` or ``markers``, which is what replaced and added words are (``dkn.facts.perturbed_prompts``).
+        compared: ``all`` neuron sets, or ``dkn``, the released code's: the DKN and none.
     Raises:
-        UserError: the setting, or the kind of queries, is neither of the two.
+        UserError: the setting, the kind of queries, what is put in, or what is compared is neither of the two.
     """
 
     setting: str
@@ -47,11 +50,15 @@ class PerturbationSettings:
     random_sets: int
     queries: str
     seed: int
+    put_in: str = "words"
+    compared: str = "all"
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
             ("setting", self.setting, tuple(FACTORS)),
             ("kind of queries", self.queries, (PRESERVING, ANY)),
+            ("put_in", self.put_in, PUT_IN),
+            ("compared", self.compared, COMPARED),
         ):
             if value not in allowed:
                 raise UserError(f"unknown {name} {value!r}; allowed: {', '.join(allowed)}")
@@ -99,7 +106,8 @@ def named_sets(
 ) -> dict[str, list[NamedSet]]:
     """Return the neuron sets of every fact that has a DKN, by fact id, the empty set ``none`` first.
 
-    They are the same for every query and in every experiment of a seed.
+    They are the same for every query and in every experiment of a seed. Where only the DKN is compared, nothing is
+    drawn.
 
     Args:
         dkns, kns: the facts' degenerate knowledge neurons and their knowledge neurons, by fact id.
@@ -107,17 +115,18 @@ def named_sets(
         n_neurons: the number of neurons in a layer of the model.
         settings: the number of draws, and the seed, which keys the draws together with the fact.
     """
+    everything = settings.compared == "all"
     of_others = {
         kind: sets_of_other_facts(dkns, facts, kind, settings.random_sets, settings.seed)
         for kind in (OTHER_FACT, OTHER_RELATION)
+        if everything
     }
     named = {}
     for fact_id, dkn in dkns.items():
-        sets = {
-            **{NONE: [NO_NEURONS], DKN: [dkn], KN: [kns[fact_id]]},
-            **_random_sets(fact_id, dkn, kns[fact_id], n_neurons, settings),
-            **{kind: drawn[fact_id] for kind, drawn in of_others.items()},
-        }
+        sets = {NONE: [NO_NEURONS], DKN: [dkn]}
+        if everything:
+            sets |= {KN: [kns[fact_id]], **_random_sets(fact_id, dkn, kns[fact_id], n_neurons, settings)}
+            sets |= {kind: drawn[fact_id] for kind, drawn in of_others.items()}
         named[fact_id] = [
             NamedSet(name, repeat, neurons, common_neurons(dkn, neurons))
             for name, draws in sets.items()
@@ -175,7 +184,7 @@ def all_queries(frame: pd.DataFrame, chosen: pd.DataFrame, settings: Perturbatio
     Args:
         frame: all facts of the study; the words that perturbations use are drawn from all their wordings.
         chosen: the rows of the facts whose queries are returned.
-        settings: which perturbed queries are asked, and the seed of the study.
+        settings: which perturbed queries are asked, what is put into them, and the seed of the study.
     Returns:
         The columns fact_id, query (its name), prompt and question (whether the query preserves or changes it).
     """
@@ -188,7 +197,7 @@ def all_queries(frame: pd.DataFrame, chosen: pd.DataFrame, settings: Perturbatio
     rows: list[tuple[str, str, str, str]] = []
     for row in chosen.itertuples(index=False):
         question = Question(row.prompt, row.subject, row.date if isinstance(row.date, str) else None)
-        perturbed = perturbed_prompts(row.fact_id, question, words, settings.seed, settings.queries)
+        perturbed = perturbed_prompts(row.fact_id, question, words, settings.seed, settings.queries, settings.put_in)
         rows.append((row.fact_id, ORIGINAL, row.prompt, PRESERVING))
         rows.extend((row.fact_id, query, found.text, found.question) for query, found in perturbed.items())
     return pd.DataFrame(rows, columns=["fact_id", "query", "prompt", "question"])

@@ -25,6 +25,9 @@ _UNSPACED = (
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _JOINERS = "\u200c\u200d"
 
+PUT_IN = ("words", "markers")
+MARKERS = {"replace": "[REPLACED]", "add": "[ADDED]"}  # the released code puts these in, in place of words
+
 
 @dataclass(frozen=True)
 class Question:
@@ -158,7 +161,12 @@ def _kept(ranges: list[tuple[int, int]], before: list[str], question: Question) 
 
 
 def perturb(
-    question: Question, kind: str, words: list[str], draw: np.random.Generator, queries: str = PRESERVING
+    question: Question,
+    kind: str,
+    words: list[str],
+    draw: np.random.Generator,
+    queries: str = PRESERVING,
+    put_in: str = "words",
 ) -> PerturbedPrompt | None:
     """Return the prompt with one word changed, or None where the prompt is too short or there are too few words.
 
@@ -169,12 +177,16 @@ def perturb(
         words: the words that ``replace`` and ``add`` draw from, at least two, or else neither is possible.
         draw: the random generator.
         queries: ``preserving``, which leaves the subject and the date whole, or ``any``.
+        put_in: what ``replace`` and ``add`` put into the prompt, at the same place: one of the ``words``, or one of the
+            ``markers`` of the released code, ``[REPLACED]`` and ``[ADDED]``, which needs no words.
     Raises:
-        ValueError: the kind is unknown.
+        ValueError: the kind is unknown, or what is put in.
     """
     if kind not in PERTURBATIONS:
         raise ValueError(f"unknown perturbation {kind!r}")
-    if kind != "delete" and len(words) < 2:
+    if put_in not in PUT_IN:
+        raise ValueError(f"unknown words to put in {put_in!r}")
+    if kind != "delete" and put_in == "words" and len(words) < 2:
         return None
     parts, before = _words(question.prompt, question.subject)
     ranges = _ranges(parts, before)
@@ -186,26 +198,31 @@ def perturb(
     if not places:
         return None
     index = int(draw.choice(places))
-    text = _changed(kind, parts, before, index, words, draw)
+    word = ""
+    if kind != "delete":
+        others = [other for other in words if kind == "add" or other != parts[index]]
+        word = MARKERS[kind] if put_in == "markers" else str(draw.choice(others))
+    text = _changed(kind, parts, before, index, word)
     return PerturbedPrompt(text, PRESERVING if index in preserving else CHANGING)
 
 
-def _changed(
-    kind: str, parts: list[str], before: list[str], index: int, words: list[str], draw: np.random.Generator
-) -> str:
-    """Return the prompt with the word at an index replaced or deleted, or with a word added before it."""
+def _changed(kind: str, parts: list[str], before: list[str], index: int, new: str) -> str:
+    """Return the prompt with the word at an index replaced or deleted, or with a new word added before it."""
     if kind == "delete":
         space = max(before[index : index + 2])
         return _joined([*parts[:index], *parts[index + 1 :]], [*before[:index], space, *before[index + 2 :]])
     if kind == "add":
-        word = str(draw.choice(words))
-        return _joined([*parts[:index], word, *parts[index:]], [*before[: index + 1], *before[index:]])
-    others = [word for word in words if word != parts[index]]
-    return _joined([*parts[:index], str(draw.choice(others)), *parts[index + 1 :]], before)
+        return _joined([*parts[:index], new, *parts[index:]], [*before[: index + 1], *before[index:]])
+    return _joined([*parts[:index], new, *parts[index + 1 :]], before)
 
 
 def perturbed_prompts(
-    fact_id: str, question: Question, words: list[str], seed: int, queries: str = PRESERVING
+    fact_id: str,
+    question: Question,
+    words: list[str],
+    seed: int,
+    queries: str = PRESERVING,
+    put_in: str = "words",
 ) -> dict[str, PerturbedPrompt]:
     """Return a fact's perturbed prompts by kind of perturbation.
 
@@ -216,9 +233,10 @@ def perturbed_prompts(
         question: the fact's prompt, with what it asks about.
         words: the words that perturbations draw from, see ``vocabulary``.
         queries: ``preserving`` or ``any``, see ``perturb``.
+        put_in: ``words`` or ``markers``, see ``perturb``.
     """
     perturbed = {
-        kind: perturb(question, kind, words, generator(seed, f"perturbation/{kind}", fact_id), queries)
+        kind: perturb(question, kind, words, generator(seed, f"perturbation/{kind}", fact_id), queries, put_in)
         for kind in PERTURBATIONS
     }
     return {kind: found for kind, found in perturbed.items() if found is not None}
