@@ -19,9 +19,11 @@ from dkn.experiments.degeneracy import (
     proper_subsets,
     with_controls,
 )
+from dkn.neurons.edits import EditSettings
 from dkn.neurons.sets import NeuronSet
 from dkn.structure.candidates import candidates_table
 from dkn.study.names import CONTROL, OTHER_FACT, OTHER_FACTS, OTHER_RELATION, TESTED_CONTROLS
+from tests.unit import switches
 from tests.unit.neuron_sets import pairs_of
 
 SETTINGS = DegeneracySettings(max_subsets=32, partitions=2, seed=0)
@@ -55,6 +57,29 @@ def test_records_match_control_in_number_of_neurons_and_ignore_order(adapter: Ad
     pd.testing.assert_frame_equal(left, right, rtol=1e-4, atol=1e-5)
     counts = both.groupby(["fact_id", "grouping", "repeat"])["suppressed_neurons"].apply(sorted)
     assert all(values == [2, 3, 5] for values in counts)
+
+
+def test_records_are_of_the_edits_that_are_asked_for(adapter: Adapter) -> None:
+    """With the released code's, every subset is one hooked pass per answer token."""
+    fact = EncodedFact("x", [5, 6, 7], [4, 9])
+    neurons = NeuronSet(np.array([0, 0, 1, 1, 2, 2, 2]), np.array([1, 5, 2, 3, 0, 4, 6]))
+    places = [np.array([0, 2]), np.array([1, 3, 4])]
+    groups = {"x": with_controls("x", "bdc", places, neurons, SETTINGS, "ntc")[:1]}
+    edits = EditSettings("preactivation", "last", "first-choice")
+    records = degeneracy_records(adapter, [fact], groups, SETTINGS, edits=edits)
+    assert records["suppressed"].tolist() == [[0], [1], [0, 1]]
+    for row in records.itertuples(index=False):
+        own = [place for number in row.suppressed for place in places[number]]
+        for found, edit in ((row.log_prob_before, []), (row.log_prob_after, pairs_of(neurons.take(own)))):
+            expected, _ = switches.answer_log_probs(
+                *(adapter.model, fact.prompt, fact.answer, edit, 0.0),
+                site="preactivation",
+                positions="last",
+                answer_path="first-choice",
+            )
+            assert found == pytest.approx(expected.sum(), rel=1e-4, abs=1e-4)
+    usual = degeneracy_records(adapter, [fact], groups, SETTINGS)
+    assert not np.allclose(usual["log_prob_after"], records["log_prob_after"], atol=1e-2)
 
 
 @pytest.mark.parametrize("control", TESTED_CONTROLS)

@@ -20,13 +20,15 @@ from dkn.experiments.perturbation import (
     query_id,
 )
 from dkn.facts.perturbed_prompts import PerturbedPrompt, Question, perturbed_prompts, vocabulary
+from dkn.neurons.edits import EditSettings
 from dkn.neurons.interventions import SITES
 from dkn.neurons.sets import NeuronSet
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import QUERIES
 from dkn.summaries.perturbation import summarise
 from dkn.summaries.stored import only_match
-from tests.unit import planted
+from tests.unit import planted, switches
+from tests.unit.neuron_sets import by_hand, pairs_of
 
 STATISTICS = StatisticsSettings(resamples=2000, confidence=0.95, seed=0)
 PREFIXES = dict(zip(QUERIES, ((28, 29), (28, 30), (28, 31, 29), (28,)), strict=True))
@@ -157,6 +159,37 @@ def test_records_depend_on_the_seed_and_neither_on_order_nor_on_batch(
     other = run(queries, seed=1)
     assert not np.allclose(whole.loc[drawn, "log_prob_after"], other.loc[drawn, "log_prob_after"], atol=1e-4)
     assert np.array_equal(whole.loc[~drawn, "log_prob_after"], other.loc[~drawn, "log_prob_after"])
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_records_are_of_the_edits_that_are_asked_for(
+    adapter: Adapter, random_fact: Callable[..., EncodedFact], site: str
+) -> None:
+    """The released code's enhancement of the DKN: one pass per answer token, and for weights an edited model."""
+    fact, kn = random_fact(5, 2, 0), NeuronSet(np.array([0, 0, 1, 2]), np.array([5, 1, 2, 4]))
+    asked = EncodedFact(query_id("f", "original"), fact.prompt, fact.answer)
+    facts = pd.DataFrame({"subject": "s", "relation": "r"}, index=["f"])
+    settings = PerturbationSettings("enhancement", site, 2, "any", 0, "markers", "dkn")
+    sets = named_sets({"f": kn}, {"f": kn}, facts, adapter.n_neurons, settings)
+    edits = EditSettings("preactivation", "last", "first-choice", "bare")
+    found = perturbation_records(adapter, [asked], sets, settings, edits=edits)["log_prob_after"]
+    expected = []
+    for edit in (kn.take([]), kn):
+        if site == "weights":
+            edited = by_hand(adapter.model, edit, 2.0)
+            tokens = [switches.answer_log_probs(edited, fact.prompt, [token], (), 1.0)[0] for token in fact.answer]
+            expected.append(sum(float(token.sum()) for token in tokens))
+        else:
+            log_probs, _ = switches.answer_log_probs(
+                *(adapter.model, fact.prompt, fact.answer, pairs_of(edit), 2.0),
+                site="preactivation",
+                positions="last",
+                answer_path="first-choice",
+            )
+            expected.append(float(log_probs.sum()))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    usual = perturbation_records(adapter, [asked], sets, settings)["log_prob_after"]
+    assert not np.allclose(found, usual, atol=1e-2)
 
 
 def test_sets_are_the_same_in_all_experiments_and_drawn_as_stated() -> None:

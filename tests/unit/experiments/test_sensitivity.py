@@ -16,6 +16,7 @@ from dkn.experiments import sensitivity
 from dkn.experiments.degeneracy import DegeneracySettings, degeneracy_records, with_controls
 from dkn.experiments.degeneracy_measures import per_fact, with_metrics
 from dkn.experiments.sensitivity import Grid, Sample, distinct_components, sensitivity_records
+from dkn.neurons.edits import EditSettings
 from dkn.neurons.sets import NeuronSet
 from dkn.structure.distances import connection_vectors, distance_matrix
 from dkn.structure.functional_test import FunctionalTest, measure_components
@@ -39,6 +40,7 @@ RELEASED = replace(  # as the released code groups and tests; tau1 decides nothi
     tests=[FunctionalTest("compensation", 0.05, "left-out"), FunctionalTest("compensation", 0.5, "left-out")],
     connection="gate-down",
     paths="two-between",
+    edits=EditSettings("preactivation", "last", "first-choice"),
 )
 
 
@@ -72,13 +74,13 @@ def expected(
         frame = pd.DataFrame({"places": [component.members for component in ntc(matrix, clustering)]})
         row["candidates"] = len(frame)
         if test is not None and len(frame):
-            [frame] = measure_components(adapter, [fact], sample.members, {fact.fact_id: frame})
+            [frame] = measure_components(adapter, [fact], sample.members, {fact.fact_id: frame}, grid.edits)
             frame = frame[test.passes(frame)]
         row["components"] = len(frame)
         if len(frame) >= 2:
             places = list(frame["places"])
             groups = with_controls(fact.fact_id, selection, places, members, grid.degeneracy, "ntc")
-            records = degeneracy_records(adapter, [fact], {fact.fact_id: groups}, grid.degeneracy)
+            records = degeneracy_records(adapter, [fact], {fact.fact_id: groups}, grid.degeneracy, grid.edits)
             gaps = per_fact(with_metrics(records.assign(subject="s"))).set_index("grouping")
             for gap in ("drop_gap", "nats_gap"):
                 row |= {gap: gaps.loc["ntc", gap], f"control_{gap}": gaps.loc[CONTROL, gap]}
@@ -129,12 +131,12 @@ def test_components_that_several_points_share_are_suppressed_once(
 ) -> None:
     seen: list[tuple[object, ...]] = []
 
-    def watched(adapter: Adapter, facts: list, groups: dict, settings: DegeneracySettings) -> Any:
+    def watched(adapter: Adapter, facts: list, groups: dict, settings: DegeneracySettings, edits: EditSettings) -> Any:
         for fact in facts:
             for group in groups[fact.fact_id]:
                 if group.grouping != CONTROL:
                     seen.append((fact.fact_id, group.selection, *(part.key() for part in group.parts)))
-        return degeneracy_records(adapter, facts, groups, settings)
+        return degeneracy_records(adapter, facts, groups, settings, edits)
 
     monkeypatch.setattr(sensitivity, "degeneracy_records", watched)
     records = sensitivity_records(adapter, sample, GRID, batch=3)

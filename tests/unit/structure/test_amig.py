@@ -9,10 +9,12 @@ import torch
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
+from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
 from dkn.structure.amig import amig_pairs, disjoint_pairs
 from tests.unit import plain, planted
+from tests.unit.released_structure import relative_drop
 
 
 def test_disjoint_pairs_take_the_largest_cost_first() -> None:
@@ -69,16 +71,15 @@ def test_some_pair_is_found_somewhere(adapter: Adapter) -> None:
     assert all(not pairs for pairs in amig_pairs(adapter, facts, members, scores, 12, 1e9).values())
 
 
-def first_come(adapter: Adapter, fact: EncodedFact, members: NeuronSet, scores: np.ndarray) -> list[list[int]]:
+def first_come(
+    adapter: Adapter, fact: EncodedFact, members: NeuronSet, scores: np.ndarray, released: bool = False
+) -> list[list[int]]:
     """The released pairs of one fact, from one forward pass per suppression."""
     pairs = list(zip(members.layers.tolist(), members.neurons.tolist(), strict=True))
 
     def drop(*places: int) -> float:
-        before, after = (
-            float(np.exp(plain.answer_log_probs(adapter.model, fact.prompt, fact.answer, edit, 0.0).sum()))
-            for edit in ([], [pairs[place] for place in places])
-        )
-        return (before - after) / before
+        edit = [pairs[place] for place in places]
+        return relative_drop(adapter.model, fact.prompt, fact.answer, edit, released)
 
     best = sorted(range(len(scores)), key=lambda place: -scores[place])[:15]
     alone = [place for place in best if drop(place) < 0.05]
@@ -90,7 +91,8 @@ def first_come(adapter: Adapter, fact: EncodedFact, members: NeuronSet, scores: 
     return sorted(found)
 
 
-def test_first_pairs_equal_one_pass_per_suppression(own_adapter: Adapter) -> None:
+@pytest.mark.parametrize("edits", [AS_TEXT, EditSettings("preactivation")], ids=["text", "released"])
+def test_first_pairs_equal_one_pass_per_suppression(own_adapter: Adapter, edits: EditSettings) -> None:
     """A sharp last norm makes Prob fall all at once, so that two neurons may matter where one does not."""
     is_gpt2 = own_adapter.model.config.model_type == "gpt2"
     norm = own_adapter.model.transformer.ln_f if is_gpt2 else own_adapter.model.model.norm
@@ -105,9 +107,9 @@ def test_first_pairs_equal_one_pass_per_suppression(own_adapter: Adapter) -> Non
             facts.append(EncodedFact(f"f{number}", prompt, [answer]))
             members[f"f{number}"] = NeuronSet(np.sort(draw.integers(0, 3, 20)), draw.permutation(80)[:20])
             scores[f"f{number}"] = draw.random(20)
-    found = amig_pairs(own_adapter, facts, members, scores, 1, 0.9, "first")
+    found = amig_pairs(own_adapter, facts, members, scores, 1, 0.9, "first", edits)
     for fact in facts:
-        expected = first_come(own_adapter, fact, members[fact.fact_id], scores[fact.fact_id])
+        expected = first_come(own_adapter, fact, members[fact.fact_id], scores[fact.fact_id], edits != AS_TEXT)
         assert [pair.tolist() for pair in found[fact.fact_id]] == expected
     assert sum(bool(pairs) for pairs in found.values()) >= 2
 

@@ -13,6 +13,7 @@ from dkn.decoder.adapters import Adapter
 from dkn.errors import UserError
 from dkn.neurons.sets import NeuronSet
 from dkn.structure.distances import connection_vectors, distance_matrix
+from tests.unit.released_structure import two_between
 
 
 def brute_force(layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, max_span: int | None) -> np.ndarray:
@@ -151,30 +152,6 @@ def test_thousands_of_neurons_against_shortest_paths_of_scipy() -> None:
         np.testing.assert_allclose(matrix[start, above], row[above], rtol=1e-5)
 
 
-def two_between(layers: np.ndarray, reading: np.ndarray, writing: np.ndarray, max_span: int) -> np.ndarray:
-    """Try all pairs of neurons as the two between, and keep those that lie in the layers of the rule."""
-    count = len(layers)
-    matrix = np.full((count, count), np.inf)
-    np.fill_diagonal(matrix, 0)
-
-    def step(lower: int, upper: int) -> float:
-        inner = abs(sum(float(a) * float(b) for a, b in zip(writing[lower], reading[upper], strict=True)))
-        return 1 / inner if inner else np.inf
-
-    for low, high in permutations(range(count), 2):
-        span = int(layers[high] - layers[low])
-        lengths = [step(low, high)] if span == 1 else []
-        if span in (2, 3) and span <= max_span:
-            lengths = [
-                step(low, first) + step(first, last) + step(last, high)
-                for first, last in permutations(range(count), 2)
-                if layers[first] == layers[low] + 1 and layers[last] == layers[high] - 1
-            ]
-        if span > 0:
-            matrix[low, high] = matrix[high, low] = min(lengths, default=np.inf)
-    return matrix
-
-
 @settings(max_examples=100)
 @given(
     layers=st.lists(st.integers(0, 4), min_size=0, max_size=10),
@@ -187,7 +164,12 @@ def test_paths_over_two_between_equal_a_search(layers: list[int], seed: int, max
     if zeros:
         writing[::3] = 0
     found = distance_matrix(array, reading, writing, max_span, "two-between")
-    expected = two_between(array, reading, writing, max_span or 9)
+
+    def step(lower: int, upper: int) -> float:
+        inner = abs(sum(float(a) * float(b) for a, b in zip(writing[lower], reading[upper], strict=True)))
+        return 1 / inner if inner else np.inf
+
+    expected = two_between(layers, step, max_span or 9)
     np.testing.assert_allclose(found, expected, rtol=2e-4)
     assert (found == found.T).all()
 

@@ -8,52 +8,9 @@ from hypothesis import strategies as st
 from dkn.structure.ntc import NTCSettings, ntc
 from dkn.structure.short_edges import lasting_clusters, short_edges, union_by_rank
 from tests.unit.distances import CASES, distances_of, random_distances
+from tests.unit.released_structure import clusters
 
 RELEASED = NTCSettings("difference", 0.05, 0.2, 2, clustering="short-edges")
-
-
-def upper_triangle(square: np.ndarray) -> list[tuple[float, int, int]]:
-    """All pairs that are nearer than 100, row by row."""
-    points = range(len(square))
-    return [(float(square[a, b]), a, b) for a in points for b in points if a < b and square[a, b] < 100]
-
-
-def released(square: np.ndarray, quantile: float) -> set[tuple[frozenset[int], float, float]]:
-    """Members, birth and death of the kept clusters: trees are joined below the root of the taller one."""
-    pairs = upper_triangle(square)
-    if not pairs:
-        return set()
-    limit = np.quantile([length for length, _, _ in pairs], quantile)
-    below = [pair for pair in pairs if pair[0] < limit]
-    if not below:
-        return set()
-    below.sort(key=lambda pair: pair[0])  # a stable sort
-    below_root: dict[int, list[int]] = {point: [] for point in range(len(square))}  # by point, its children
-    birth = dict.fromkeys(below_root, 0.0)
-
-    def points_of(point: int) -> set[int]:
-        return {point}.union(*(points_of(child) for child in below_root[point]))
-
-    def height(point: int) -> int:
-        return max((1 + height(child) for child in below_root[point]), default=0)
-
-    roots = set(below_root)
-    for length, a, b in below[: len(below) // 2]:
-        [of_a], [of_b] = ([root for root in roots if end in points_of(root)] for end in (a, b))
-        if of_a == of_b:
-            continue
-        for root in (of_a, of_b):
-            if points_of(root) == {root}:
-                birth[root] = length
-        upper, lower = (of_b, of_a) if height(of_b) > height(of_a) else (of_a, of_b)
-        below_root[upper].append(lower)
-        roots.remove(lower)
-    longest, median = max(length for length, _, _ in below), float(np.median(list(birth.values())))
-    return {
-        (frozenset(points_of(root)), birth[root], longest)
-        for root in roots
-        if len(points_of(root)) >= 2 and longest - birth[root] > median
-    }
 
 
 @settings(max_examples=200)
@@ -65,7 +22,7 @@ def test_the_clusters_are_those_of_trees_grown_edge_by_edge(
     points, seed, finite, rounded = case
     square = random_distances(points, seed, finite, rounded) * np.float32(scale)
     found = ntc(square, NTCSettings("ratio", 9.0, quantile, 2, clustering="short-edges"))
-    assert {(frozenset(c.members.tolist()), c.birth, c.death) for c in found} == released(square, quantile)
+    assert {(frozenset(c.members.tolist()), c.birth, c.death) for c in found} == clusters(square, quantile)
     assert [c.persistence for c in found] == [c.death - c.birth for c in found]
     assert [c.members[0] for c in found] == sorted(c.members[0] for c in found)
     assert all(c.members.tolist() == sorted(c.members.tolist()) for c in found)
@@ -78,7 +35,7 @@ def test_the_planted_cases_keep_and_drop_clusters() -> None:
         square = random_distances(14, seed, 0.6)
         edges = short_edges(square, 0.2)
         roots, _ = union_by_rank(14, edges[: len(edges) // 2])
-        of_fact = len(released(square, 0.2))
+        of_fact = len(clusters(square, 0.2))
         kept += of_fact >= 2
         dropped += sum(roots.count(root) >= 2 for root in set(roots)) - of_fact
     assert kept > 10

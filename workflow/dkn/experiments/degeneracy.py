@@ -19,6 +19,7 @@ import pandas as pd
 
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
+from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.other_facts import sets_of_other_facts
 from dkn.neurons.sets import NO_NEURONS, NeuronSet, dkn_sets, joined
@@ -142,6 +143,7 @@ def degeneracy_records(
     facts: Sequence[EncodedFact],
     groups: dict[str, list[Groups]],
     settings: DegeneracySettings,
+    edits: EditSettings = AS_TEXT,
 ) -> pd.DataFrame:
     """Return the records of a batch of facts whose answers have the same number of tokens.
 
@@ -150,14 +152,16 @@ def degeneracy_records(
         facts: the batch.
         groups: the components and controls of each fact.
         settings: the largest number of subsets, and the seed.
+        edits: where values are edited, and in which contexts Prob is read off.
     Returns:
         The columns of ``schemas.DEGENERACY`` without subject and relation, and the column ``experiment``. The
         log-probabilities are natural logarithms of Prob.
     """
     plans = [list(_plan(fact.fact_id, groups[fact.fact_id], settings)) for fact in facts]
     variants = [[NO_NEURONS, *(edit for _, _, edit in plan)] for plan in plans]
+    log_probs_of_facts = answer_log_probs(adapter, facts, variants, edits=edits)
     rows = []
-    for fact, plan, log_probs in zip(facts, plans, answer_log_probs(adapter, facts, variants), strict=True):
+    for fact, plan, log_probs in zip(facts, plans, log_probs_of_facts, strict=True):
         total = log_probs.sum(1)
         for (group, subset, edit), after in zip(plan, total[1:], strict=True):
             rows.append(

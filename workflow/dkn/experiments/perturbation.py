@@ -18,6 +18,7 @@ from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
 from dkn.facts.perturbed_prompts import PUT_IN, Question, perturbed_prompts, vocabulary
+from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.interventions import ENHANCE, SUPPRESS, answer_scores
 from dkn.neurons.other_facts import sets_of_other_facts
 from dkn.neurons.sets import NO_NEURONS, NeuronSet, common_neurons, random_like
@@ -141,7 +142,11 @@ def query_id(fact_id: str, query: str) -> str:
 
 
 def perturbation_records(
-    adapter: Adapter, queries: Sequence[EncodedFact], sets: dict[str, list[NamedSet]], settings: PerturbationSettings
+    adapter: Adapter,
+    queries: Sequence[EncodedFact],
+    sets: dict[str, list[NamedSet]],
+    settings: PerturbationSettings,
+    edits: EditSettings = AS_TEXT,
 ) -> pd.DataFrame:
     """Return the records of a batch of queries whose answers have the same number of tokens.
 
@@ -150,13 +155,14 @@ def perturbation_records(
         queries: prompts in tokens, with the ids that ``query_id`` gives them.
         sets: each fact's neuron sets, as ``named_sets`` returns them.
         settings: the intervention.
+        edits: where values are edited, and in which contexts Prob is read off.
     Returns:
         The columns of ``schemas.PERTURBATION`` except subject, relation, prompt, question and components, which the
         tables of the facts and of their queries hold. The log-probabilities are natural logarithms of Prob.
     """
     asked = [query.fact_id.split(SEPARATOR) for query in queries]
     variants = [[named.neurons for named in sets[fact_id]] for fact_id, _ in asked]
-    scores_of_queries = answer_scores(adapter, queries, variants, FACTORS[settings.setting], settings.site)
+    scores_of_queries = answer_scores(adapter, queries, variants, FACTORS[settings.setting], settings.site, edits=edits)
     rows = []
     for (fact_id, query), scores in zip(asked, scores_of_queries, strict=True):
         total = scores.log_probs.sum(1)

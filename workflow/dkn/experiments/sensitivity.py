@@ -18,6 +18,7 @@ from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact, batches
 from dkn.experiments.degeneracy import DegeneracySettings, Groups, degeneracy_records, with_controls
 from dkn.experiments.degeneracy_measures import per_fact, with_metrics
+from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.sets import NeuronSet
 from dkn.progress import progress
 from dkn.structure.distances import connection_vectors, distance_matrix
@@ -41,6 +42,7 @@ class Grid:
         fold_norm: whether reading vectors are multiplied by the gain of the norm before the MLP.
         connection, paths: which vectors make a distance, and over which neurons distant ones are joined, as
             ``dkn.structure.distances`` takes them.
+        edits: where values are edited, and in which contexts Prob is read off.
     """
 
     clusterings: Sequence[NTCSettings]
@@ -50,6 +52,7 @@ class Grid:
     fold_norm: bool
     connection: str = "write-read"
     paths: str = "shortest"
+    edits: EditSettings = AS_TEXT
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ def grid_components(
     candidates = {fact_id: pd.DataFrame({"places": components}) for fact_id, components in places.items() if components}
     measured: dict[str, pd.DataFrame] = {}
     for group in batches([fact for fact in sample.facts if fact.fact_id in candidates], batch):
-        frames = measure_components(adapter, group, sample.members, candidates)
+        frames = measure_components(adapter, group, sample.members, candidates, grid.edits)
         measured.update(zip((fact.fact_id for fact in group), frames, strict=True))
     rows = [
         row
@@ -167,7 +170,7 @@ def _suppress_sets(
             with_controls(row.fact_id, row.selection, components, members, grid.degeneracy, GROUPING)
         )
     records = pd.concat(
-        degeneracy_records(adapter, group, groups, grid.degeneracy)
+        degeneracy_records(adapter, group, groups, grid.degeneracy, grid.edits)
         for group in batches([fact for fact in sample.facts if fact.fact_id in groups], batch)
     )
     return _gaps(records.assign(subject=records["fact_id"].map(sample.subjects))).reset_index()

@@ -20,6 +20,7 @@ import numpy as np
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
+from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
 
@@ -60,6 +61,7 @@ def _costs(
     members: Sequence[NeuronSet],
     suppressions: Sequence[Sequence[Sequence[int]]],
     of_full_drop: bool,
+    edits: EditSettings,
 ) -> list[np.ndarray]:
     """Return for each fact the cost of each suppression, (suppressions,).
 
@@ -68,13 +70,14 @@ def _costs(
         suppressions: for each fact the suppressions, each a list of places.
         of_full_drop: whether the cost is the share of the drop when all knowledge neurons are suppressed, or else of
             Prob. A fact's costs are NaN where all of them do not lower Prob, so that nothing matters.
+        edits: where values are edited, and in which contexts Prob is read off.
     """
     variants = [
         [NO_NEURONS, neurons, *(neurons.take(places) for places in suppressed)]
         for neurons, suppressed in zip(members, suppressions, strict=True)
     ]
     costs = []
-    for log_probs in answer_log_probs(adapter, facts, variants):
+    for log_probs in answer_log_probs(adapter, facts, variants, edits=edits):
         prob = np.exp(log_probs.sum(1))
         whole = prob[0] - prob[1] if of_full_drop else prob[0]
         costs.append((prob[0] - prob[2:]) / whole if whole > 0 else np.full(len(prob) - 2, np.nan))
@@ -89,6 +92,7 @@ def amig_pairs(
     tried: int,
     matters: float,
     pairing: str = "costliest",
+    edits: EditSettings = AS_TEXT,
 ) -> dict[str, list[np.ndarray]]:
     """Find disjoint pairs of degenerate neurons, for a batch of facts whose answers have the same number of tokens.
 
@@ -101,6 +105,7 @@ def amig_pairs(
         pairing: ``costliest``, the pair with the largest cost is taken first; or ``first``, the released code's: the
             pairs are taken in the order of the scores, the largest first, with the cost as a share of Prob and with
             the ``RELEASED_…`` numbers in place of ``tried`` and ``matters``.
+        edits: where values are edited, and in which contexts Prob is read off.
     Returns:
         For each fact id the pairs, each two ascending places, in the order of their first places.
     Raises:
@@ -114,13 +119,14 @@ def amig_pairs(
     neurons = [members[fact.fact_id] for fact in facts]
     by_score = [np.argsort(-scores[fact.fact_id], kind="stable")[:tried] for fact in facts]
     singles = by_score if first else [np.sort(places) for places in by_score]
-    costs_alone = _costs(adapter, facts, neurons, [[[place] for place in places] for places in singles], not first)
+    each = [[[place] for place in places] for places in singles]
+    costs_alone = _costs(adapter, facts, neurons, each, not first, edits)
     spared = [cost < RELEASED_ALONE if first else cost <= matters for cost in costs_alone]
     pairs = [
         list(combinations((int(place) for place in places[alone]), 2))
         for places, alone in zip(singles, spared, strict=True)
     ]
-    costs_together = _costs(adapter, facts, neurons, pairs, not first)
+    costs_together = _costs(adapter, facts, neurons, pairs, not first, edits)
     pairs_of_facts = {}
     for fact, candidates, cost in zip(facts, pairs, costs_together, strict=True):
         degenerate = np.flatnonzero(cost > matters)

@@ -14,6 +14,7 @@ import pandas as pd
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.errors import UserError
+from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
 
@@ -131,18 +132,21 @@ def measure_components(
     facts: Sequence[EncodedFact],
     members: dict[str, NeuronSet],
     candidates: dict[str, pd.DataFrame],
+    edits: EditSettings = AS_TEXT,
 ) -> list[pd.DataFrame]:
     """Measure what the functional test judges, for a batch of facts whose answers have the same number of tokens.
 
     Args:
         members: each fact's KNs.
         candidates: for each fact id its components; the column ``places`` has a component's indices of the KNs.
+        edits: where values are edited, and in which contexts Prob is read off.
     Returns:
         The candidates of each fact, in the order of ``facts``, with the columns prob_intact, prob_all_suppressed,
         prob_only_component, prob_without_component, recovery and drop.
     """
     variants = [_variants(members[fact.fact_id], list(candidates[fact.fact_id]["places"])) for fact in facts]
+    log_probs_of_facts = answer_log_probs(adapter, facts, variants, edits=edits)
     return [
         _measured(candidates[fact.fact_id], np.exp(log_probs.sum(1)))
-        for fact, log_probs in zip(facts, answer_log_probs(adapter, facts, variants), strict=True)
+        for fact, log_probs in zip(facts, log_probs_of_facts, strict=True)
     ]
