@@ -45,6 +45,11 @@ Test = Annotated[str, Option(help="Functional test: sufficiency, absolute or com
 Output = Annotated[Path, Option(help="File to write.")]
 Outputs = Annotated[list[Path], Option(help="File to write for each input, in the same order; repeatable.")]
 Shards = Annotated[int, Option(help="Attribution jobs per model.")]
+Released = Annotated[
+    list[str] | None,
+    Option(help="A switch that is as in the released code (docs/audit.md); repeatable."),
+]
+Gated = Annotated[bool, Option(help="Whether the MLP of the model has a gate.")]
 Seeds = Annotated[Path | None, Option(help="seeds.json, where an entry of the study has several models.")]
 Folder = Annotated[Path, Option(help="Folder to make.")]
 Pdf = Annotated[Path, Option(help="PDF to write; its PNG, CSV and caption numbers are written beside it.")]

@@ -20,6 +20,7 @@ rule attribution:
         **model_job(8000, 240),
     params:
         code=code("attribution"),
+        released=released("attribution"),
         which=STUDY.attribution.facts,
         baseline=STUDY.attribution.baseline,
         quadrature=STUDY.attribution.quadrature,
@@ -35,7 +36,7 @@ rule attribution:
         "python -m dkn attribution --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --shard {wildcards.scatteritem:q} --which {params.which:q} --baseline {params.baseline:q}"
         " --quadrature {params.quadrature:q} --nodes {params.nodes:q} --tolerance {params.tolerance:q}"
-        " --max-nodes {params.max_nodes:q} --floor {params.floor:q} --batch {params.batch:q}"
+        " --max-nodes {params.max_nodes:q} --floor {params.floor:q} --batch {params.batch:q} {params.released:q}"
         " --output {output.scores:q} --completeness {output.completeness:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 

@@ -13,6 +13,7 @@ if str(WORKFLOW) not in sys.path:
 
 from dkn.errors import UserError
 from dkn.facts.addresses import hide_credentials
+from dkn.models.families import has_gate
 from dkn.models.files import model_files
 from dkn.run.checks import check_facts, check_gpus, check_models, facts_locations, template_files
 from dkn.run.jobs import before_every_job, gpus_of_job, make_environments_whole, pass_to_jobs, put_interpreter_first
@@ -23,6 +24,8 @@ from dkn.study.config import check_scatter, parse_config
 from dkn.study.inputs import BundledFacts, PathFacts
 from dkn.study.names import CLUSTERINGS, DETECTORS, SITES, TESTED_CONTROLS, TUNED_SETS
 from dkn.study.overlays import check_overlays
+from dkn.study.protocol import flags as flags_of_switches
+from dkn.study.protocol_sections import Audited
 from dkn.study.registry import of_setting, of_study
 from dkn.study.replicates import replicates
 
@@ -58,7 +61,8 @@ MODEL_FOLDER = f"{RESULTS}/{{model}}/model"
 REPLICATES = {replicate.name: replicate for replicate in replicates(STUDY.models)}
 MODELS = {name: replicate.entry for name, replicate in REPLICATES.items()}
 ENTRIES = [model.name for model in STUDY.models]  # and the first models of entries with several seeds
-ON_REQUEST = {"sensitivity"} if len(MODELS) > len(ENTRIES) else {"sensitivity", "seeds"}  # figures and tables
+ON_REQUEST = {"sensitivity", "audit", "audit_path", "audit_verdicts"}  # figures and tables
+ON_REQUEST |= set() if len(MODELS) > len(ENTRIES) else {"seeds"}
 GROUPINGS = [*STUDY.groupings.methods, *TESTED_CONTROLS]
 RESOURCES = Path(workflow.basedir) / "resources" / "facts"
 TEMPLATES = template_files(STUDY, RESOURCES)
@@ -107,6 +111,11 @@ def code(stage, *others):
     inputs, because their paths change where a finished study is moved.
     """
     return or_stop(code_sha256, stage, others)
+
+
+def released(stage):
+    """Flags that name the switches which a stage takes as the released code has them; empty for the paper's text."""
+    return flags_of_switches(stage, STUDY.released)
 
 
 def of_checkout(flag, paths):
@@ -169,6 +178,7 @@ FACT_CHECKING_RESULTS = "6. Fact-checking"
 EVOLVABILITY = "7. Fine-tuning and overlap"
 SIZE = "8. Model size"
 SENSITIVITY = "9. Sensitivity to the settings"
+AUDIT = "A. Audit of the released code"
 
 
 # Flags are lists of words: a command takes each word quoted ({params.flags:q}), as it takes everything in braces.
@@ -221,6 +231,19 @@ def gpus(wildcards):
     model = MODELS[wildcards.model]
     wanted = model.full_tuning_gpus if wildcards.get("subset") == "all" else model.gpus
     return gpus_of_job(STUDY, wanted, GPU_LIMIT)
+
+
+def model_of_switches(stage):
+    """The model's folder, where a switch of a stage that reads no model differs between families of models."""
+    return [MODEL_FOLDER] if released(stage) else []
+
+
+def gated(wildcards, input):
+    """A flag that says that the model's MLP has a gate, for a stage with the input of ``model_of_switches``.
+
+    Before the model's folder exists, FileNotFoundError tells Snakemake to ask again once the job is ready.
+    """
+    return ["--gated"] if input.get("model") and os.listdir(input.model) and has_gate(Path(input.model)) else []
 
 
 def growing(base, per_gb=0):

@@ -21,6 +21,7 @@ rule experiment_degeneracy:
         **model_job(8000, 240),
     params:
         code=code("experiment-degeneracy"),
+        released=released("experiment-degeneracy"),
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),
         output=lambda wildcards, output: repeated("--output", output),
@@ -35,7 +36,7 @@ rule experiment_degeneracy:
         "python -m dkn experiment-degeneracy --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} {params.groupings:q} {params.components:q} {params.output:q}"
         " --max-subsets {params.max_subsets:q} --partitions {params.partitions:q} --seed {params.seed:q}"
-        " --batch {params.batch:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
+        " {params.released:q} --batch {params.batch:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule summary_degeneracy:
@@ -60,6 +61,7 @@ rule summary_degeneracy:
         **ANALYSIS,
     params:
         code=code("summary-degeneracy"),
+        released=released("summary-degeneracy"),
         completeness=lambda wildcards, input: repeated("--completeness", input.completeness),
         groupings=repeated("--grouping", GROUPINGS),
         components=lambda wildcards, input: repeated("--components", input.components),
@@ -71,7 +73,7 @@ rule summary_degeneracy:
     shell:
         "python -m dkn summary-degeneracy --facts {input.facts:q} --known {input.known:q} {params.completeness:q}"
         " --neurons {input.neurons:q} --distances {input.distances:q} {params.groupings:q} {params.components:q} {params.records:q} {params.output:q}"
-        " --comparison {output.comparison:q} --model-name {wildcards.model:q} {params.statistics:q} 2>&1 | tee -- {log:q}"
+        " --comparison {output.comparison:q} --model-name {wildcards.model:q} {params.released:q} {params.statistics:q} 2>&1 | tee -- {log:q}"
 
 
 rule degeneracy:

@@ -23,6 +23,7 @@ rule experiment_fact_checking:
         **model_job(8000, 240),
     params:
         code=code("experiment-fact-checking"),
+        released=released("experiment-fact-checking"),
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         complex_limit=optional("--complex-limit", STUDY.experiments.fact_checking.complex_facts),
         relation_neurons=STUDY.experiments.fact_checking.relation_neurons,
@@ -36,7 +37,7 @@ rule experiment_fact_checking:
         "python -m dkn experiment-fact-checking --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} --components {input.components:q} --relation-neurons {params.relation_neurons:q}"
         " --random-sets {params.random_sets:q} {params.limit:q} {params.complex_limit:q} --seed {params.seed:q}"
-        " --batch {params.batch:q} --output {output.dkn:q}"
+        " --batch {params.batch:q} {params.released:q} --output {output.dkn:q}"
         " --kn-output {output.kn:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
@@ -59,6 +60,7 @@ rule experiment_fact_checking_plm:
         **model_job(8000, 120),
     params:
         code=code("experiment-fact-checking-plm"),
+        released=released("experiment-fact-checking-plm"),
         limit=optional("--limit", STUDY.experiments.fact_checking.facts),
         complex_limit=optional("--complex-limit", STUDY.experiments.fact_checking.complex_facts),
         shots=STUDY.experiments.fact_checking.shots,
@@ -70,7 +72,7 @@ rule experiment_fact_checking_plm:
     shell:
         "python -m dkn experiment-fact-checking-plm --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} --shots {params.shots:q} {params.limit:q} {params.complex_limit:q} --seed {params.seed:q}"
-        " --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
+        " --batch {params.batch:q} {params.released:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule summary_fact_checking:
@@ -93,6 +95,7 @@ rule summary_fact_checking:
         **ANALYSIS,
     params:
         code=code("summary-fact-checking"),
+        released=released("summary-fact-checking"),
         records=lambda wildcards, input: repeated("--records", input.records),
         statistics=STATISTICS,
     message:
@@ -100,7 +103,7 @@ rule summary_fact_checking:
     shell:
         "python -m dkn summary-fact-checking {params.records:q} --detector {wildcards.detector:q}"
         " --model-name {wildcards.model:q} --experiment fact-checking-{wildcards.detector:q}"
-        " {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
+        " {params.released:q} {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule fact_checking:

@@ -28,6 +28,7 @@ rule experiment_fine_tuning:
         **model_job(8000, 240, per_gb=10000),
     params:
         code=code("experiment-fine-tuning"),
+        released=released("experiment-fine-tuning"),
         new_facts=STUDY.experiments.fine_tuning.new_facts,
         old_facts=STUDY.experiments.fine_tuning.old_facts,
         development=STUDY.experiments.fine_tuning.development,
@@ -49,7 +50,7 @@ rule experiment_fine_tuning:
         " --new-facts {params.new_facts:q} --old-facts {params.old_facts:q} --development {params.development:q}"
         " --minimum {params.minimum:q} --epochs {params.epochs:q} --ask-every {params.ask_every:q}"
         " --batch {params.batch:q} --draws {params.draws:q} --trainings {params.trainings:q} {params.rates:q}"
-        " --extensions {params.extensions:q}"
+        " --extensions {params.extensions:q} {params.released:q}"
         " --seed {params.seed:q} --output {output.records:q} --changes {output.changes:q} --training {output.training:q}"
         " {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
@@ -63,6 +64,7 @@ rule summary_fine_tuning:
             if other != wildcards.subset
         ],
         training=f"{FINE_TUNING}/training.json",
+        model=model_of_switches("summary-fine-tuning"),
     output:
         f"{FINE_TUNING}/summary.json",
     log:
@@ -77,6 +79,8 @@ rule summary_fine_tuning:
         **ANALYSIS,
     params:
         code=code("summary-fine-tuning"),
+        released=released("summary-fine-tuning"),
+        gated=gated,
         others=lambda wildcards, input: repeated("--others", input.others),
         statistics=STATISTICS,
     message:
@@ -84,7 +88,7 @@ rule summary_fine_tuning:
     shell:
         "python -m dkn summary-fine-tuning --records {input.records:q} {params.others:q} --training {input.training:q}"
         " --model-name {wildcards.model:q} --experiment fine-tuning-{wildcards.subset:q}"
-        " {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
+        " {params.released:q} {params.gated:q} {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule experiment_overlap:

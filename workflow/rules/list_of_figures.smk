@@ -166,3 +166,10 @@ figure(
     table=f"{RESULTS}/tables/sensitivity.csv",
     checksums=f"{RESULTS}/tables/sensitivity.sha256",
 )
+for drawn, title in {
+    "audit": "what each departure of the released code changes",
+    "audit_path": "from the text to the released code, step by step",
+    "audit_verdicts": "verdicts that depend on a departure",
+}.items():
+    with_confidence = [] if drawn == "audit_verdicts" else [f"--confidence={STUDY.statistics.confidence}"]
+    figure(drawn, AUDIT, title, [*repeated("--audit", AUDITS), *with_confidence], audits=AUDITS)

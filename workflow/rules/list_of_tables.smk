@@ -90,3 +90,11 @@ table(
     SENSITIVITY_FLAGS,
     records=SENSITIVITY_RECORDS,
 )
+table(
+    "audit",
+    AUDIT,
+    "what each departure of the released code changes",
+    "Changes in points (hundredths); brackets: bootstrap over subjects, not adjusted for the number of switches.",
+    [*repeated("--audit", AUDITS), f"--confidence={STUDY.statistics.confidence}"],
+    audits=AUDITS,
+)

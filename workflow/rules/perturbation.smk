@@ -24,6 +24,7 @@ rule experiment_perturbation:
         **model_job(8000, 240),
     params:
         code=code("experiment-perturbation"),
+        released=lambda wildcards: released(f"experiment-{wildcards.setting}-{wildcards.site}"),
         random_sets=lambda wildcards: getattr(STUDY.experiments, wildcards.setting).random_sets,
         queries=STUDY.experiments.perturbation.queries,
         seed=STUDY.seed,
@@ -35,12 +36,13 @@ rule experiment_perturbation:
         "python -m dkn experiment-perturbation --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} --components {input.components:q} --setting {wildcards.setting:q}"
         " --site {wildcards.site:q} --random-sets {params.random_sets:q} --queries {params.queries:q}"
-        " --seed {params.seed:q} --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
+        " {params.released:q} --seed {params.seed:q} --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule summary_perturbation:
     input:
         records=rules.experiment_perturbation.output,
+        model=model_of_switches("summary-perturbation"),
     output:
         f"{RESULTS}/{{model}}/experiments/{{setting}}-{{site}}/summary.json",
     log:
@@ -56,13 +58,15 @@ rule summary_perturbation:
         **ANALYSIS,
     params:
         code=code("summary-perturbation"),
+        released=released("summary-perturbation"),
+        gated=gated,
         statistics=STATISTICS,
     message:
         "Summarising {wildcards.setting}-{wildcards.site} of {wildcards.model}"
     shell:
         "python -m dkn summary-perturbation --records {input.records:q} --setting {wildcards.setting:q}"
         " --model-name {wildcards.model:q} --experiment {wildcards.setting:q}-{wildcards.site:q}"
-        " {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
+        " --site {wildcards.site:q} {params.released:q} {params.gated:q} {params.statistics:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule suppression:

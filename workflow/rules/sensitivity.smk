@@ -32,6 +32,7 @@ rule sensitivity_records:
         **model_job(8000, 240),
     params:
         code=code("experiment-sensitivity"),
+        released=released("experiment-sensitivity"),
         scores=lambda wildcards, input: repeated("--scores", input.scores),
         which=STUDY.attribution.facts,
         point=GRID.instance,
@@ -57,7 +58,7 @@ rule sensitivity_records:
         " --quantile {params.point[quantile]:q} {params.tau1:q} {params.tests:q} {params.tau2:q} {params.sample:q}"
         " --max-subsets {params.max_subsets:q} --partitions {params.partitions:q} {params.cap:q} {params.max_span:q}"
         " {params.fold_norm:q} --persistence {params.persistence:q} --min-size {params.min_size:q}"
-        " --seed {params.seed:q} --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
+        " {params.released:q} --seed {params.seed:q} --batch {params.batch:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 SENSITIVITY_RECORDS = expand(

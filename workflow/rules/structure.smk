@@ -18,6 +18,7 @@ rule distances:
         **model_job(6000, 60),
     params:
         code=code("distances"),
+        released=released("distances"),
         max_span=optional("--max-span", STUDY.distances.max_span),
         fold_norm=["--fold-norm"] if STUDY.distances.fold_norm else [],
         compute=compute,
@@ -25,7 +26,7 @@ rule distances:
         "Measuring distances between the knowledge neurons of {wildcards.model}"
     shell:
         "python -m dkn distances --model {input.model:q} --neurons {input.neurons:q} {params.max_span:q}"
-        " {params.fold_norm:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
+        " {params.fold_norm:q} {params.released:q} --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
 rule candidates_ntc:
@@ -46,12 +47,13 @@ rule candidates_ntc:
         runtime=growing(60),
     params:
         code=code("candidates-ntc"),
+        released=released("candidates-ntc"),
         clustering=CLUSTERING,
     message:
         "Clustering the knowledge neurons of {wildcards.model} by persistent homology"
     shell:
         "python -m dkn candidates-ntc --neurons {input.neurons:q} --distances {input.distances:q}"
-        " {params.clustering:q} --dimension 1 --output {output.candidates:q} --diagrams {output.diagrams:q}"
+        " {params.clustering:q} {params.released:q} --dimension 1 --output {output.candidates:q} --diagrams {output.diagrams:q}"
         " 2>&1 | tee -- {log:q}"
 
 
@@ -72,6 +74,7 @@ rule candidates_groupings:
         runtime=growing(60),
     params:
         code=code("candidates-groupings"),
+        released=released("candidates-groupings"),
         methods=repeated("--method", CLUSTERINGS),
         output=lambda wildcards, output: repeated("--output", output),
         min_size=STUDY.clustering.min_size,
@@ -87,7 +90,7 @@ rule candidates_groupings:
         "python -m dkn candidates-groupings --neurons {input.neurons:q} --distances {input.distances:q}"
         " {params.methods:q} {params.output:q} --min-size {params.min_size:q} --dbscan-min-samples {params.dbscan:q}"
         " --hdbscan-min-samples {params.hdbscan:q} --max-groups {params.max_groups:q} --variance {params.variance:q}"
-        " --restarts {params.restarts:q} --seed {params.seed:q} 2>&1 | tee -- {log:q}"
+        " --restarts {params.restarts:q} {params.released:q} --seed {params.seed:q} 2>&1 | tee -- {log:q}"
 
 
 rule candidates_amig:
@@ -109,6 +112,7 @@ rule candidates_amig:
         **model_job(6000, 120),
     params:
         code=code("candidates-amig"),
+        released=released("candidates-amig"),
         tried=STUDY.groupings.amig.neurons,
         matters=STUDY.groupings.amig.matters,
         batch=STUDY.compute.batch,
@@ -118,6 +122,7 @@ rule candidates_amig:
     shell:
         "python -m dkn candidates-amig --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} --tried {params.tried:q} --matters {params.matters:q} --batch {params.batch:q}"
+        " {params.released:q}"
         " --output {output:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
 
 
@@ -168,6 +173,7 @@ rule components:
         **model_job(6000, 120),
     params:
         code=code("components"),
+        released=released("components"),
         test=STUDY.functional_test.test,
         tau2=STUDY.functional_test.tau2,
         candidates=lambda wildcards, input: repeated("--candidates", input.candidates),
@@ -179,4 +185,4 @@ rule components:
     shell:
         "python -m dkn components --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} {params.candidates:q} {params.output:q} --test {params.test:q} --tau2 {params.tau2:q}"
-        " --batch {params.batch:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
+        " {params.released:q} --batch {params.batch:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"

@@ -32,25 +32,42 @@ CHECKED = "storage/checked_texts"
 FOLDER = ("models/families", "models/files", "models/weights")
 MODEL = (*FOLDER, "decoder", "models/opening", "models/prepared")
 PREPARED = (*FOLDER, "models/opening", "models/sources", "models/tokens")
-FACTS = ("facts/schema", "facts/stored", "facts/text")
+SWITCHES = "study/protocol"
+FACTS = ("facts/schema", "facts/stored", "facts/text", SWITCHES)
 SOURCES = ("facts/addresses", "facts/schema", "facts/sources", "facts/template_files", "facts/text")
-INTERVENTIONS = ("neurons/edits", "neurons/interventions", "neurons/stepwise")
+INTERVENTIONS = ("neurons/asking", "neurons/edits", "neurons/interventions", "neurons/stepwise")
 TABLE = ("tables/saving", CHECKED)
 SUMMARIES = ("statistics/inference", "study/names", "summaries/stored")
+MEANS = ("statistics/weighted", "summaries/by_fact")
+BY_FACT = (*SUMMARIES, *MEANS)
 CLAIMS = ("paper/claims", "study/registry", *SUMMARIES)
 OVER_SEEDS = ("study/names", "summaries/seeds", "summaries/wording")
 FIGURE = ("figures/saving", "figures/style", "study/names", "summaries/wording")
 HEADLINES = (*FIGURE, *CLAIMS, "paper/headlines", "paper/model_size")
 SETTING_TABLE = ("paper/contrasts", "study/registry", "summaries/wording", "tables/lines", *TABLE, *SUMMARIES)
+AUDITED = (
+    *(
+        "attribution",
+        "audit",
+        "experiments",
+        "facts",
+        "models/answer_loss",
+        "neurons",
+        "paper/claims",
+        "paper/verdicts",
+    ),
+    *("statistics", "structure", "study", "summaries"),
+)  # what an audit repeats
 # Beside its own module: the packages and modules that a stage may depend on. Everything else is a stranger to it.
 ALLOWED: dict[str, tuple[str, ...]] = {
+    "audit": (*MODEL, *FACTS, *AUDITED),
     "attribution": (*MODEL, *FACTS, "attribution", "storage/cache", "storage/shard_parts"),
     "candidates-amig": (*MODEL, *FACTS, *INTERVENTIONS, "neurons/sets", "structure", "study/names"),
-    "candidates-groupings": ("structure", "study/names"),
-    "candidates-ntc": ("structure",),
+    "candidates-groupings": ("structure", "study/names", SWITCHES),
+    "candidates-ntc": ("structure", SWITCHES),
     "candidates-random": ("neurons/sets", "structure", "study/names"),
     "components": (*MODEL, *FACTS, *INTERVENTIONS, "neurons/sets", "structure/functional_test", "study/names"),
-    "distances": (*MODEL, "neurons/sets", "structure/distances"),
+    "distances": (*MODEL, "neurons/sets", "structure/distances", SWITCHES),
     "estimate": (*SOURCES, "run/benchmarks", "run/durations", "storage/completeness", "study"),
     "experiment-ablation": (
         *(*MODEL, *FACTS, "facts/sampling", *INTERVENTIONS, "neurons/sets", "study/names"),
@@ -105,6 +122,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "facts": SOURCES,
     "figure-ablation": (*FIGURE, *SUMMARIES),
+    "figure-audit": (*FIGURE, "audit/stored", SWITCHES),
+    "figure-audit-path": (*FIGURE, "audit/stored", SWITCHES),
+    "figure-audit-verdicts": (*FIGURE, "audit/stored", "figures/verdicts", SWITCHES),
     "figure-complexity": FIGURE,
     "figure-component-sizes": (*FIGURE, "statistics/inference"),
     "figure-degeneracy": HEADLINES,
@@ -122,7 +142,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "figure-reported": (*FIGURE, CHECKED),
     "figure-seeds": (*FIGURE, *OVER_SEEDS),
     "figure-sensitivity": (*FIGURE, CHECKED, "statistics/inference"),
-    "figure-sharing": (*FIGURE, *SUMMARIES, "summaries/by_fact", "summaries/sharing"),
+    "figure-sharing": (*FIGURE, *SUMMARIES, *MEANS, "summaries/sharing"),
     "figure-suppression": (*HEADLINES, "figures/perturbation"),
     "figure-verdicts": FIGURE,
     "knowledge-neurons": ("attribution/selection",),
@@ -134,23 +154,30 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "model-trained": ("facts/schema", "facts/text", "models"),
     "model-wheel": PREPARED,
     "seeds": (*CLAIMS, *OVER_SEEDS, "paper/model_size", "paper/seeds", "statistics/meta_analysis"),
-    "summary-ablation": (*SUMMARIES, "summaries/ablation", "summaries/by_fact"),
+    "summary-ablation": (*SUMMARIES, "summaries/ablation", *MEANS),
     "summary-degeneracy": (
-        *(*SUMMARIES, "experiments/degeneracy_measures", "summaries/by_fact"),
-        *("storage/completeness", "summaries/degeneracy", "summaries/funnel", "summaries/grouping_comparison"),
+        *(*SUMMARIES, SWITCHES, "experiments/degeneracy_measures", *MEANS),
+        *(
+            "summaries/degeneracy_means",
+            "storage/completeness",
+            "summaries/degeneracy",
+            "summaries/funnel",
+            "summaries/grouping_comparison",
+        ),
     ),
     "summary-fact-checking": (
-        *(*SUMMARIES, "statistics/detection", "statistics/draws", "statistics/roc"),
+        *(*SUMMARIES, SWITCHES, "statistics/detection", "statistics/draws", "statistics/roc"),
         "summaries/fact_checking",
     ),
-    "summary-fine-tuning": (*SUMMARIES, "statistics/draws", "summaries/by_fact", "summaries/fine_tuning"),
+    "summary-fine-tuning": (*BY_FACT, SWITCHES, "statistics/draws", "summaries/fine_tuning"),
     "summary-overlap": (
-        *(*SUMMARIES, "statistics/draws", "summaries/by_fact", "summaries/fine_tuning"),
+        *(*SUMMARIES, "statistics/draws", *MEANS, "summaries/fine_tuning"),
         "summaries/overlap",
     ),
-    "summary-perturbation": (*SUMMARIES, "summaries/by_fact", "summaries/perturbation"),
-    "summary-sharing": (*SUMMARIES, "summaries/by_fact", "summaries/sharing"),
-    "table-ablation": (*SETTING_TABLE, "summaries/ablation", "summaries/by_fact"),
+    "summary-perturbation": (*BY_FACT, SWITCHES, "summaries/perturbation"),
+    "summary-sharing": (*SUMMARIES, *MEANS, "summaries/sharing"),
+    "table-ablation": (*SETTING_TABLE, "summaries/ablation", *MEANS),
+    "table-audit": (*TABLE, "audit/stored", SWITCHES),
     "table-contrasts": (*SUMMARIES, "paper/contrasts", "study/registry", "summaries/wording", *TABLE),
     "table-degeneracy": SETTING_TABLE,
     "table-enhancement": (*SETTING_TABLE, "tables/perturbation"),
@@ -162,10 +189,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "table-reported": (*SUMMARIES, "study/registry", *TABLE),
     "table-seeds": (*TABLE, *OVER_SEEDS),
     "table-sensitivity": (
-        *("statistics/inference", "study/names", "summaries/by_fact", "summaries/sensitivity"),
+        *("statistics/inference", "study/names", *MEANS, "summaries/sensitivity"),
         *("summaries/wording", *TABLE),
     ),
-    "table-sharing": (*SETTING_TABLE, "summaries/by_fact", "summaries/sharing"),
+    "table-sharing": (*SETTING_TABLE, *MEANS, "summaries/sharing"),
     "table-suppression": (*SETTING_TABLE, "tables/perturbation"),
     "table-verdicts": ("study/names", "summaries/wording", *TABLE),
     "verdicts": (

@@ -11,8 +11,9 @@ from dkn.experiments.degeneracy_measures import TEXT, Averages, with_metrics
 from dkn.statistics.inference import StatisticsSettings
 from dkn.statistics.weighted import value_of
 from dkn.study.names import CONTROL
+from dkn.summaries.by_fact import minus
 from dkn.summaries.degeneracy import summarise
-from dkn.summaries.degeneracy_means import means, minus
+from dkn.summaries.degeneracy_means import means
 from dkn.summaries.grouping_comparison import compare_gaps
 
 SETTINGS = StatisticsSettings(resamples=200, confidence=0.95, seed=0)

@@ -7,15 +7,17 @@ from typer import Option
 
 from dkn import flags
 from dkn.attribution.integrated_gradients import AttributionSettings, attribute, completeness_rows, score_rows
-from dkn.decoder.encoded_facts import batches, encode_all
+from dkn.decoder.encoded_facts import EncodingSettings, batches, encode_all
 from dkn.decoder.loading import devices_of, open_model
 from dkn.decoder.row_budget import RowBudget
-from dkn.facts.stored import study_facts
+from dkn.facts.stored import AskedFacts, study_facts
+from dkn.models.families import has_gate
 from dkn.models.prepared import require_as_prepared
 from dkn.progress import progress
 from dkn.storage.cache import Entry, content_of
 from dkn.storage.provenance import provenance
 from dkn.storage.shard_parts import shard_parts
+from dkn.study.protocol import applied
 
 KEPT = ("scores.parquet", "completeness.parquet")  # the tables' names in the cache
 
@@ -38,15 +40,20 @@ def main(
     floor: Annotated[float, Option(help="Scores above this fraction of a fact's largest are stored.")],
     compute: flags.Compute,
     batch: flags.Batch = 8,
+    released: flags.Released = None,
     cache: Annotated[
         Path | None, Option(envvar="DKN_CACHE", help="Folder of attributions to reuse and add to.")
     ] = None,
 ) -> None:
     """Attribute every fact of the shard; a Parquet row group per fact keeps the memory independent of the shard."""
-    settings = AttributionSettings(baseline, quadrature, nodes, tolerance, max_nodes)
+    stated_settings = AttributionSettings(baseline, quadrature, nodes, tolerance, max_nodes)
+    settings = applied("attribution", stated_settings, released, bool(released) and has_gate(model))
+    asked = applied("asked facts", AskedFacts(which), released)
+    encoding = applied("attributed answer", EncodingSettings(), released)
     index, count = (int(number) for number in shard.split("-of-"))
-    chosen = study_facts(facts, known, which).sort_index().iloc[index - 1 :: count]
-    stated = {**vars(settings), "floor": floor, "which": which, "shard": shard, "batch": batch, "dtype": compute.dtype}
+    chosen = study_facts(facts, known, **vars(asked)).sort_index().iloc[index - 1 :: count]
+    stated = {**vars(settings), **vars(asked), **vars(encoding), "floor": floor, "shard": shard}
+    stated |= {"batch": batch, "dtype": compute.dtype}
     require_as_prepared(model, read_all=True)  # hours may follow
     record = provenance("attribution", stated, [model, facts, known])
     device = devices_of(compute.device, compute.gpus)[0].type
@@ -61,7 +68,7 @@ def main(
             print(f"{len(chosen)} facts taken from the cache: {kept[0].parent}")
         else:
             language_model = open_model(model, **vars(compute))
-            groups = list(batches(encode_all(language_model, chosen), batch))
+            groups = list(batches(encode_all(language_model, chosen, encoding), batch))
             names = [[fact.fact_id for fact in group] for group in groups]
             done = {number for number, facts_of_batch in enumerate(names) if parts.done(number, facts_of_batch)}
             if done:

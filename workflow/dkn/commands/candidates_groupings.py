@@ -12,6 +12,7 @@ from dkn.storage.provenance import provenance
 from dkn.storage.schemas import CANDIDATES, DISTANCES, KNOWLEDGE_NEURONS
 from dkn.structure.candidates import candidates_table, distance_matrices
 from dkn.structure.other_clusterings import GroupingSettings, grouped
+from dkn.study.protocol import applied
 
 
 def main(
@@ -30,10 +31,12 @@ def main(
     variance: Annotated[float, Option(help="Share of the variance of the distance rows that kmeans keeps.")],
     restarts: Annotated[int, Option(help="Random starts of kmeans.")],
     seed: flags.Seed,
+    released: flags.Released = None,
 ) -> None:
     """Group the knowledge neurons of every fact that has any, with every method."""
     flags.one_output_each(output, method=method)
-    settings = GroupingSettings(min_size, dbscan_min_samples, hdbscan_min_samples, max_groups, variance, restarts)
+    stated = GroupingSettings(min_size, dbscan_min_samples, hdbscan_min_samples, max_groups, variance, restarts)
+    settings = applied("groupings", stated, released)
     matrices = dict(distance_matrices(read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES)))
     for name, path in zip(method, output, strict=True):
         groups = {

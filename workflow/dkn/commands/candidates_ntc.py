@@ -13,6 +13,7 @@ from dkn.storage.schemas import CANDIDATES, DIAGRAMS, DISTANCES, KNOWLEDGE_NEURO
 from dkn.structure.candidates import components_table, diagrams_table, distance_matrices
 from dkn.structure.ntc import NTCSettings, ntc
 from dkn.structure.persistence_diagrams import persistence_diagrams
+from dkn.study.protocol import applied
 
 
 def main(
@@ -22,9 +23,10 @@ def main(
     diagrams: Annotated[Path, Option(help="Second table to write: persistence diagrams.")],
     clustering: flags.Clustering,
     dimension: Annotated[int, Option(help="Highest dimension of the diagrams (1 for loops).")],
+    released: flags.Released = None,
 ) -> None:
     """Cluster the knowledge neurons of every fact that has any, and write its persistence diagram."""
-    settings = NTCSettings(**vars(clustering))
+    settings = applied("clustering", NTCSettings(**vars(clustering)), released)
     table = read_table(neurons, KNOWLEDGE_NEURONS)
     matrices = distance_matrices(table, read_table(distances, DISTANCES))
     components, diagrams_of = {}, {}

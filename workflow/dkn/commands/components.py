@@ -7,15 +7,15 @@ import pandas as pd
 from typer import Option
 
 from dkn import flags
-from dkn.decoder.encoded_facts import batches, encode_all
 from dkn.decoder.loading import open_model
-from dkn.facts.stored import study_facts
+from dkn.facts.stored import facts_as_asked
+from dkn.neurons.asking import Asking
 from dkn.neurons.sets import neuron_sets
-from dkn.progress import progress
 from dkn.storage.files import read_table, write_table
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import CANDIDATES, COMPONENTS, KNOWLEDGE_NEURONS
-from dkn.structure.functional_test import FunctionalTest, measure_components
+from dkn.structure.functional_test import FunctionalTest, tested_components
+from dkn.study.protocol import applied
 
 
 def main(
@@ -29,23 +29,21 @@ def main(
     tau2: Annotated[float, Option(help="Threshold of the functional test.")],
     compute: flags.Compute,
     batch: flags.Batch = 16,
+    released: flags.Released = None,
 ) -> None:
     """Run the functional test on the candidates of every fact, on those of all groupings at once."""
     flags.one_output_each(output, candidates=candidates)
-    functional = FunctionalTest(test, tau2)
-    language_model = open_model(model, **vars(compute))
+    functional = applied("functional test", FunctionalTest(test, tau2), released)
+    asking = Asking.with_switches(batch, released)
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
     table = pd.concat([read_table(path, CANDIDATES).assign(file=index) for index, path in enumerate(candidates)])
-    groups = dict(list(table.groupby("fact_id")))
-    chosen = study_facts(facts, known, "all").loc[list(groups)]
-    results = [table.iloc[:0].reindex(columns=[*COMPONENTS.names, "file"])]
-    for group in progress(list(batches(encode_all(language_model, chosen), batch)), test, unit="batch"):
-        for frame in measure_components(language_model.adapter, group, members, groups):
-            results.append(frame.assign(kept=functional.passes(frame)))
-    tested = pd.concat(results[1:] or results).sort_values(["fact_id", "repeat", "component"], ignore_index=True)
+    studied = facts_as_asked(facts, known, released)
+    tested = tested_components(open_model(model, **vars(compute)), studied, members, table, functional, asking)
     for index, (source, target) in enumerate(zip(candidates, output, strict=True)):
         components = tested[tested["file"] == index].drop(columns="file")
-        record = provenance("components", vars(functional), [model, facts, known, neurons, source])
+        record = provenance(
+            "components", {**vars(functional), **asking.stated()}, [model, facts, known, neurons, source]
+        )
         write_table(target, components, COMPONENTS, record)
         kept = components[components["kept"].astype(bool)].groupby(["fact_id", "repeat"]).size()
         degenerate = kept[kept >= 2].reset_index()["fact_id"].nunique()

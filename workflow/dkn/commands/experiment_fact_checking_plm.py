@@ -3,25 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 from typer import Option
 
 from dkn import flags
 from dkn.decoder.loading import open_model
-from dkn.experiments.fact_checking_plm import (
-    answer_log_prob,
-    askable,
-    choose_shots,
-    fitting_shots,
-    score_rows,
-    truth_log_odds,
-)
-from dkn.experiments.statements import SCORE, as_records, encoded_statements, sampled_statements, say_left_out
+from dkn.experiments.fact_checking_plm import Judge, judged_table
+from dkn.experiments.statements import Checking, StatementSettings, say_left_out
 from dkn.facts.stored import study_facts
 from dkn.neurons.sets import neuron_sets
 from dkn.storage.files import read_table, write_table
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import FACT_CHECKING, KNOWLEDGE_NEURONS
+from dkn.study.protocol import applied
 
 
 def main(
@@ -36,42 +29,30 @@ def main(
     limit: flags.Limit = None,
     complex_limit: flags.ComplexLimit = None,
     batch: flags.Batch = 8,
+    released: flags.Released = None,
 ) -> None:
     """Write two records per statement; the subjects of the examples are training subjects, and have no records."""
-    language_model = open_model(model, **vars(compute))
-    frame = study_facts(facts, known, "all")
-    statements = sampled_statements(
-        frame, neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS)), limit, complex_limit, seed
+    statements = applied("statements", StatementSettings(), released)
+    judge = applied("judge", Judge(shots), released)
+    checked = judged_table(
+        open_model(model, **vars(compute)),
+        study_facts(facts, known, "all"),
+        neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS)),
+        Checking(limit, complex_limit, seed, statements),
+        judge,
+        batch,
     )
-    tables, used, without_question, without_answer = [], {}, [], []
-    for wording, group in statements.groupby("wording"):
-        examples = choose_shots(group, shots, seed)
-        left = group[~group["subject"].isin(examples["subject"])]
-        asked, too_long = askable(language_model, left)
-        examples = fitting_shots(language_model, examples, asked)
-        used[str(wording)] = len(examples)
-        tables.append(score_rows("plm", truth_log_odds(language_model, asked, examples, batch)))
-        encoded, unanswered = encoded_statements(language_model, left)
-        tables.append(score_rows("answer-prob", answer_log_prob(language_model, encoded, batch)))
-        without_question += too_long
-        without_answer += unanswered
-    scores = pd.concat(tables) if tables else pd.DataFrame(columns=SCORE)
-    records = as_records(statements, scores, FACT_CHECKING.names)
-    left_out = {"plm": len(without_question), "answer-prob": len(without_answer)}
     settings = {
-        "shots": shots,
-        "shots_used": used,
-        "wordings_left_out": left_out,
+        **vars(judge),
+        "shots_used": checked.shots,
+        "wordings_left_out": {detector: len(left_out) for detector, left_out in checked.left_out.items()},
         "limit": limit,
         "complex_limit": complex_limit,
         "seed": seed,
+        **vars(statements),
     }
-    write_table(
-        output,
-        records,
-        FACT_CHECKING,
-        provenance("experiment-fact-checking-plm", settings, [model, facts, known, neurons]),
-    )
-    say_left_out(without_question, "whether the statements in them are true")
-    say_left_out(without_answer, "the statements in them")
-    print(f"{len(statements)} statements; examples in the prompt: {used}")
+    record = provenance("experiment-fact-checking-plm", settings, [model, facts, known, neurons])
+    write_table(output, checked.records, FACT_CHECKING, record)
+    say_left_out(checked.left_out["plm"], "whether the statements in them are true")
+    say_left_out(checked.left_out["answer-prob"], "the statements in them")
+    print(f"{checked.statements} statements; examples in the prompt: {checked.shots}")

@@ -14,12 +14,14 @@ from dkn.experiments.fine_tuning import Exam, Plan, tune_sets
 from dkn.experiments.learning_rates import RateGrid
 from dkn.experiments.tuning_questions import TuningFactsSettings, choose_questions
 from dkn.facts.stored import study_facts
+from dkn.models.families import has_gate
 from dkn.neurons.sets import dkn_sets, neuron_sets, union
 from dkn.neurons.tuning import TuningSettings
 from dkn.storage.files import read_table, write_json, write_table
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import CHANGES, COMPONENTS, FINE_TUNING, KNOWLEDGE_NEURONS
 from dkn.study.names import ALL, NEW, TUNED_SETS
+from dkn.study.protocol import applied
 
 QUESTIONS_AT_ONCE = 64
 
@@ -49,10 +51,14 @@ def main(
     changes: Annotated[Path, Option(help="Table of the neurons' changes to write.")],
     training: Annotated[Path, Option(help="JSON file with costs and choices to write.")],
     compute: flags.Compute,
+    released: flags.Released = None,
 ) -> None:
     """Write the answers over the epochs, the changes of the neurons, and what the training cost."""
     if subset not in TUNED_SETS:
         raise UserError(f"unknown subset {subset!r}; allowed: {', '.join(TUNED_SETS)}")
+    gated = bool(released) and has_gate(model)
+    plan = applied("plan", Plan(RateGrid(rate, extensions), draws, trainings), released, gated)
+    schedule = applied("tuning", TuningSettings(epochs, ask_every, batch, seed), released, gated)
     table = study_facts(facts, known, "all")
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
     dkn = dkn_sets(read_table(components, COMPONENTS), members, fewest=2)
@@ -70,10 +76,10 @@ def main(
         answered, changed, stated["sets"] = tune_sets(
             Exam(language_model, questions, QUESTIONS_AT_ONCE),
             TUNED_SETS[subset],
-            Plan(RateGrid(rate, extensions), draws, trainings),
+            plan,
             union(dkn[fact_id] for fact_id in new),
             union(members[fact_id] for fact_id in new),
-            TuningSettings(epochs, ask_every, batch, seed),
+            schedule,
         )
     record = provenance(
         "experiment-fine-tuning",
@@ -91,6 +97,9 @@ def main(
             "learning_rates": sorted(rate),
             "extensions": extensions,
             "seed": seed,
+            "tuned_sets": plan.tuned_sets,
+            "trained": schedule.trained,
+            "steps": schedule.steps,
         },
         [model, facts, known, neurons, components],
     )

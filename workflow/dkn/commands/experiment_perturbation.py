@@ -2,20 +2,19 @@
 
 from typing import Annotated
 
-import pandas as pd
 from typer import Option
 
 from dkn import flags
-from dkn.decoder.encoded_facts import batches, encode_fitting
 from dkn.decoder.loading import open_model
-from dkn.experiments.perturbation import PerturbationSettings, all_queries, named_sets, perturbation_records, query_id
-from dkn.facts.stored import study_facts
-from dkn.neurons.sets import dkn_sets, neuron_sets
-from dkn.progress import progress
+from dkn.experiments.perturbation import PerturbationSettings, perturbation_table
+from dkn.facts.stored import facts_as_asked
+from dkn.neurons.asking import Asking
+from dkn.neurons.sets import neuron_sets
 from dkn.storage.files import read_table, write_table
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import COMPONENTS, KNOWLEDGE_NEURONS, PERTURBATION
 from dkn.study.names import QUERIES
+from dkn.study.protocol import applied
 
 
 def main(
@@ -32,35 +31,22 @@ def main(
     output: flags.Output,
     compute: flags.Compute,
     batch: flags.Batch = 8,
+    released: flags.Released = None,
 ) -> None:
     """Write one record per query and neuron set, for every fact that has degenerate knowledge neurons."""
-    settings = PerturbationSettings(setting, site, random_sets, queries, seed)
-    language_model = open_model(model, **vars(compute))
-    adapter = language_model.adapter
+    stated = PerturbationSettings(setting, site, random_sets, queries, seed)
+    settings = applied("perturbation", stated, released)
+    asking = Asking.with_switches(batch, released, "edits" if site == "values" else "weight edits")
     members = neuron_sets(read_table(neurons, KNOWLEDGE_NEURONS))
+    studied = facts_as_asked(facts, known, released)
     tested = read_table(components, COMPONENTS)
-    dkns = dkn_sets(tested, members)
-    frame = study_facts(facts, known, "all")
-    sets = named_sets(dkns, members, frame, adapter.n_neurons, settings)
-    asked = all_queries(frame, frame.loc[list(dkns)], settings)
-    answers = frame["answer"]
-    encoded, left_out = encode_fitting(
-        language_model,
-        ((query_id(row.fact_id, row.query), row.prompt, answers[row.fact_id]) for row in asked.itertuples(index=False)),
-    )
-    if left_out:
+    asked = perturbation_table(open_model(model, **vars(compute)), studied, members, tested, settings, asking)
+    if left_out := asked.left_out:
         print(f"{len(left_out)} queries are left out, since the model cannot be asked them; the first: {left_out[0]}")
-    tables = [
-        perturbation_records(adapter, group, sets, settings)
-        for group in progress(list(batches(encoded, batch * len(QUERIES))), f"{setting} of {site}", unit="batch")
-    ]
-    records = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["fact_id", "query"])
-    counts = tested[tested["kept"]].groupby("fact_id").size().rename("components")
-    records = records.merge(asked, on=["fact_id", "query"]).join(frame[["subject", "relation"]], on="fact_id")
-    records = records.join(counts, on="fact_id").reindex(columns=PERTURBATION.names)
-    records = records.sort_values(["fact_id", "query", "neuron_set", "repeat"], ignore_index=True)
-    record = provenance("experiment-perturbation", vars(settings), [model, facts, known, neurons, components])
-    write_table(output, records, PERTURBATION, record)
-    if missing := [name for name in QUERIES if name not in set(asked["query"])] if len(dkns) else []:
+    settings_of_record = {**vars(settings), **asking.stated()}
+    inputs = [model, facts, known, neurons, components]
+    write_table(output, asked.records, PERTURBATION, provenance("experiment-perturbation", settings_of_record, inputs))
+    count = asked.queries["fact_id"].nunique()
+    if missing := [name for name in QUERIES if name not in set(asked.queries["query"])] if count else []:
         print(f"no query of the kinds {', '.join(missing)}: the facts' prompts are too short or hold too few words")
-    print(f"{len(asked)} queries of {len(dkns)} facts with degenerate knowledge neurons")
+    print(f"{len(asked.queries)} queries of {count} facts with degenerate knowledge neurons")

@@ -7,11 +7,13 @@ import pandas as pd
 from typer import Option
 
 from dkn import flags
+from dkn.experiments.degeneracy_measures import Averages
 from dkn.statistics.inference import StatisticsSettings
 from dkn.storage.completeness import read_completeness
 from dkn.storage.files import read_table
 from dkn.storage.schemas import COMPONENTS, DEGENERACY, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
 from dkn.study.names import NTC, TESTED_CONTROLS, of_first_draw
+from dkn.study.protocol import applied
 from dkn.summaries.degeneracy import summarise
 from dkn.summaries.funnel import funnel
 from dkn.summaries.grouping_comparison import compare_gaps, compare_tests
@@ -31,10 +33,12 @@ def main(
     output: flags.Outputs,
     comparison: Annotated[Path, Option(help="JSON file to write: the comparison of all groupings.")],
     statistics: flags.Statistics,
+    released: flags.Released = None,
 ) -> None:
     """Summarise one model's records; the summary of NTC includes the tested controls."""
     flags.one_output_each(output, grouping=grouping, components=components, records=records)
     settings = StatisticsSettings(**vars(statistics))
+    averages = applied("averages", Averages(), released)
     subjects = read_table(facts, FACTS).set_index("fact_id")["subject"]
     found = (read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES))
     shared = (read_table(known, KNOWN), read_completeness(completeness), *found)
@@ -54,7 +58,9 @@ def main(
             "model": model_name,
             "funnel_of_first_draw" if name in TESTED_CONTROLS else "funnel": steps,
             "tested": of_test["counts"],
-            **summarise(pd.concat([measured[method] for method in used], ignore_index=True), settings, of_test),
+            **summarise(
+                pd.concat([measured[method] for method in used], ignore_index=True), settings, of_test, averages
+            ),
         }
         inputs = [*common, *(component_files[method] for method in used), *(record_files[method] for method in used)]
         write_summary(target, content, "summary-degeneracy", settings, inputs)
@@ -65,6 +71,6 @@ def main(
         "model": model_name,
         "groupings": list(grouping),
         "functional_test": compare_tests(tested, subjects, settings),
-        "degeneracy": compare_gaps(measured, settings),
+        "degeneracy": compare_gaps(measured, settings, averages),
     }
     write_summary(comparison, content, "summary-degeneracy", settings, [*common, *components, *records])

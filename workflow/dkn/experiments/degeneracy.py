@@ -9,23 +9,27 @@ facts do not cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from math import comb
 
 import numpy as np
 import pandas as pd
 
 from dkn.decoder.adapters import Adapter
-from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.encoded_facts import EncodedFact, batches
+from dkn.decoder.loading import LanguageModel
+from dkn.neurons.asking import Asking
 from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.other_facts import sets_of_other_facts
 from dkn.neurons.sets import NO_NEURONS, NeuronSet, dkn_sets, joined
+from dkn.progress import progress
 from dkn.randomness import generator
+from dkn.storage.schemas import DEGENERACY
 from dkn.structure.controls import random_partition
-from dkn.study.names import CONTROL, NTC, OTHER_FACTS, TESTED_CONTROLS
+from dkn.study.names import CONTROL, NTC, OTHER_FACTS, SELECTIONS, TESTED_CONTROLS
 
 
 @dataclass(frozen=True)
@@ -229,3 +233,46 @@ def groups_of_other_facts(
         drawn = sets_of_other_facts(dkns, facts, kind, settings.partitions, settings.seed)
         for fact_id in degenerate:
             yield fact_id, [Groups("bdc", kind, repeat, [one], NTC) for repeat, one in enumerate(drawn[fact_id])]
+
+
+def degeneracy_table(
+    model: LanguageModel,
+    studied: pd.DataFrame,
+    members: dict[str, NeuronSet],
+    components: Mapping[str, pd.DataFrame],
+    settings: DegeneracySettings,
+    asking: Asking,
+    selections: Collection[str] = tuple(SELECTIONS),
+) -> pd.DataFrame:
+    """Suppress subsets of the components of every grouping; all groupings of a fact are computed at once.
+
+    Args:
+        model: the model.
+        studied: all facts, indexed by fact_id.
+        members: each fact's knowledge neurons.
+        components: the tested components by grouping, with the columns of ``schemas.COMPONENTS``.
+        settings: the settings of the experiment.
+        asking: how facts are put to the model.
+        selections: the selections of a fact's components that are suppressed.
+    Returns:
+        The columns of ``schemas.DEGENERACY`` and ``experiment``, the grouping in whose records a row stands.
+    """
+    groups: dict[str, list[Groups]] = {}
+    for name, tested in components.items():
+        found = [all_groups(tested, members, name, settings)]
+        if name == NTC:
+            found.append(groups_of_other_facts(tested, members, studied, settings))
+        for fact_id, groups_of_fact in chain(*found):
+            if wanted := [group for group in groups_of_fact if group.selection in selections]:
+                groups.setdefault(fact_id, []).extend(wanted)
+    chosen = studied.loc[list(groups)]
+    tables = [pd.DataFrame(columns=[*DEGENERACY.names, "experiment"])]
+    encoded = asking.encoded(model, chosen)
+    grouped = batches(encoded, asking.batch, alike=lambda fact: interventions(groups[fact.fact_id], settings))
+    for group in progress(list(grouped), "degeneracy", unit="batch"):
+        tables.append(degeneracy_records(model.adapter, group, groups, settings, edits=asking.edits))
+    records = pd.concat(tables[1:] or tables, ignore_index=True)
+    about = chosen[["subject", "relation"]]
+    records = records.drop(columns=about.columns, errors="ignore").join(about, on="fact_id")
+    order = ["fact_id", "selection", "grouping", "repeat", "suppressed_components"]
+    return records.sort_values(order, ignore_index=True, kind="stable")

@@ -11,6 +11,7 @@ model go on with the prompt and looks for a verdict in its words.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -18,9 +19,11 @@ from dkn.decoder.continuations import answers_after, common_beginning, greedy_co
 from dkn.decoder.encoded_facts import SEPARATOR, EncodedFact, batches, encode
 from dkn.decoder.loading import LanguageModel
 from dkn.decoder.recall import recall
-from dkn.experiments.statements import encode_by_wording
+from dkn.experiments.statements import SCORE, Checked, Checking, as_records, encode_by_wording, encoded_statements
+from dkn.neurons.sets import NeuronSet
 from dkn.progress import progress
 from dkn.randomness import generator
+from dkn.storage.schemas import FACT_CHECKING
 
 VERDICTS = ("true", "false")
 
@@ -177,3 +180,57 @@ def score_rows(detector: str, scores: pd.Series) -> pd.DataFrame:
     """
     about = {"detector": detector, "neurons": "none", "draw": 0, "size": 0}
     return scores.rename_axis("statement").rename("score").reset_index().assign(**about)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How the model itself judges statements.
+
+    Attributes:
+        shots: the number of examples in the prompt that asks it.
+        judge: ``log-odds``, by log P(true) - log P(false), or ``generated``, the released code's, by what it says.
+    """
+
+    shots: int
+    judge: str = "log-odds"
+
+
+def judged_table(
+    model: LanguageModel,
+    studied: pd.DataFrame,
+    members: dict[str, NeuronSet],
+    settings: Checking,
+    judge: Judge,
+    batch: int,
+) -> Checked:
+    """Ask the model in words whether statements are true, and take the answer's probability.
+
+    The subjects of the examples are training subjects, and have no records.
+
+    Args:
+        model: the model.
+        studied: all facts, indexed by fact_id.
+        members: each fact's knowledge neurons.
+        settings: which statements are made.
+        judge: how the model judges them.
+        batch: the number of statements computed at once.
+    """
+    _, statements = settings.of(studied, members)
+    ask = truth_log_odds if judge.judge == "log-odds" else judgements
+    tables: list[pd.DataFrame] = []
+    used: dict[str, int] = {}
+    left_out: dict[str, list[str]] = {"plm": [], "answer-prob": []}
+    for wording, group in statements.groupby("wording"):
+        examples = choose_shots(group, judge.shots, settings.seed)
+        left = group[~group["subject"].isin(examples["subject"])]
+        asked, too_long = askable(model, left)
+        examples = fitting_shots(model, examples, asked)
+        used[str(wording)] = len(examples)
+        tables.append(score_rows("plm", ask(model, asked, examples, batch)))
+        encoded, unanswered = encoded_statements(model, left)
+        tables.append(score_rows("answer-prob", answer_log_prob(model, encoded, batch)))
+        left_out["plm"] += too_long
+        left_out["answer-prob"] += unanswered
+    scores = pd.concat(tables) if tables else pd.DataFrame(columns=SCORE)
+    records = as_records(statements, scores, FACT_CHECKING.names)
+    return Checked(records, statements["fact_id"].nunique(), len(statements), left_out, used)

@@ -15,15 +15,31 @@ import numpy as np
 import pandas as pd
 
 from dkn.decoder.adapters import Adapter
-from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.encoded_facts import EncodedFact, batches, encode_fitting
+from dkn.decoder.loading import LanguageModel
 from dkn.errors import UserError
 from dkn.facts.perturbed_prompts import PUT_IN, Question, perturbed_prompts, vocabulary
+from dkn.neurons.asking import Asking
 from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.interventions import ENHANCE, SUPPRESS, answer_scores
 from dkn.neurons.other_facts import sets_of_other_facts
-from dkn.neurons.sets import NO_NEURONS, NeuronSet, common_neurons, random_like
+from dkn.neurons.sets import NO_NEURONS, NeuronSet, common_neurons, dkn_sets, random_like
+from dkn.progress import progress
 from dkn.randomness import generator
-from dkn.study.names import ANY, DKN, KN, KN_MATCHED, NONE, ORIGINAL, OTHER_FACT, OTHER_RELATION, PRESERVING, RANDOM
+from dkn.storage.schemas import PERTURBATION
+from dkn.study.names import (
+    ANY,
+    DKN,
+    KN,
+    KN_MATCHED,
+    NONE,
+    ORIGINAL,
+    OTHER_FACT,
+    OTHER_RELATION,
+    PRESERVING,
+    QUERIES,
+    RANDOM,
+)
 
 FACTORS = {"suppression": SUPPRESS, "enhancement": ENHANCE}
 COMPARED = ("all", "dkn")
@@ -207,3 +223,57 @@ def all_queries(frame: pd.DataFrame, chosen: pd.DataFrame, settings: Perturbatio
         rows.append((row.fact_id, ORIGINAL, row.prompt, PRESERVING))
         rows.extend((row.fact_id, query, found.text, found.question) for query, found in perturbed.items())
     return pd.DataFrame(rows, columns=["fact_id", "query", "prompt", "question"])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The records of a suppression or enhancement experiment, and what was asked.
+
+    Attributes:
+        records: the columns of ``schemas.PERTURBATION``.
+        queries: the queries, as ``perturbation.all_queries`` returns them.
+        left_out: a message about each query that the model cannot be asked.
+    """
+
+    records: pd.DataFrame
+    queries: pd.DataFrame
+    left_out: list[str]
+
+
+def perturbation_table(
+    model: LanguageModel,
+    studied: pd.DataFrame,
+    members: dict[str, NeuronSet],
+    tested: pd.DataFrame,
+    settings: PerturbationSettings,
+    asking: Asking,
+) -> Asked:
+    """Intervene on the neuron sets of every fact with a DKN, on its original and its perturbed queries.
+
+    Args:
+        model: the model.
+        studied: all facts, indexed by fact_id.
+        members: each fact's knowledge neurons.
+        tested: NTC's tested components, with the columns of ``schemas.COMPONENTS``.
+        settings: the intervention.
+        asking: how queries are put to the model.
+    """
+    dkns = dkn_sets(tested, members)
+    sets = named_sets(dkns, members, studied, model.adapter.n_neurons, settings)
+    asked = all_queries(studied, studied.loc[list(dkns)], settings)
+    answers = studied["answer"]
+    encoded, left_out = encode_fitting(
+        model,
+        ((query_id(row.fact_id, row.query), row.prompt, answers[row.fact_id]) for row in asked.itertuples(index=False)),
+        asking.encoding,
+    )
+    grouped = list(batches(encoded, asking.batch * len(QUERIES)))
+    tables = [
+        perturbation_records(model.adapter, group, sets, settings, edits=asking.edits)
+        for group in progress(grouped, f"{settings.setting} of {settings.site}", unit="batch")
+    ]
+    records = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["fact_id", "query"])
+    counts = tested[tested["kept"]].groupby("fact_id").size().rename("components")
+    records = records.merge(asked, on=["fact_id", "query"]).join(studied[["subject", "relation"]], on="fact_id")
+    records = records.join(counts, on="fact_id").reindex(columns=PERTURBATION.names)
+    return Asked(records.sort_values(["fact_id", "query", "neuron_set", "repeat"], ignore_index=True), asked, left_out)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from dkn.decoder.encoded_facts import SEPARATOR, EncodedFact, encode
+from dkn.decoder.encoded_facts import AS_CONTINUATION, SEPARATOR, EncodedFact, EncodingSettings, encode
 from dkn.decoder.loading import LanguageModel
 from dkn.errors import UserError
 from dkn.facts.same_answers import SameAnswers
@@ -228,7 +228,7 @@ def sampled_statements(
 
 
 def encode_by_wording(
-    model: LanguageModel, asked: Iterable[tuple[str, str, str]]
+    model: LanguageModel, asked: Iterable[tuple[str, str, str]], encoding: EncodingSettings = AS_CONTINUATION
 ) -> tuple[dict[str, EncodedFact], list[str]]:
     """Tokenise what the model can be asked about statements; a wording of a fact is asked as a whole or not at all.
 
@@ -236,6 +236,7 @@ def encode_by_wording(
 
     Args:
         asked: an id, which begins with a statement's id, a prompt and an answer each.
+        encoding: how the answer is tokenised.
     Returns:
         What can be asked, by id, and a message about each wording of a fact that is left out.
     """
@@ -243,7 +244,7 @@ def encode_by_wording(
     left_out: dict[str, str] = {}
     for name, prompt, answer in asked:
         try:
-            encoded[name] = encode(model, name, prompt, answer)
+            encoded[name] = encode(model, name, prompt, answer, encoding)
         except UserError as error:
             left_out.setdefault(_wording(name), str(error))
     return {name: one for name, one in encoded.items() if _wording(name) not in left_out}, list(left_out.values())
@@ -254,11 +255,56 @@ def _wording(name: str) -> str:
     return SEPARATOR.join(name.split(SEPARATOR)[:2])
 
 
-def encoded_statements(model: LanguageModel, statements: pd.DataFrame) -> tuple[dict[str, EncodedFact], list[str]]:
+def encoded_statements(
+    model: LanguageModel, statements: pd.DataFrame, encoding: EncodingSettings = AS_CONTINUATION
+) -> tuple[dict[str, EncodedFact], list[str]]:
     """Return the prompts and the stated answers of statements in tokens, as ``encode_by_wording`` does."""
-    return encode_by_wording(
-        model, zip(statements["statement"], statements["prompt"], statements["answer"], strict=True)
-    )
+    asked = zip(statements["statement"], statements["prompt"], statements["answer"], strict=True)
+    return encode_by_wording(model, asked, encoding)
+
+
+@dataclass(frozen=True)
+class Checking:
+    """The settings of the fact-checking experiments.
+
+    Attributes:
+        limit: about how many facts are taken; None for all.
+        complex_limit: about how many of them are stated in their complex wording too; None for all.
+        seed: the seed of the study.
+        statements: how statements are made, and which are test statements.
+    """
+
+    limit: int | None
+    complex_limit: int | None
+    seed: int
+    statements: StatementSettings = field(default_factory=StatementSettings)
+
+    def of(self, studied: pd.DataFrame, members: dict[str, NeuronSet]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the facts with their split, and the statements of those that have knowledge neurons."""
+        frame = studied
+        if self.statements.test_facts != StatementSettings().test_facts:
+            split = with_split(studied.loc[sorted(members)], self.statements, self.seed)["split"]
+            frame = studied.assign(split=split.reindex(studied.index).fillna("train"))
+        sampled = sampled_statements(frame, members, self.limit, self.complex_limit, self.seed, self.statements)
+        return frame, sampled
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The records of fact-checking, with the columns of ``schemas.FACT_CHECKING``, and what was left out.
+
+    Attributes:
+        records: one row per statement and detector.
+        facts, statements: the numbers of facts and of statements.
+        left_out: for each question that is asked a message about each wording of a fact that is left out.
+        shots: by wording the number of examples in the prompt that asks for a verdict.
+    """
+
+    records: pd.DataFrame
+    facts: int
+    statements: int
+    left_out: dict[str, list[str]]
+    shots: dict[str, int] = field(default_factory=dict)
 
 
 def say_left_out(left_out: Sequence[str], what: str) -> None:

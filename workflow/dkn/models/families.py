@@ -12,6 +12,7 @@ from typing import Any
 from dkn.errors import UserError
 
 SUPPORTED = ("gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma", "olmo2", "granite")
+UNGATED = ("gpt2",)  # of these, the families whose MLP has no gate
 # The reasons why families that are often asked for have no adapter; messages print them in brackets (docs/models.md).
 _CAPPED = "it caps attention scores and logits by a tanh, which branches and their gradients do not know"
 _PARALLEL = "its attention and its MLP read the same stream, so that a layer cannot be cut between them"
@@ -48,6 +49,21 @@ def require_family(family: str | None, model: str = "") -> None:
         raise UserError(
             f"{model}model family {family!r} has no adapter{reason}; supported families: {', '.join(SUPPORTED)}"
         )
+
+
+def has_gate(folder: Path) -> bool:
+    """Tell whether the MLP of a prepared model has a gate, from its config.json.
+
+    Args:
+        folder: the prepared folder.
+    Raises:
+        UserError: there is no such file, or it is not a model's.
+    """
+    try:
+        family = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{folder / 'config.json'}: says no family of models ({type(error).__name__})") from None
+    return family not in UNGATED
 
 
 def require_config(path: Path, model: str) -> dict[str, Any]:

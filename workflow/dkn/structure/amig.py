@@ -13,6 +13,7 @@ A neuron is named by its *place*, its index among the fact's knowledge neurons.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -40,6 +41,15 @@ def _without_common(pairs: Iterable[tuple[int, int]]) -> list[np.ndarray]:
             taken.update(pair)
             disjoint.append(np.array(sorted(pair)))
     return sorted(disjoint, key=lambda pair: int(pair[0]))
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """How pairs are found; ``amig_pairs`` describes the attributes."""
+
+    neurons: int
+    matters: float
+    pairing: str = "costliest"
 
 
 def disjoint_pairs(pairs: Sequence[tuple[int, int]], cost: np.ndarray) -> list[np.ndarray]:

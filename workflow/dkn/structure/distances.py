@@ -6,6 +6,8 @@ r_B is B's reading vector (``dkn.decoder.adapters``). Neurons further apart are 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -16,6 +18,21 @@ from dkn.neurons.sets import NeuronSet
 CONNECTIONS = ("write-read", "gate-down")
 PATHS = ("shortest", "two-between")
 MOST_BETWEEN = 3  # the largest span that paths over two neurons between can climb
+
+
+@dataclass(frozen=True)
+class DistanceSettings:
+    """How distances are measured; ``connection_vectors`` and ``distance_matrix`` describe the attributes."""
+
+    max_span: int | None = None
+    fold_norm: bool = False
+    connection: str = "write-read"
+    paths: str = "shortest"
+
+    def matrix(self, adapter: Adapter, neurons: NeuronSet) -> np.ndarray:
+        """Return the distances between n neurons of a model, (n, n) float32, as ``distance_matrix`` gives them."""
+        vectors = connection_vectors(adapter, neurons, self.fold_norm, self.connection)
+        return distance_matrix(neurons.layers, *vectors, self.max_span, self.paths)
 
 
 def connection_vectors(

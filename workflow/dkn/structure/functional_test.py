@@ -12,11 +12,15 @@ import numpy as np
 import pandas as pd
 
 from dkn.decoder.adapters import Adapter
-from dkn.decoder.encoded_facts import EncodedFact
+from dkn.decoder.encoded_facts import EncodedFact, batches
+from dkn.decoder.loading import LanguageModel
 from dkn.errors import UserError
+from dkn.neurons.asking import Asking
 from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.interventions import answer_log_probs
 from dkn.neurons.sets import NO_NEURONS, NeuronSet
+from dkn.progress import progress
+from dkn.storage.schemas import COMPONENTS
 
 FUNCTIONAL_TESTS = ("sufficiency", "absolute", "compensation")
 LONE = ("tested", "left-out")
@@ -150,3 +154,33 @@ def measure_components(
         _measured(candidates[fact.fact_id], np.exp(log_probs.sum(1)))
         for fact, log_probs in zip(facts, log_probs_of_facts, strict=True)
     ]
+
+
+def tested_components(
+    model: LanguageModel,
+    studied: pd.DataFrame,
+    members: dict[str, NeuronSet],
+    candidates: pd.DataFrame,
+    test: FunctionalTest,
+    asking: Asking,
+) -> pd.DataFrame:
+    """Run the functional test on the candidates of every fact, on those of all groupings at once.
+
+    Args:
+        model: the model.
+        studied: the facts, indexed by fact_id.
+        members: each fact's knowledge neurons.
+        candidates: the columns of ``schemas.CANDIDATES``, and ``file``, which tells groupings apart.
+        test: the functional test.
+        asking: how facts are put to the model.
+    Returns:
+        The columns of ``schemas.COMPONENTS`` and ``file``.
+    """
+    groups = dict(list(candidates.groupby("fact_id")))
+    results = [candidates.iloc[:0].reindex(columns=[*COMPONENTS.names, "file"])]
+    encoded = asking.encoded(model, studied.loc[list(groups)])
+    for group in progress(list(batches(encoded, asking.batch)), test.test, unit="batch"):
+        for frame in measure_components(model.adapter, group, members, groups, edits=asking.edits):
+            results.append(frame.assign(kept=test.passes(frame)))
+    tested = pd.concat(results[1:] or results)
+    return tested.sort_values(["fact_id", "repeat", "component"], ignore_index=True)

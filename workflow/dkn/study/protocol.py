@@ -90,7 +90,11 @@ SWITCHES: dict[str, Switch] = {
             ATTRIBUTION,
             "later answer tokens follow the answer's own tokens",
             "they follow the model's own choices: one and the same token where neurons are attributed",
-            {"attribution": {"answer_path": "first-choice"}, "edits": {"answer_path": "first-choice"}},
+            {
+                "attribution": {"answer_path": "first-choice"},
+                "edits": {"answer_path": "first-choice"},
+                "weight edits": {"answer_path": "first-choice"},
+            },
         ),
         Switch(
             "masked_positions",
@@ -197,7 +201,7 @@ SWITCHES: dict[str, Switch] = {
             PERTURBATION,
             "Prob of the answer, each token after those before it",
             "with changed weights, all answer tokens are read off the last position of the bare prompt",
-            {"edits": {"weights_context": "bare"}},
+            {"weight edits": {"weights_context": "bare"}},
         ),
         Switch(
             "kept_facts",
@@ -226,7 +230,7 @@ SWITCHES: dict[str, Switch] = {
             FACT_CHECKING,
             "the threshold is chosen on training subjects",
             "a mean attribution below 5e-7 (D) or 5e-6 (N) says false",
-            {"threshold": {"threshold": "fixed"}},
+            {"threshold": {"attribution": "fixed"}},
         ),
         Switch(
             "test_facts",
@@ -255,7 +259,7 @@ SWITCHES: dict[str, Switch] = {
             "the model's judgement is log P(true) - log P(false)",
             "a true statement counts as accepted if the text that follows has “true” in it, a false one as rejected if "
             "it has “false”",
-            {"judge": {"judge": "generated"}},
+            {"judge": {"judge": "generated"}, "threshold": {"judgement": "fixed"}},
         ),
         Switch(
             "trained",
@@ -296,7 +300,8 @@ SWITCHES: dict[str, Switch] = {
     )
 }
 
-# The choices that each stage takes. A stage reruns when a switch that changes one of them is set otherwise.
+# The choices that each stage takes; a stage that has several targets may take others for each of them. A stage reruns
+# when a switch that changes one of its choices is set otherwise.
 CHOICES: dict[str, tuple[str, ...]] = {
     "attribution": ("asked facts", "attributed answer", "attribution"),
     "distances": ("distances",),
@@ -306,7 +311,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "components": ("asked facts", "evaluated answer", "edits", "functional test"),
     "experiment-degeneracy": ("asked facts", "evaluated answer", "edits"),
     "summary-degeneracy": ("averages",),
-    "experiment-perturbation": ("asked facts", "evaluated answer", "edits", "perturbation"),
+    "experiment-suppression-values": ("asked facts", "evaluated answer", "edits", "perturbation"),
+    "experiment-suppression-weights": ("asked facts", "evaluated answer", "weight edits", "perturbation"),
+    "experiment-enhancement-values": ("asked facts", "evaluated answer", "edits", "perturbation"),
+    "experiment-enhancement-weights": ("asked facts", "evaluated answer", "weight edits", "perturbation"),
     "summary-perturbation": ("perturbed averages",),
     "experiment-fact-checking": ("attributed answer", "statement attribution", "attribution", "statements"),
     "experiment-fact-checking-plm": ("statements", "judge"),
@@ -340,25 +348,25 @@ def flags(stage: str, released: Iterable[str]) -> list[str]:
     """Return the flags of a stage that name the switches which reach it, in the order of ``SWITCHES``.
 
     Args:
-        stage: the name of the stage.
+        stage: the name of the stage, as ``CHOICES`` has it.
         released: the switches of the study that are as in the released code.
     """
     chosen = set(released)
     return [f"--released={name}" for name in SWITCHES if name in chosen and reaches(name, stage)]
 
 
-def applied(choice: str, settings: Choice, released: Iterable[str], gated: bool = False) -> Choice:
+def applied(choice: str, settings: Choice, released: Iterable[str] | None, gated: bool = False) -> Choice:
     """Return a choice with the fields changed that switches change.
 
     Args:
         choice: the name of the choice.
         settings: the choice as the text and the configuration have it, a dataclass.
-        released: the switches that are as in the released code.
+        released: the switches that are as in the released code; None stands for none.
         gated: whether the model's MLP has a gate.
     Raises:
         UserError: there is no switch of such a name.
     """
-    names = list(released)
+    names = list(released or ())
     if unknown := [name for name in names if name not in SWITCHES]:
         raise UserError(f"unknown switch {unknown[0]!r}; allowed: {', '.join(SWITCHES)}")
     changes: dict[str, Any] = {}

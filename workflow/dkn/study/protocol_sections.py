@@ -6,6 +6,15 @@ from typing import Literal
 
 from pydantic import Field, create_model
 
+from dkn.study.experiment_sections import Claims, Experiments, Statistics
+from dkn.study.method_sections import (
+    Attribution,
+    Clustering,
+    Distances,
+    FunctionalTest,
+    Groupings,
+    KnowledgeNeurons,
+)
 from dkn.study.protocol import SWITCHES
 from dkn.study.values import FactCount, Repeats, Section
 
@@ -28,6 +37,9 @@ class Audit(Section):
     facts: FactCount | None = Field(
         description="The audit takes about this many facts, whole subjects at a time; null takes all."
     )
+    complex_facts: FactCount = Field(
+        description="Of the facts that fact-checking states, about so many are stated in their complex wording too."
+    )
     draws: Repeats = Field(
         description="Every control and every random set of the audit takes this many draws, and fine-tuning this many "
         "trainings."
@@ -35,3 +47,19 @@ class Audit(Section):
     resamples: int = Field(
         ge=100, le=100_000, description="A bootstrap interval of the audit takes this many resamples."
     )
+
+
+class Audited(Section):
+    """The part of a study's configuration that its audit takes: what the stages take, without their places."""
+
+    seed: int = Field(ge=0, description="As in the study.")
+    attribution: Attribution = Field(description="As in the study.")
+    knowledge_neurons: KnowledgeNeurons = Field(description="As in the study.")
+    distances: Distances = Field(description="As in the study.")
+    clustering: Clustering = Field(description="As in the study.")
+    groupings: Groupings = Field(description="As in the study.")
+    functional_test: FunctionalTest = Field(description="As in the study.")
+    experiments: Experiments = Field(description="As in the study.")
+    audit: Audit = Field(description="As in the study.")
+    statistics: Statistics = Field(description="As in the study.")
+    claims: Claims = Field(description="As in the study.")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from dkn.randomness import generator
 from dkn.statistics.inference import StatisticsSettings, estimate, estimates, paired_contrast
+from dkn.statistics.weighted import Combination, change, measured, paired
 
 
 def mean_over_facts(
@@ -77,3 +78,36 @@ def paired_difference(
         settings.confidence,
         generator(settings.seed, purpose, key),
     ).as_dict()
+
+
+def minus(first: Combination, second: Combination) -> Combination:
+    """Return the first combination minus the second: fact by fact where both are means in which all facts count once.
+
+    Otherwise each is over its own facts, since facts that weigh differently on both sides make no pairs.
+    """
+    single = len(first) == len(second) == 1 and first[0][0] == second[0][0] == 1
+    if single and all((mean.facts["weight"] == 1).all() for _, mean in (*first, *second)):
+        return paired(first[0][1], second[0][1])
+    return change(first, second)
+
+
+def contrast_row(combination: Combination, settings: StatisticsSettings, key: str) -> dict[str, Any]:
+    """Return a combination with its interval and test, as ``paired_difference`` states a difference.
+
+    Args:
+        combination: what is estimated.
+        settings: the number of resamples, the confidence and the seed.
+        key: what keys the random draws, together with the seed.
+    """
+    draw = generator(settings.seed, "weighted", key)
+    return measured(combination, settings.resamples, settings.confidence, draw).as_dict()
+
+
+def estimate_row(combination: Combination, settings: StatisticsSettings, key: str) -> dict[str, Any]:
+    """Return a combination with its interval, as ``mean_over_facts`` states a mean.
+
+    Args:
+        combination, settings, key: as ``contrast_row`` takes them.
+    """
+    row = contrast_row(combination, settings, key)
+    return {"mean": row["difference"], **{name: row[name] for name in ("low", "high", "se", "df", "facts", "subjects")}}

@@ -17,8 +17,8 @@ import pandas as pd
 from dkn.experiments.degeneracy_measures import METRICS, TEXT, Averages, per_fact, with_metrics
 from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import CONTROLS, OTHER_FACTS
-from dkn.summaries.by_fact import mean_over_facts, paired_difference
-from dkn.summaries.degeneracy_means import contrast_row, estimate_row, means, minus
+from dkn.summaries.by_fact import contrast_row, estimate_row, mean_over_facts, minus, paired_difference
+from dkn.summaries.degeneracy_means import means
 
 KINDS = ("partial", "full", "gap")
 CURVE_METRICS = ("drop", "nats")  # drops per neuron are only compared at equal numbers of neurons

@@ -8,51 +8,16 @@ in the partial drop than in the full one. The gap then is a difference of two me
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
 from dkn.experiments.degeneracy_measures import METRICS, Averages, per_fact
-from dkn.randomness import generator
-from dkn.statistics.inference import StatisticsSettings
-from dkn.statistics.weighted import Combination, WeightedMean, change, measured, paired
+from dkn.statistics.weighted import Combination, WeightedMean, change
 from dkn.study.names import CONTROL
+from dkn.summaries.by_fact import minus
 
 PARTIAL, FULL, GAP, BEYOND = "partial", "full", "gap", "gap_beyond_control"
 Means = Mapping[tuple[str, str], Mapping[tuple[str, str], Combination]]
-
-
-def minus(first: Combination, second: Combination) -> Combination:
-    """Return the first combination minus the second: fact by fact where both are means in which all facts count once.
-
-    Otherwise each is over its own facts, since facts that weigh differently on both sides make no pairs.
-    """
-    single = len(first) == len(second) == 1 and first[0][0] == second[0][0] == 1
-    if single and all((mean.facts["weight"] == 1).all() for _, mean in (*first, *second)):
-        return paired(first[0][1], second[0][1])
-    return change(first, second)
-
-
-def contrast_row(combination: Combination, settings: StatisticsSettings, key: str) -> dict[str, Any]:
-    """Return a combination with its interval and test, as ``by_fact.paired_difference`` states a difference.
-
-    Args:
-        combination: what is estimated.
-        settings: the number of resamples, the confidence and the seed.
-        key: what keys the random draws, together with the seed.
-    """
-    draw = generator(settings.seed, "weighted", key)
-    return measured(combination, settings.resamples, settings.confidence, draw).as_dict()
-
-
-def estimate_row(combination: Combination, settings: StatisticsSettings, key: str) -> dict[str, Any]:
-    """Return a combination with its interval, as ``by_fact.mean_over_facts`` states a mean.
-
-    Args:
-        combination, settings, key: as ``contrast_row`` takes them.
-    """
-    row = contrast_row(combination, settings, key)
-    return {"mean": row["difference"], **{name: row[name] for name in ("low", "high", "se", "df", "facts", "subjects")}}
 
 
 def means(records: pd.DataFrame, averages: Averages) -> Means:

@@ -9,6 +9,7 @@ neurons and a wording of the statements.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,32 @@ LIKE = {DKN: RANDOM, KN: RANDOM_KN}  # the drawn sets of the same sizes, of whic
 # The fixed thresholds of the released code: a statement with a lower mean attribution is false.
 RELEASED_THRESHOLDS = {DKN: 5e-7, RANDOM: 5e-7, KN: 5e-6, RANDOM_KN: 5e-6}
 JUDGEMENT_THRESHOLD = 0.5  # of PLM where its scores are judgements, 0 or 1, see ``fact_checking_plm.judgements``
+
+
+@dataclass(frozen=True)
+class ThresholdSettings:
+    """Which detectors have a fixed threshold; the second values are the released code's.
+
+    Attributes:
+        attribution: ``chosen`` on training subjects, or ``fixed``: those of neurons have ``RELEASED_THRESHOLDS``.
+        judgement: ``chosen``, or ``fixed`` between the two scores that a judgement of the model gives.
+    Raises:
+        UserError: a value is neither of the two.
+    """
+
+    attribution: str = "chosen"
+    judgement: str = "chosen"
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value not in ("chosen", "fixed"):
+                raise UserError(f"unknown threshold of {name} {value!r}; allowed: chosen, fixed")
+
+    def of_detectors(self) -> dict[str, float]:
+        """Return the fixed thresholds by detector."""
+        fixed = dict(RELEASED_THRESHOLDS) if self.attribution == "fixed" else {}
+        return fixed | ({PLM: JUDGEMENT_THRESHOLD} if self.judgement == "fixed" else {})
+
 
 Conditions = dict[tuple[str, str, str], list[Scores]]
 

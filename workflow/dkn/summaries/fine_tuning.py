@@ -7,6 +7,7 @@ and at the chosen epoch, where neuron sets are compared with each other.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,21 @@ STATED = (
     "tried_rates",
     "epoch",
 )
+
+
+@dataclass(frozen=True)
+class QuestionSettings:
+    """Which questions are summarised: ``all``, or ``filtered`` as ``summarise`` says.
+
+    Raises:
+        UserError: ``questions`` is neither of the two.
+    """
+
+    questions: str = EVERY_QUESTION
+
+    def __post_init__(self) -> None:
+        if self.questions not in (EVERY_QUESTION, FILTERED):
+            raise UserError(f"unknown questions {self.questions!r}; allowed: {EVERY_QUESTION}, {FILTERED}")
 
 
 def whether_run(training: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import pandas as pd
 from dkn.experiments.degeneracy_measures import METRICS, TEXT, Averages, per_fact, with_metrics
 from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import CONTROL, NTC
-from dkn.summaries.by_fact import mean_over_facts, paired_difference
-from dkn.summaries.degeneracy_means import contrast_row, estimate_row, means, minus
+from dkn.summaries.by_fact import contrast_row, estimate_row, mean_over_facts, minus, paired_difference
+from dkn.summaries.degeneracy_means import means
 
 # The gap between the full and the mean partial drop, and its excess over that of random groups of the same sizes.
 KINDS = ("gap", "gap_beyond_control")

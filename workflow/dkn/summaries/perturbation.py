@@ -34,8 +34,14 @@ from dkn.study.names import (
     RANDOM,
     WITH_DKN,
 )
-from dkn.summaries.by_fact import mean_over_facts, means_over_facts, paired_difference
-from dkn.summaries.degeneracy_means import contrast_row, estimate_row, minus
+from dkn.summaries.by_fact import (
+    contrast_row,
+    estimate_row,
+    mean_over_facts,
+    means_over_facts,
+    minus,
+    paired_difference,
+)
 
 # ``nats`` is the log Prob lost, negative where the answer gained. Enhancement has no relative drop, because the drop of
 # an answer that gains has no bound.
