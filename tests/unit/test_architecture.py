@@ -24,6 +24,7 @@ LEVELS = [
     ("experiments",),
     ("summaries",),
     ("paper",),
+    ("audit",),
     ("figures", "tables"),
     ("pages",),
     ("run",),

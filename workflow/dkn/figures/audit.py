@@ -1,0 +1,173 @@
+"""Figure ``audit``: what every departure of the released code changes, switch by switch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from typer import Option
+
+from dkn import flags
+from dkn.audit.stored import SHORT, comparison_table, largest_movers, read_audits, verdict_changes
+from dkn.figures.saving import save
+from dkn.figures.style import COLOURS, MARKERS, plain, use_style
+from dkn.study.protocol import SWITCHES
+from dkn.summaries.wording import bullets
+
+DIRECTIONS = {"flipped": "flipped in the text's protocol", "mended": "mended in the released one"}
+MOVERS = 3  # how many switches the caption names
+
+
+def draw(audits: Sequence[Mapping[str, Any]], confidence: float) -> Figure:
+    """Draw a row per switch and a panel per number: its change in every model, in both directions.
+
+    Args:
+        audits: as ``audit.stored.read_audits`` returns them.
+        confidence: that of the intervals.
+    """
+    use_style()
+    table = comparison_table(audits)
+    names = list(SWITCHES)
+    figure = Figure(figsize=(13.5, 13.5), layout="constrained")
+    axes = figure.subplots(2, (len(SHORT) + 3) // 2, sharey=True).ravel()
+    models = [audit["model"] for audit in audits]
+    _counted(axes[0], table, models, names, "jaccard", "Jaccard of knowledge neurons")
+    _counted(axes[1], table, models, names, "with_dkn", "change in facts with a DKN (% of sample)", audits)
+    for panel, (name, title) in zip(axes[2:], SHORT.items(), strict=False):
+        _changes(panel, table, models, names, name, title)
+    for panel in axes[2 + len(SHORT) :]:
+        panel.set_visible(False)
+    for panel in axes[: 2 + len(SHORT)]:
+        panel.set_yticks(range(len(names)), names)
+        panel.set_ylim(len(names) - 0.5, -0.5)
+        _between_groups(panel, names)
+    figure.legend(handles=_handles(models), loc="outside lower center", ncols=4)
+    figure.suptitle(
+        "What each departure of the released code changes, in points (hundredths); "
+        f"{100 * confidence:g} % bootstrap intervals over subjects, not adjusted for the number of switches"
+    )
+    return figure
+
+
+def _handles(models: Sequence[str]) -> list[Line2D]:
+    shown = []
+    for number, model in enumerate(models):
+        for direction, words in DIRECTIONS.items():
+            fill = COLOURS[number] if direction == "flipped" else "white"
+            look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "markerfacecolor": fill}
+            shown.append(Line2D([], [], linestyle="", label=f"{plain(model)}, {words}", **look))
+    return shown
+
+
+def _between_groups(axes: Axes, names: Sequence[str]) -> None:
+    groups = [SWITCHES[name].group for name in names]
+    for place in range(1, len(names)):
+        if groups[place] != groups[place - 1]:
+            axes.axhline(place - 0.5, color="0.8", linewidth=0.7, zorder=0)
+
+
+def _rows(
+    table: pd.DataFrame, models: Sequence[str], names: Sequence[str]
+) -> list[tuple[int, str, pd.DataFrame, np.ndarray]]:
+    """Return for every model and direction its number, the direction, its rows, and their heights in a panel."""
+    found = []
+    for number, model in enumerate(models):
+        for side, direction in enumerate(DIRECTIONS):
+            rows = table[(table["model"] == model) & (table["direction"] == direction)]
+            shift = 0.18 * (2 * number + side - (2 * len(models) - 1) / 2) / max(1, len(models) / 2)
+            heights = np.array([names.index(name) for name in rows["switch"]]) + shift
+            found.append((number, direction, rows, heights))
+    return found
+
+
+def _look(number: int, direction: str) -> dict[str, Any]:
+    fill = COLOURS[number] if direction == "flipped" else "white"
+    return {"color": COLOURS[number], "marker": MARKERS[number], "markerfacecolor": fill, "markersize": 3.2}
+
+
+def _counted(
+    axes: Axes,
+    table: pd.DataFrame,
+    models: Sequence[str],
+    names: Sequence[str],
+    what: str,
+    title: str,
+    audits: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Draw a panel of likenesses, or of changes in counts as a share of the sample."""
+    for number, direction, rows, heights in _rows(table, models, names):
+        if what == "jaccard":
+            values = rows[what].to_numpy(dtype=float)
+        else:
+            values = 100 * (rows[f"{what}_after"] - rows[f"{what}_before"]).to_numpy() / audits[number]["sample"]
+        axes.plot(values, heights, linestyle="", **_look(number, direction))
+    axes.axvline(1 if what == "jaccard" else 0, color="0.6", linewidth=0.7, zorder=0)
+    axes.set_title(title)
+
+
+def _changes(
+    axes: Axes, table: pd.DataFrame, models: Sequence[str], names: Sequence[str], name: str, title: str
+) -> None:
+    """Draw a panel of one main number: its change with its interval."""
+    for number, direction, rows, heights in _rows(table, models, names):
+        values = 100 * rows[f"{name}_change"].to_numpy(dtype=float)
+        bounds = 100 * rows[[f"{name}_low", f"{name}_high"]].to_numpy(dtype=float).T
+        bars = np.nan_to_num(np.abs(bounds - values))
+        axes.errorbar(values, heights, xerr=bars, linestyle="", elinewidth=0.7, **_look(number, direction))
+    axes.axvline(0, color="0.6", linewidth=0.7, zorder=0)
+    axes.set_title(title)
+
+
+def caption(audits: Sequence[Mapping[str, Any]]) -> str:
+    """Return the caption's numbers: the sample, the switches that move most, and the verdicts that depend on a switch.
+
+    Args:
+        audits: as ``audit.stored.read_audits`` returns them.
+    """
+    lines = []
+    for audit in audits:
+        model = audit["model"]
+        lines.append(f"{model}: {audit['sample']} facts, of which the model knows {audit['known']}")
+        for direction, words in DIRECTIONS.items():
+            movers = largest_movers(audit, direction, list(SHORT), MOVERS)
+            lines.append(f"{model}, {words}: most is moved by {', '.join(_moved(one) for one in movers)}")
+            changed = [
+                f"{one['switch']} ({', '.join(verdict_changes(one))})"
+                for one in audit["comparisons"]
+                if one["direction"] == direction and verdict_changes(one)
+            ]
+            lines.append(f"{model}, {words}: verdicts change by {'; '.join(changed) or 'no switch'}")
+        missing = [f"{name} ({why})" for name, why in audit["missing"].items()]
+        lines += [f"{model} does not have: {', '.join(missing)}"] if missing else []
+    lines += [f"not run, {name}: {why}" for name, why in audits[0]["stated"].items()]
+    return bullets(lines)
+
+
+def _moved(comparison: Mapping[str, Any]) -> str:
+    """Return a switch with the change of the number that it moves most."""
+    numbers = comparison["numbers"]
+    known = [
+        name for name, number in numbers.items() if number["value"] is not None and number["value"] == number["value"]
+    ]
+    if not known:
+        return str(comparison["switch"])
+    name = max(known, key=lambda name: abs(numbers[name]["value"]))
+    value, low, high = (numbers[name][part] for part in ("value", "low", "high"))
+    bounds = "" if low is None or low != low else f" ({100 * low:.1f} … {100 * high:.1f})"
+    return f"{comparison['switch']} ({SHORT[name]}: {100 * value:+.1f}{bounds} points)"
+
+
+def main(
+    audit: Annotated[list[Path], Option(help="audit.json of a model; repeatable.")],
+    confidence: flags.Confidence,
+    output: flags.Pdf,
+) -> None:
+    """Draw the figure from the stored audits."""
+    audits = read_audits(audit)
+    save(draw(audits, confidence), comparison_table(audits), output, caption(audits))
