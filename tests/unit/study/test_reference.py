@@ -14,7 +14,18 @@ from jsonschema import Draft202012Validator
 from dkn.errors import UserError
 from dkn.study import reference
 from dkn.study.config import Study
-from dkn.study.reference import BEGIN, END, editor_schema, editor_schema_text, keys, table, with_table
+from dkn.study.protocol import SWITCHES
+from dkn.study.reference import (
+    BEGIN,
+    END,
+    SWITCHES_PAGE,
+    editor_schema,
+    editor_schema_text,
+    keys,
+    switch_table,
+    table,
+    with_table,
+)
 from dkn.study.values import Section
 from tests.unit.study.configurations import DEFAULT, MODELS, OVERLAYS, ROOT, changed
 
@@ -78,6 +89,13 @@ def test_every_key_that_a_description_names_with_its_path_is_there() -> None:
 
 def test_the_page_has_the_table_of_the_schema() -> None:
     assert with_table(PAGE, table(DEFAULT)) == PAGE, STALE
+
+
+def test_the_page_of_the_audit_has_the_table_of_switches() -> None:
+    page = (ROOT / SWITCHES_PAGE).read_text(encoding="utf-8")
+    assert with_table(page, switch_table(), SWITCHES_PAGE) == page, STALE
+    rows = switch_table().splitlines()
+    assert all(any(row.startswith(f"| `{name}` |") for row in rows) for name in SWITCHES)
 
 
 def test_every_key_of_the_default_study_is_in_the_table() -> None:
@@ -150,13 +168,15 @@ def test_a_page_without_its_two_comments_is_refused(page: str) -> None:
         with_table(page, "")
 
 
-def test_the_command_writes_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in (reference.PAGE.parent, reference.EDITOR_SCHEMA.parent):
         folder.mkdir()
     reference.CONFIG.write_text((ROOT / "config.yaml").read_text())
     reference.PAGE.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    reference.SWITCHES_PAGE.write_text(f"{BEGIN}\n{END}\n")
     reference.main()
+    assert switch_table() in reference.SWITCHES_PAGE.read_text(encoding="utf-8")
     assert reference.PAGE.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{table(DEFAULT)}\n{END}\nafter\n"
     assert reference.EDITOR_SCHEMA.read_text(encoding="utf-8") == editor_schema_text()
 

@@ -276,9 +276,9 @@ class Steps:
         ).records
 
     def _checking_settings(self, state: State) -> Checking:
-        of = self.study.experiments.fact_checking
+        of = self.study.audit
         statements = self.choice("statements", StatementSettings(), state)
-        return Checking(of.facts, self.study.audit.complex_facts, self.study.seed, statements)
+        return Checking(of.checked_facts, of.complex_facts, self.study.seed, statements)
 
     def _checking(self, state: State) -> pd.DataFrame:
         of = self.study.experiments.fact_checking

@@ -37,6 +37,10 @@ class Audit(Section):
     facts: FactCount | None = Field(
         description="The audit takes about this many facts, whole subjects at a time; null takes all."
     )
+    checked_facts: FactCount | None = Field(
+        description="Fact-checking states about this many facts of the sample; null states all that have knowledge "
+        "neurons."
+    )
     complex_facts: FactCount = Field(
         description="Of the facts that fact-checking states, about so many are stated in their complex wording too."
     )

@@ -1,6 +1,7 @@
 """The reference of the configuration's keys, made from the schema: a table for people, a JSON schema for editors.
 
-``python -m dkn.study.reference``, run in the folder of config.yaml, writes both (``make reference``).
+``python -m dkn.study.reference``, run in the folder of config.yaml, writes both, and the table of the departures of the
+released code (``make reference``).
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import yaml
 
 from dkn.errors import UserError
 from dkn.study.config import Study
+from dkn.study.protocol import GROUPS, SWITCHES
 
 CONFIG = Path("config.yaml")
 PAGE = Path("docs/configuration.md")
+SWITCHES_PAGE = Path("docs/audit.md")
 EDITOR_SCHEMA = Path("config/schema.json")
 BEGIN = "<!-- keys: made from the schema by make reference -->"
 END = "<!-- end of keys -->"
@@ -231,24 +234,42 @@ def table(config: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def with_table(page: str, made: str) -> str:
+def switch_table() -> str:
+    """Return the table of docs/audit.md in Markdown: every departure of the released code, in the analysis's order."""
+    lines = ["| switch | the paper's text | the released code |", "|---|---|---|"]
+    for group in GROUPS:
+        lines.append(f"| **{group}** | | |")
+        for switch in SWITCHES.values():
+            if switch.group == group:
+                note = f" ({switch.note})" if switch.note else ""
+                lines.append(f"| `{switch.name}` | {switch.text} | {switch.released}{note} |")
+    return "\n".join(lines)
+
+
+def with_table(page: str, made: str, path: Path = PAGE) -> str:
     """Return a page with the table between its two marker comments replaced.
 
+    Args:
+        page: the page.
+        made: the table.
+        path: the page's file, for the error.
     Raises:
         UserError: the page has not each of the two comments once, in their order.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end) or BEGIN in rest or END in after:
-        raise UserError(f"{PAGE}: needs the comments {BEGIN} and {END}, each once and in this order")
+        raise UserError(f"{path}: needs the comments {BEGIN} and {END}, each once and in this order")
     return f"{before}{BEGIN}\n{made}\n{END}{after}"
 
 
 def main() -> None:
-    """Write the table of docs/configuration.md and config/schema.json, in the current folder."""
+    """Write the tables of docs/configuration.md and docs/audit.md, and config/schema.json, in the current folder."""
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     page = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(with_table(page, table(config)), encoding="utf-8")
+    switches = SWITCHES_PAGE.read_text(encoding="utf-8")
+    SWITCHES_PAGE.write_text(with_table(switches, switch_table(), SWITCHES_PAGE), encoding="utf-8")
     EDITOR_SCHEMA.write_text(editor_schema_text(), encoding="utf-8")
 
 
