@@ -108,7 +108,10 @@ class Steps:
     def __init__(self, model: LanguageModel, facts: pd.DataFrame, study: Audited, batch: int):
         self.model, self.facts, self.study, self.batch = model, facts, study, batch
         self.gated = model.adapter.gated
-        self.sample = sample_by_subject(facts, study.audit.facts, study.seed, "audit").index
+        self.sample, self.rival_sample = (
+            sample_by_subject(facts, limit, study.seed, "audit").index
+            for limit in (study.audit.facts, study.audit.rival_facts)
+        )
         self._kept: dict[tuple[str, State], Any] = {}
         self._judgements: dict[Any, pd.DataFrame] = {}
         self._statements: dict[AttributionSettings, Attributed] = {}
@@ -200,7 +203,7 @@ class Steps:
             of.kmeans.restarts,
         )
         settings = self.choice("groupings", stated, state)
-        matrices = self.get("matrices", state)
+        matrices = {name: of for name, of in self.get("matrices", state).items() if name in self.rival_sample}
         return {
             name: candidates_table(
                 {
@@ -218,7 +221,8 @@ class Steps:
     def _pairs(self, state: State) -> pd.DataFrame:
         table, asking = self.get("neurons", state), self._asking(state)
         settings = self.choice("pairs", PairSettings(**self.study.groupings.amig.model_dump()), state)
-        members = {fact_id: one for fact_id, one in self.members(state).items() if len(one) > 1}
+        everyone = self.members(state)
+        members = {name: one for name, one in everyone.items() if len(one) > 1 and name in self.rival_sample}
         scores = {str(name): of["score"].to_numpy(dtype=np.float64) for name, of in table.groupby("fact_id")}
         encoded = asking.encoded(self.model, self._worded(state).loc[list(members)])
         pairs: dict[str, list[np.ndarray]] = {}

@@ -37,6 +37,10 @@ class Audit(Section):
     facts: FactCount | None = Field(
         description="The audit takes about this many facts, whole subjects at a time; null takes all."
     )
+    rival_facts: FactCount | None = Field(
+        description="The groupings other than NTC, which claim C2 compares with it, take about this many facts of the "
+        "sample; null takes all."
+    )
     checked_facts: FactCount | None = Field(
         description="Fact-checking states about this many facts of the sample; null states all that have knowledge "
         "neurons."
