@@ -17,7 +17,7 @@ from dkn.paper.verdicts import Thresholds, verdicts
 from dkn.progress import one_bar, progress
 from dkn.randomness import generator
 from dkn.statistics.inference import Contrast
-from dkn.statistics.weighted import Combination, change, measured
+from dkn.statistics.weighted import Combination, change, measured, value_of
 from dkn.study.names import NTC, TESTED_CONTROLS
 from dkn.study.protocol import STATED
 from dkn.summaries.fact_checking import ThresholdSettings
@@ -110,15 +110,19 @@ class Effects:
     def verdicts(self, state: State) -> dict[str, str]:
         """Return the verdict on every claim and reading, under keys like ``C1/primary``."""
         if state not in self._verdicts:
-            summaries: dict[str, dict[str, Any]] = {}
+            numbers = self.numbers(state)
+            experiments = dict.fromkeys(piece.experiment for piece in evidence())
+            summaries: dict[str, dict[str, Any]] = {
+                name: {"contrasts": []} for name in experiments if numbers.was_run(name)
+            }
             for number, piece in enumerate(evidence()):
-                combination = self.numbers(state).contrast(piece)
+                combination = numbers.contrast(piece)
                 if combination:
                     row = {
                         **piece.where,
                         **self._measured(combination, f"evidence/{number}", FEWEST_RESAMPLES).as_dict(),
                     }
-                    summaries.setdefault(piece.experiment, {"contrasts": []})["contrasts"].append(row)
+                    summaries[piece.experiment]["contrasts"].append(row)
             of = self.study.claims
             thresholds = Thresholds(of.alpha, of.margins.model_dump(), of.minimum_subjects)
             self._verdicts[state] = {
@@ -162,7 +166,7 @@ class Effects:
                 continue
             first, second = (self.headline(headline, state) for state in (before, after))
             changed = self._measured(change(second, first) if first and second else [], headline.name)
-            values = {"before": self._value(first), "after": self._value(second)}
+            values = {"before": value_of(first), "after": value_of(second)}
             numbers[headline.name] = {**values, **_stated(changed)}
         ended = ({}, {}) if of_path else (self.verdicts(before), self.verdicts(after))
         return {
@@ -175,9 +179,6 @@ class Effects:
             "numbers": numbers,
             "verdicts": {name: [verdict, ended[1][name]] for name, verdict in ended[0].items()},
         }
-
-    def _value(self, combination: Combination) -> float:
-        return self._measured(combination, "value", FEWEST_RESAMPLES).difference
 
     def audit(self) -> dict[str, Any]:
         """Return the whole audit, ready for JSON."""

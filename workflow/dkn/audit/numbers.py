@@ -19,7 +19,7 @@ from dkn.experiments.degeneracy_measures import with_metrics as with_drops
 from dkn.paper.claims import CLAIMS, Evidence
 from dkn.statistics.detection_means import detector_mean
 from dkn.statistics.weighted import Combination, WeightedMean, change
-from dkn.study.names import DEGENERATE, DETECTORS, NONE, ORIGINAL, PERTURBED, PLM, TESTED_CONTROLS
+from dkn.study.names import DEGENERATE, DETECTORS, DKN, NONE, ORIGINAL, PERTURBED, PLM, TESTED_CONTROLS
 from dkn.summaries import degeneracy_means, fact_checking, fine_tuning, overlap, perturbation
 from dkn.summaries.by_fact import minus
 from dkn.summaries.perturbation import PerturbedAverages
@@ -180,6 +180,19 @@ class Numbers:
         return _difference(
             *(self._of_facts(table, {**evidence.where, "neuron_set": evidence.where[side]}) for side in _SIDES)
         )
+
+    def was_run(self, experiment: str) -> bool:
+        """Tell whether an experiment was run; where not, its contrasts do not lack facts.
+
+        Fine-tuning, and the overlap with it, are not run where there are too few new facts, and suppression and
+        enhancement compare nothing where the DKN is alone.
+        """
+        if experiment.startswith(("suppression", "enhancement")):
+            sets = self.records.perturbation(experiment)["neuron_set"]
+            return sets.empty or not sets.isin((NONE, DKN)).all()
+        if experiment.startswith("fine-tuning"):
+            return not self.records.tuning().empty
+        return not (experiment.startswith("overlap") and self.records.overlap().empty)
 
     def _estimate(self, evidence: Evidence) -> Combination:
         where = evidence.where

@@ -34,7 +34,7 @@ from dkn.neurons.asking import Asking
 from dkn.neurons.edits import EditSettings
 from dkn.neurons.sets import NeuronSet, dkn_sets, neuron_sets
 from dkn.randomness import generator
-from dkn.storage.schemas import OVERLAP
+from dkn.storage.schemas import OVERLAP, SCORES
 from dkn.structure.amig import PairSettings, amig_pairs
 from dkn.structure.candidates import candidates_table, components_table
 from dkn.structure.controls import control_groups
@@ -162,7 +162,7 @@ class Steps:
             for group in batches(encode_all(self.model, chosen, encoding), self.batch)
             for result in attribute(self.model.adapter, group, self.model.mask_token, settings, budget)
         ]
-        return pd.concat(tables, ignore_index=True)
+        return pd.concat(tables or [pd.DataFrame(columns=SCORES.names)], ignore_index=True)
 
     def _neurons(self, state: State) -> pd.DataFrame:
         of = self.study.knowledge_neurons

@@ -14,13 +14,13 @@ import pandas as pd
 
 from dkn.audit.states import State
 from dkn.decoder.loading import LanguageModel
-from dkn.experiments.fine_tuning import Exam, Plan, tune_sets
+from dkn.experiments.fine_tuning import DKN_ALONE, Exam, Plan, tune_sets
 from dkn.experiments.learning_rates import RateGrid
 from dkn.experiments.tuning_questions import Question, TuningFactsSettings, choose_questions
 from dkn.neurons.sets import NeuronSet, union
 from dkn.neurons.tuning import TuningSettings
 from dkn.storage.schemas import CHANGES, FINE_TUNING
-from dkn.study.names import ALL, NEW
+from dkn.study.names import ALL, DKN, KN, NEW
 from dkn.study.protocol_sections import Audited
 
 QUESTIONS_AT_ONCE = 64
@@ -52,7 +52,7 @@ class Teacher:
 
     def __init__(self, model: LanguageModel, facts: pd.DataFrame, study: Audited):
         self.model, self.facts, self.study = model, facts, study
-        self.rates: dict[Any, float] = {}
+        self.rates: dict[Any, float] = {}  # by the set that is trained, and how
         self._kept: dict[Any, tuple[pd.DataFrame, pd.DataFrame]] = {}
 
     def taught(
@@ -95,17 +95,20 @@ class Teacher:
         settings: TuningSettings,
         plan: Plan,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the answers and the changes of one neuron set, as ``fine_tuning.tune_sets`` gives them."""
-        kind = (settings.steps,) if name == ALL else (settings.trained, settings.steps)
-        neurons = () if name == ALL else (plan.tuned_sets, *(one.key() for one in sets))
-        key = name, kind, tuple(question.key for question in questions), neurons
+        """Return the answers and the changes of one neuron set, as ``fine_tuning.tune_sets`` gives them.
+
+        Where a set trains the degenerate knowledge neurons in place of its own, their training is taken.
+        """
+        trained = DKN if plan.tuned_sets == DKN_ALONE and name != ALL else name
+        kind = (settings.steps,) if trained == ALL else (settings.trained, settings.steps)
+        neurons = {ALL: (), KN: sets[1].key()}.get(trained, sets[0].key())  # random neurons are drawn like the DKNs
+        key = trained, kind, tuple(question.key for question in questions), neurons
         if key not in self._kept:
-            rate = self.rates.get((name, kind))
+            rate = self.rates.get((trained, kind))
             grid = plan.grid if rate is None else RateGrid([rate], 0)
             draws = self.study.audit.draws
-            answered, changes, reports = tune_sets(
-                exam, (name,), Plan(grid, draws, draws, plan.tuned_sets), *sets, settings
-            )
-            self.rates.setdefault((name, kind), reports[0]["learning_rate"])
+            answered, changes, reports = tune_sets(exam, (trained,), Plan(grid, draws, draws), *sets, settings)
+            self.rates.setdefault((trained, kind), reports[0]["learning_rate"])
             self._kept[key] = answered, changes
-        return self._kept[key]
+        answered, changes = self._kept[key]
+        return answered.assign(neuron_set=name), changes.assign(neuron_set=name)

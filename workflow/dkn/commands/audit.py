@@ -11,7 +11,7 @@ from dkn.decoder.loading import open_model
 from dkn.facts.stored import study_facts
 from dkn.storage.files import write_json
 from dkn.storage.provenance import provenance
-from dkn.study.protocol_sections import Audited
+from dkn.study.protocol_sections import audited
 
 
 def main(
@@ -25,7 +25,7 @@ def main(
     batch: flags.Batch = 8,
 ) -> None:
     """Write what every switch changes in either protocol, and the path between the two."""
-    settings = Audited.model_validate_json(study)
+    settings = audited(study)
     steps = Steps(open_model(model, **vars(compute)), study_facts(facts, known, "all"), settings, batch)
     found = Effects(steps).audit()
     record = provenance("audit", {**settings.model_dump(mode="json"), "dtype": compute.dtype}, [model, facts, known])

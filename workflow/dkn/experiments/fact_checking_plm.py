@@ -19,6 +19,7 @@ from dkn.decoder.continuations import answers_after, common_beginning, greedy_co
 from dkn.decoder.encoded_facts import SEPARATOR, EncodedFact, batches, encode
 from dkn.decoder.loading import LanguageModel
 from dkn.decoder.recall import recall
+from dkn.errors import UserError
 from dkn.experiments.statements import SCORE, Checked, Checking, as_records, encode_by_wording, encoded_statements
 from dkn.neurons.sets import NeuronSet
 from dkn.progress import progress
@@ -26,6 +27,7 @@ from dkn.randomness import generator
 from dkn.storage.schemas import FACT_CHECKING
 
 VERDICTS = ("true", "false")
+JUDGES = ("log-odds", "generated")
 
 
 def choose_shots(statements: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
@@ -189,10 +191,17 @@ class Judge:
     Attributes:
         shots: the number of examples in the prompt that asks it.
         judge: ``log-odds``, by log P(true) - log P(false), or ``generated``, the released code's, by what it says.
+
+    Raises:
+        UserError: the judge is neither of the two.
     """
 
     shots: int
     judge: str = "log-odds"
+
+    def __post_init__(self) -> None:
+        if self.judge not in JUDGES:
+            raise UserError(f"unknown judge {self.judge!r}; allowed: {', '.join(JUDGES)}")
 
 
 def judged_table(

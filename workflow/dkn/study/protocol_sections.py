@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, create_model
+from pydantic import Field, ValidationError, create_model
 
+from dkn.errors import UserError
 from dkn.study.experiment_sections import Claims, Experiments, Statistics
 from dkn.study.method_sections import (
     Attribution,
@@ -71,3 +72,19 @@ class Audited(Section):
     audit: Audit = Field(description="As in the study.")
     statistics: Statistics = Field(description="As in the study.")
     claims: Claims = Field(description="As in the study.")
+
+
+def audited(text: str) -> Audited:
+    """Return what an audit takes of a study's configuration.
+
+    Args:
+        text: the settings as JSON.
+    Raises:
+        UserError: it is no JSON, or a setting is missing or wrong.
+    """
+    try:
+        return Audited.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, problem["loc"])) or "JSON"
+        raise UserError(f"settings of the audit: {place}: {problem['msg']}") from None
