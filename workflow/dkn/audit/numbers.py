@@ -96,6 +96,14 @@ HEADLINES = (
         False,
     ),
     Headline(
+        "suppression_d",
+        "suppression, perturbed queries: drop by D",
+        Evidence(
+            "suppression-values", {"population": "all", "neuron_set": "dkn", "query": "perturbed", "metric": "drop"}
+        ),
+        False,
+    ),
+    Headline(
         "suppression",
         "suppression, perturbed queries: drop by D minus by as many of N",
         _perturbed("suppression-values", "kn-matched", DEGENERATE, "drop"),
@@ -143,7 +151,7 @@ HEADLINES = (
         Evidence("fine-tuning-dkn", {"first": "dkn", "second": "all", "split": "old", "metric": "accuracy"}),
     ),
 )
-ON_THE_PATH = ("gap", "suppression", "fact_checking")  # the numbers that are followed through the path
+ON_THE_PATH = ("gap", "suppression_d", "suppression", "fact_checking")  # the numbers that are followed through the path
 
 
 class Numbers:
@@ -198,6 +206,9 @@ class Numbers:
         where = evidence.where
         if evidence.experiment.startswith("degeneracy"):
             return self._gaps("ntc").get((where["selection"], "ntc"), {}).get((where["metric"], where["kind"]), [])
+        if evidence.experiment.startswith("suppression"):
+            of_set = self._perturbation(evidence.experiment, where["population"]).get(where["neuron_set"], {})
+            return of_set.get(where["query"], {}).get(where["metric"], [])
         return self._of_facts(self._tuning, where)
 
     # --- degeneracy ---

@@ -15,6 +15,7 @@ from dkn.study.protocol import SWITCHES
 SHORT = {
     "gap": "gap",
     "gap_beyond_control": "gap beyond random groups",
+    "suppression_d": "suppression: D",
     "suppression": "suppression: D − as many of N",
     "suppression_random": "suppression: D − random",
     "enhancement": "enhancement: D − as many of N",
