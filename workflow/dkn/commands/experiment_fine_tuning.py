@@ -16,7 +16,7 @@ from dkn.experiments.tuning_questions import TuningFactsSettings, choose_questio
 from dkn.facts.stored import study_facts
 from dkn.models.families import has_gate
 from dkn.neurons.sets import dkn_sets, neuron_sets, union
-from dkn.neurons.tuning import TuningSettings
+from dkn.neurons.tuning import VECTORS, TuningSettings
 from dkn.storage.files import read_table, write_json, write_table
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import CHANGES, COMPONENTS, FINE_TUNING, KNOWLEDGE_NEURONS
@@ -69,8 +69,9 @@ def main(
         stated["not_run"] = f"{len(new)} degenerate facts of different subjects, fewer than the minimum of {minimum}"
         answered, changed = pd.DataFrame(columns=FINE_TUNING.names), pd.DataFrame(columns=CHANGES.names)
     else:
-        # Small steps vanish in 16-bit weights. The weights are therefore float32 where all of them are trained.
-        if subset == ALL:
+        # Small steps vanish in 16-bit weights. They are therefore float32 where some of them are trained themselves:
+        # all, or the embeddings.
+        if subset == ALL or schedule.trained != VECTORS:
             compute = replace(compute, dtype="float32")
         language_model = open_model(model, **vars(compute))
         answered, changed, stated["sets"] = tune_sets(
