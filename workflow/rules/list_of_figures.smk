@@ -130,7 +130,7 @@ figure(
     "fact_checking",
     FACT_CHECKING_RESULTS,
     "true statements told from false ones",
-    DRAWN_MODELS,
+    [*DRAWN_MODELS, *released("figure-fact-checking")],
     summaries=drawn_models(*map(SUMMARY, of_setting("fact-checking"))),
     records=drawn_models(*map(RECORDS, of_setting("fact-checking"))),
 )

@@ -18,12 +18,13 @@ def table_of_setting(setting, category, title):
     """Add the table of a setting, the paper's or a control's; of degeneracy all groupings of the study are in it."""
     degeneracy = setting == "degeneracy"
     names = [f"degeneracy-{grouping}" for grouping in GROUPINGS] if degeneracy else of_setting(setting)
+    switches = released(f"table-{setting}")
     table(
         setting.replace("-", "_"),
         category,
         title,
         P_OVER_SETTING,
-        [*of_models(), *repeated("--experiment", names), f"--confidence={STUDY.statistics.confidence}"],
+        [*of_models(), *repeated("--experiment", names), f"--confidence={STUDY.statistics.confidence}", *switches],
         summaries=per_model(*map(SUMMARY, names)),
         comparisons=per_model("experiments/degeneracy/comparison.json") if degeneracy else [],
     )

@@ -1,13 +1,14 @@
 """Figure ``fact_checking``: how well each detector tells true statements from false ones, on test subjects.
 
 There is a row per model and wording. The left panel has the balanced accuracy as a bar with other metrics below it. The
-right panel has the ROC curves, and on each of them the point of the threshold that the training subjects chose.
+right panel has the ROC curves, and on each of them the point of the threshold that the training subjects chose, or of
+the fixed one.
 Detectors whose neurons were found with the fact's true answer are marked everywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ from dkn.statistics.roc import roc_curve
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import FACT_CHECKING
 from dkn.study.names import ANSWER_PROB, DKN, KN, NONE, PLM, RANDOM, RANDOM_KN, WORDS
+from dkn.study.protocol import applied
 from dkn.study.registry import of_setting
-from dkn.summaries.fact_checking import conditions
+from dkn.summaries.fact_checking import ThresholdSettings, conditions
 
 WORDINGS = ("triple", "complex")
 # The detectors with the origins of their neurons, in the order from top to bottom.
@@ -71,32 +73,38 @@ def _mean_point(draws: Sequence[Scores]) -> pd.DataFrame:
     points = []
     for scores in draws:
         accepted = (scores.test["score"] > scores.threshold).groupby(scores.test["truth"]).mean()
-        points.append([scores.threshold, accepted[False], accepted[True]])
+        points.append([scores.stated_threshold, accepted[False], accepted[True]])
     return pd.DataFrame([np.mean(points, axis=0)], columns=RATES)
 
 
-def _curves(model: str, records: pd.DataFrame) -> pd.DataFrame:
+def _curves(model: str, records: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
     """Return every detector's ROC curve on the test split (``what`` is roc), and its threshold's point (point)."""
     tables = []
-    for (detector, neurons, wording), draws in conditions(records).items():
+    for (detector, neurons, wording), draws in conditions(records, thresholds).items():
         both = pd.concat([_mean_curve(draws).assign(what="roc"), _mean_point(draws).assign(what="point")])
         tables.append(both.assign(model=model, wording=wording, detector=detector, neurons=neurons))
     return pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
 
 
-def table(summaries: Sequence[dict[str, Any]], records: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def table(
+    summaries: Sequence[dict[str, Any]], records: dict[str, pd.DataFrame], thresholds: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """Return what the figure shows: metrics from the summaries, then curves and points from the records.
 
     Args:
         summaries: the summaries of all models and fact-checking experiments.
         records: the records of all detectors of each model, with the columns of ``schemas.FACT_CHECKING``.
+        thresholds: the fixed thresholds that the summaries have, by detector, see ``summaries.fact_checking``.
     Returns:
         The columns ``COLUMNS``, of which ``what`` is metric, roc or point.
     """
     metrics = [
         {"model": summary["model"], "what": "metric", **row} for summary in summaries for row in summary["estimates"]
     ]
-    frames = [pd.DataFrame(metrics, columns=COLUMNS), *(_curves(model, frame) for model, frame in records.items())]
+    frames = [
+        pd.DataFrame(metrics, columns=COLUMNS),
+        *(_curves(model, frame, thresholds or {}) for model, frame in records.items()),
+    ]
     joined = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     sees_label = {(row["detector"], row["neurons"]): row["sees_label"] for row in metrics}
     joined["sees_label"] = [sees_label.get(key) for key in zip(joined["detector"], joined["neurons"], strict=True)]
@@ -236,7 +244,7 @@ def draw(frame: pd.DataFrame, models: Sequence[str], intervals: str) -> Figure:
     return figure
 
 
-def main(model: flags.Folders, output: flags.Pdf) -> None:
+def main(model: flags.Folders, output: flags.Pdf, released: flags.Released = None) -> None:
     """Draw the figure from the stored summaries and records of the fact-checking experiments."""
     summaries, records = [], {}
     for folder in model:
@@ -244,5 +252,5 @@ def main(model: flags.Folders, output: flags.Pdf) -> None:
         summaries += [read_json(path / "summary.json") for path in experiments]
         tables = [read_table(path / "records.parquet", FACT_CHECKING) for path in experiments]
         records[summaries[-1]["model"]] = pd.concat(tables, ignore_index=True)
-    frame = table(summaries, records)
+    frame = table(summaries, records, applied("threshold", ThresholdSettings(), released).of_detectors())
     save(draw(frame, list(records), intervals_of(summaries)), frame, output, of_experiments(summaries))

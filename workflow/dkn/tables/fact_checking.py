@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 from dkn import flags
 from dkn.study.names import DETECTORS, DKN, KN, WORDS
+from dkn.study.protocol import applied
+from dkn.summaries.fact_checking import ThresholdSettings
 from dkn.summaries.stored import stored_by_model
 from dkn.tables.lines import Line, Summaries, difference, write
 
 TITLE = "Fact-checking: true statements told from false ones, at the threshold of the training split"
+FIXED = "Fact-checking: true statements told from false ones, at fixed thresholds of attribution"
 MEASURES = {
     "balanced_accuracy": "balanced accuracy",
     "auroc": "AUROC",
@@ -37,6 +40,13 @@ def lines(_summaries: Summaries) -> Iterator[Line]:
                         yield difference(labels, measure, f"fact-checking-{first}", {**pair, "metric": metric})
 
 
-def main(model: flags.Folders, experiment: flags.Experiments, confidence: flags.Confidence, output: flags.Csv) -> None:
+def main(
+    model: flags.Folders,
+    experiment: flags.Experiments,
+    confidence: flags.Confidence,
+    output: flags.Csv,
+    released: flags.Released = None,
+) -> None:
     """Write the CSV with a row per number; beside it, Markdown and LaTeX have a row per model and condition."""
-    write(TITLE, lines, stored_by_model(model, experiment), confidence, output)
+    fixed = applied("threshold", ThresholdSettings(), released).attribution == "fixed"
+    write(FIXED if fixed else TITLE, lines, stored_by_model(model, experiment), confidence, output)
