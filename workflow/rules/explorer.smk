@@ -25,6 +25,7 @@ rule make_explorer:
         **ANALYSIS,
     params:
         code=code("explorer", *EXPLORER),
+        released=released("explorer"),
         template=of_checkout("--template", EXPLORER[:1]),
         folder=lambda wildcards, output: Path(output[0]).parent,
         clustering=CLUSTERING,
@@ -37,7 +38,7 @@ rule make_explorer:
     shell:
         "python -m dkn explorer --model {params.folder:q} --facts {input.facts:q} {params.template:q}"
         " {params.clustering:q} --test {params.test:q} --tau2 {params.tau2:q}"
-        " {params.sample:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee -- {log:q}"
+        " {params.sample:q} {params.released:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule explorer:

@@ -7,16 +7,18 @@ from plotly.offline import get_plotlyjs
 from typer import Option
 
 from dkn import flags
+from dkn.facts.stored import facts_as_asked
 from dkn.models.files import parameters
 from dkn.pages.explorer import Settings, Tables, explorer_data, model_description
 from dkn.pages.template import look, page
 from dkn.storage.files import atomic_file, read_json, read_table
 from dkn.storage.provenance import provenance
-from dkn.storage.schemas import COMPONENTS, DEGENERACY, DIAGRAMS, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
+from dkn.storage.schemas import COMPONENTS, DEGENERACY, DIAGRAMS, DISTANCES, KNOWLEDGE_NEURONS
 from dkn.structure.ntc import NTCSettings
+from dkn.study.protocol import applied
 
+KNOWN_FACTS = "known.parquet"
 STORED = {
-    "known": ("known.parquet", KNOWN),
     "neurons": ("knowledge_neurons.parquet", KNOWLEDGE_NEURONS),
     "distances": ("distances.parquet", DISTANCES),
     "diagrams": ("diagrams.parquet", DIAGRAMS),
@@ -35,15 +37,17 @@ def main(
     seed: flags.Seed,
     output: flags.Output,
     sample: Annotated[int | None, Option(help="How many facts to show; all where not given.")] = None,
+    released: flags.Released = None,
 ) -> None:
     """Write the page, which needs neither a server nor a network."""
-    settings = Settings(NTCSettings(**vars(clustering)), test, tau2, sample, seed)
+    ntc = applied("clustering", NTCSettings(**vars(clustering)), released)
+    settings = applied("functional test", Settings(ntc, test, tau2, sample, seed), released)
     stored = {name: read_table(model / path, schema) for name, (path, schema) in STORED.items()}
-    joined = read_table(facts, FACTS).merge(stored.pop("known"), on="fact_id", validate="one_to_one")
-    data = explorer_data(Tables(joined, **stored), settings)
+    asked = facts_as_asked(facts, model / KNOWN_FACTS, released).reset_index(drop=True)
+    data = explorer_data(Tables(asked, **stored), settings)
     files = {suffix: template.with_suffix(suffix) for suffix in (".html", ".css", ".js")}
-    tables = [facts, *(model / path for path, _ in STORED.values())]
-    stated = {**vars(settings), "ntc": vars(clustering)}
+    tables = [facts, model / KNOWN_FACTS, *(model / path for path, _ in STORED.values())]
+    stated = {**vars(settings), "ntc": vars(ntc)}
     data["provenance"] = provenance("explorer", stated, [model / "model", *tables, *files.values()])
     record = read_json(model / "model" / "provenance.json")
     data["model"] = {

@@ -14,6 +14,7 @@
     short: "not tested: too little persistence or too few neurons",
     nested: "not tested: those that contain it, or lie in it, persist more",
   };
+  const SHORT_EDGES = data.settings.clustering === "short-edges"; // the released code's clustering
   const CONFIG = { displayModeBar: false, responsive: true };
   const state = { fact: null, step: 0, mode: "tested" };
 
@@ -211,7 +212,8 @@
       traces.push(bar(base + level, [birth, death], style, text, part ? part.name : ""));
     });
     traces.push(bar(base + bars.length + 0.5, [ruler, limit], { colour: "#000", width: 2, symbol: "line-ns-open" },
-      `tau1: a bar must be longer than this (persistence ${shown(threshold)})`, "tau1"));
+      SHORT_EDGES ? `median birth of all neurons: a bar must be longer than this (${shown(threshold)})`
+        : `tau1: a bar must be longer than this (persistence ${shown(threshold)})`, SHORT_EDGES ? "median birth" : "tau1"));
     return traces;
   }
 
@@ -227,7 +229,7 @@
     const levels = filtration.bars.length + filtration.loops.length + 3;
     const range = barcodeRange(fact);
     const label = `Barcode: ${plural(filtration.bars.length, "component")} and ${plural(filtration.loops.length, "loop")}; `
-      + `the filtration stops at ${shown(filtration.limit)}`;
+      + `${SHORT_EDGES ? "all end" : "the filtration stops"} at ${shown(filtration.limit)}`;
     draw("barcode", label, barcodeTraces(fact), {
       height: Math.max(240, 100 + 12 * levels), margin: { l: 12, r: 12, t: 26, b: 44 },
       xaxis: {
@@ -237,8 +239,12 @@
       yaxis: { visible: false, range: [-1, levels - 0.5] },
       ...barcodeShapes(fact),
     });
-    at("barcode-caption").textContent =
-      `Bars: ${filtration.bars.length} of the ${filtration.living} components of two or more neurons that live for a while `
+    at("barcode-caption").textContent = SHORT_EDGES
+      ? "Bars: the clusters of the released code that went to the functional test (thick: BDC; dashed: failed it). A bar "
+        + "begins where the first neuron of its cluster was joined to another. Thick upright line: the radius. Dashed upright "
+        + "line: the longest distance below the quantile, where all bars end; joining stops before, at half of these "
+        + "distances. The bar on top: all others must be longer, than the median birth of the fact’s neurons."
+      : `Bars: ${filtration.bars.length} of the ${filtration.living} components of two or more neurons that live for a while `
       + "(thick: BDC; dashed: failed the functional test), and below them "
       + `${filtration.loops.length} of ${plural(filtration.allLoops, "loop")} (dotted). `
       + "Thick upright line: the radius. Dashed upright line: where NTC’s filtration stops; what lives then dies there. "
@@ -301,7 +307,7 @@
     at("components-note").textContent = components.length
       ? `${kept} of ${plural(components.length, "component")} passed the functional test and ${kept === 1 ? "is a BDC" : "are BDCs"} `
         + `(base degenerate components). The fact is ${kept > 1 ? "" : "not "}degenerate: that takes two. Neurons are written layer.number.`
-      : "No component of this fact has enough persistence to be tested.";
+      : `No ${SHORT_EDGES ? "cluster of this fact lasts long enough" : "component of this fact has enough persistence"} to be tested.`;
     fillTable(at("components"), components.map((part, place) => [
       marked(componentLook(fact, place), part.name), neuronList(fact, part.places), shown(part.birth), shown(part.death),
       shown(part.persistence), shown(part.alone), `${part.kept ? "kept" : "not kept"}: ${part.verdict}`,
@@ -317,8 +323,9 @@
     const { step } = state;
     const radius = step ? filtration.radii[step - 1] : 0;
     const { count, groups } = radiusGroups(state.fact, step);
-    const place = step === filtration.limitStep ? " (the last merge within NTC’s limit)"
-      : step > filtration.limitStep ? " (beyond NTC’s limit)" : "";
+    const limit = SHORT_EDGES ? "the released code’s limit" : "NTC’s limit";
+    const place = step === filtration.limitStep ? ` (the last merge within ${limit})`
+      : step > filtration.limitStep ? ` (beyond ${limit})` : "";
     const text = `${plural(count, "component")} at radius ${shown(radius)}${place}, ${groups.length - 1} of two or more neurons`
       + (step === filtration.radii.length && count > 1 ? "; no finite distance joins them" : "");
     at("count").textContent = text;
@@ -407,6 +414,7 @@
   }
 
   function start() {
+    if (SHORT_EDGES) at("to-limit").textContent = "To the last merge of the released code";
     describePage();
     offer(data.facts);
     at("filter").addEventListener("input", search);

@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dkn.pages.filtration import bars, colour_slots, merging
+from dkn.pages.filtration import Merging, bars, colour_slots, merging
 from dkn.plain_text import isolated
 from dkn.randomness import generator
 from dkn.structure.dendrogram import matrix_of_pairs
 from dkn.structure.ntc import NTCSettings
+from dkn.structure.short_edges import short_edges, union_by_rank
 from dkn.study.names import CONTROL, NTC
 
 LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # the most bars that are shown of each kind
 SPREAD = 0.8  # the share of the room between two layers that the neurons of a layer take
+LONE = "it is the fact's only candidate, and of such facts none is kept"
 DIGITS = 6  # significant digits of a number in the page
 
 
@@ -65,6 +67,7 @@ class Settings:
         tau2: its threshold.
         facts: how many facts the page shows; None for all.
         seed: the seed of the study.
+        lone: ``left-out`` where the functional test keeps nothing of a fact with one candidate, else ``tested``.
     """
 
     ntc: NTCSettings
@@ -72,6 +75,7 @@ class Settings:
     tau2: float
     facts: int | None
     seed: int
+    lone: str = "tested"
 
 
 def number(value: float) -> float | None:
@@ -164,6 +168,7 @@ def component_rows(components: pd.DataFrame, settings: Settings) -> list[dict[st
         components: as ``ordered_components`` returns them.
         settings: the functional test and its threshold.
     """
+    lone = settings.lone == "left-out" and len(components) < 2
     return [
         {
             "name": row["name"],
@@ -173,7 +178,7 @@ def component_rows(components: pd.DataFrame, settings: Settings) -> list[dict[st
             "death": number(row["death"]),
             "persistence": number(row["persistence"]),
             "alone": number(row["prob_only_component"]),
-            "verdict": verdict(row, settings),
+            "verdict": LONE if lone else verdict(row, settings),
         }
         for _, row in components.iterrows()
     ]
@@ -195,6 +200,8 @@ def filtration_data(tables: Tables, components: pd.DataFrame, settings: NTCSetti
         return None
     matrix = matrix_of_pairs(len(tables.neurons), tables.distances)
     replay = merging(matrix, settings.quantile)
+    if settings.clustering == "short-edges":
+        return _short_edges_data(matrix, replay, components, settings)
     merges = [replay.merge_of(places) for places in components["places"]]
     tested = {tuple(places.tolist()): index for index, places in enumerate(components["places"])}
     living, threshold = bars(matrix, settings, tested)
@@ -216,6 +223,40 @@ def filtration_data(tables: Tables, components: pd.DataFrame, settings: NTCSetti
         "living": len(living),
         "loops": [[number(birth), number(death)] for birth, death in _longest_loops(loops, replay.limit)],
         "allLoops": len(loops),
+    }
+
+
+def _short_edges_data(
+    matrix: np.ndarray, replay: Merging, components: pd.DataFrame, settings: NTCSettings
+) -> dict[str, Any]:
+    """Return the same where the released code clustered: the bars are its clusters, as far as they were tested.
+
+    The clusters end at the longest short edge, ``limit``, and must last longer than the median birth, ``threshold``.
+    The slider's mark, ``limitStep``, is at the longest edge that joins. The released code looks for no loops.
+    """
+    edges = short_edges(matrix, settings.quantile)
+    joined = edges[: len(edges) // 2]
+    limit = edges[-1][0] if edges else replay.limit
+    threshold = float(np.median(union_by_rank(len(matrix), joined)[1]))
+    merges = [replay.merge_over(places) for places in components["places"]]
+    of_last = np.searchsorted(replay.radii, joined[-1][0], side="right") if joined else 0
+    rows = components.assign(component=components.index).sort_values(["birth", "component"], ascending=False)
+    return {
+        "radii": [number(radius) for radius in replay.radii],
+        "merges": np.column_stack([replay.tree.children, replay.step]).tolist(),
+        "slots": colour_slots(replay.tree, merges),
+        "components": merges,
+        "limit": number(limit),
+        "limitStep": int(of_last),
+        "threshold": number(threshold),
+        "ruler": number(limit - threshold),
+        "bars": [
+            [number(row.birth), number(row.death), len(row.places), row.component, ""]
+            for row in rows.itertuples(index=False)
+        ],
+        "living": len(rows),
+        "loops": [],
+        "allLoops": 0,
     }
 
 
@@ -316,7 +357,7 @@ def explorer_data(tables: Tables, settings: Settings) -> dict[str, Any]:
     facts = [fact_data(tables_of_fact, settings) for tables_of_fact in tables.of_facts(chosen).values()]
     return {
         "layers": int(tables.neurons["layer"].max()) + 1 if attributed else 0,
-        "settings": {**vars(settings.ntc), "test": settings.test, "tau2": settings.tau2},
+        "settings": {**_stated(settings.ntc), "test": settings.test, "tau2": settings.tau2},
         "counts": {
             "shown": len(chosen),
             "degenerateShown": len(degenerate.intersection(chosen)),
@@ -327,6 +368,11 @@ def explorer_data(tables: Tables, settings: Settings) -> dict[str, Any]:
         },
         "facts": sorted(facts, key=lambda fact: (fact["subject"], fact["id"])),
     }
+
+
+def _stated(ntc: NTCSettings) -> dict[str, Any]:
+    """Return the settings of NTC as the page takes them; the released code's clustering knows no ratio."""
+    return {**vars(ntc), **({"persistence": "difference"} if ntc.clustering == "short-edges" else {})}
 
 
 def model_description(name: str, record: Mapping[str, Any], parameters: int) -> str:

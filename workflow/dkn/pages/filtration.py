@@ -49,6 +49,15 @@ class Merging:
                 return int(merge)
         raise ValueError(f"no component of the filtration has the places {list(places)}")
 
+    def merge_over(self, places: np.ndarray) -> int:
+        """Return the first merge whose component has all of these neurons, which finite distances join.
+
+        Args:
+            places: the positions of the neurons in the fact's list.
+        """
+        wanted = set(places.tolist())
+        return next(merge for merge in range(len(self.step)) if wanted <= set(self.tree.members(merge).tolist()))
+
 
 def merging(distances: np.ndarray, quantile: float) -> Merging:
     """Return the steps of a fact's filtration.

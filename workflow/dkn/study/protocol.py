@@ -322,6 +322,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "experiment-fine-tuning": ("tuning", "plan"),
     "summary-fine-tuning": ("questions",),
     "experiment-sensitivity": ("asked facts", "evaluated answer", "edits", "distances", "clustering"),
+    "figure-fact-checking": ("threshold",),
+    "table-fact-checking": ("threshold",),
+    "explorer": ("asked facts", "clustering", "functional test"),
 }
 
 # Departures that are no switch, because the released code does not define what it does, or does nothing.
