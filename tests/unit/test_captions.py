@@ -27,14 +27,16 @@ LIVE = {
 }  # as `snakemake --report` has it by itself
 
 
-def filled(name: str, numbers: str, folder: Path) -> str:
-    """A caption as Snakemake fills it in, with these numbers."""
+def filled(name: str, numbers: str, folder: Path, protocol: str = "text") -> str:
+    """A caption as Snakemake fills it in, with these numbers and a few switches."""
     (folder / f"{name}.rst").write_text(numbers, encoding="utf-8")
     config = {
         "models": [{"name": "a-nano_"}, {"name": "b__nano"}],
         "statistics": {"confidence": "0.95"},
         "claims": {"alpha": 0.05, "margins": {"drop": 0.01, "f1": 0.02}, "minimum_subjects": 10},
         "seed": 0,
+        "protocol": protocol,
+        "switches": {"kept_facts": None, "sign": "text", "site": None},
     }
     given = {
         "config": config,
@@ -67,6 +69,12 @@ def test_facts_make_no_markup_in_a_report_that_is_started_by_hand(name: str, tmp
     kinds = [{type(node) for node in tree.findall()} for tree in (plain, hostile)]
     assert kinds[0] == kinds[1]
     assert not kinds[1] & {nodes.raw, nodes.image, nodes.literal_block, nodes.comment}
+
+
+def test_the_report_says_in_what_a_study_departs_from_the_text(tmp_path: Path) -> None:
+    text, released = (rendered(filled("workflow", "- x\n", tmp_path, name)) for name in ("text", "released"))
+    assert "departs from the paper's text" not in text
+    assert "released code does in 2 of 3 steps: kept_facts, site." in released
 
 
 def test_every_figure_and_the_tables_have_words_for_their_captions() -> None:
