@@ -13,6 +13,7 @@ from snakemake.utils import update_config
 from dkn.errors import UserError
 from dkn.study.config import Study, check_scatter, parse_config
 from dkn.study.inputs import TrainedModel, WheelModel
+from dkn.study.protocol import SWITCHES
 from tests.unit.study.configurations import DEFAULT, MODELS, OVERLAYS, ROOT, SECTIONS, changed, complaint, complaints
 
 # --- what ships ---------------------------------------------------------------------------------------------
@@ -37,6 +38,13 @@ def test_every_overlay_validates_on_top_of_it(path: Path) -> None:
 def test_the_replicates_are_of_the_default_studys_models() -> None:
     overlay = yaml.safe_load((ROOT / "config" / "replicates.yaml").read_text())
     assert overlay["models"] == [{**model, "seeds": 5} for model in DEFAULT["models"]]
+
+
+def test_the_released_overlay_is_the_default_study_with_every_switch() -> None:
+    overlay = yaml.safe_load((ROOT / "config" / "released.yaml").read_text())
+    assert overlay == {"results": "results/released", "protocol": "released"}
+    assert parse_config({**copy.deepcopy(DEFAULT), **overlay}).released == tuple(SWITCHES)
+    assert parse_config(DEFAULT).released == ()
 
 
 def test_an_overlay_merges_sections_and_replaces_lists() -> None:
