@@ -99,6 +99,24 @@ def test_bars_are_balanced_accuracies_and_sets_with_the_label_are_flagged() -> N
     assert any("sees the label" in text.get_text() for text in figure.legends[0].get_texts())
 
 
+def test_points_are_those_of_the_fixed_thresholds_that_the_summary_has() -> None:
+    records, fixed = made_records(24), {"dkn": 1.0, "kn": 2.0}
+    summaries = [{"model": "m", **summarise(records, name, SETTINGS, fixed)} for name in ("dkn", "kn", "plm")]
+    frame, chosen = table(summaries, {"m": records}, fixed), table(summaries, {"m": records})
+    for (detector, neurons, wording), point in frame[frame["what"] == "point"].groupby(
+        ["detector", "neurons", "wording"]
+    ):
+        test = records[(records["detector"] == detector) & (records["neurons"] == neurons)]
+        test = test[(test["wording"] == wording) & (test["split"] == "test")]
+        if detector in fixed:
+            assert point["threshold"].item() == fixed[detector]
+            for truth, rate in ((True, "true_positive_rate"), (False, "false_positive_rate")):
+                accepted = (test.loc[test["truth"] == truth, "score"] >= fixed[detector]).mean()
+                assert point[rate].item() == pytest.approx(accepted)
+        else:
+            assert point["threshold"].item() == chosen.loc[point.index.item(), "threshold"]
+
+
 def test_several_draws_have_one_bar_and_a_curve_that_is_their_mean() -> None:
     first, second = (made_records(24, seed) for seed in range(2))
     random = second[(second["detector"] == "random") & (second["neurons"] == "relation")].assign(draw=1)

@@ -41,6 +41,45 @@ def test_the_filtration_of_the_fact_made_by_hand() -> None:
     assert (found["living"], found["allLoops"]) == (2, 2)
 
 
+def test_clusters_of_the_released_code_are_bars_from_their_births_to_one_death() -> None:
+    """Of the edges 1, 2, 3, 5 and 6 below the quantile the first two join; the neurons are born at 1, 2, 1, 2 and 0."""
+    tables, ntc = study(), replace(SETTINGS.ntc, persistence="ratio", quantile=0.9, clustering="short-edges")
+    tables = replace(tables, components=tables.components.assign(death=6.0))
+    data = explorer_data(tables, replace(SETTINGS, ntc=ntc))
+    found = facts_of(data)["clear"]["filtration"]
+    assert found["radii"] == [1, 2, 3, 5]
+    assert (found["limit"], found["limitStep"]) == (6, 2)
+    assert (found["threshold"], found["ruler"]) == (1, 5)
+    assert found["bars"] == [[2, 6, 2, 1, ""], [1, 6, 2, 0, ""]]
+    assert found["components"] == [0, 1]
+    assert (found["loops"], found["allLoops"]) == ([], 0)
+    assert data["settings"]["clustering"] == "short-edges"
+    assert data["settings"]["persistence"] == "difference", "its axis is not logarithmic"
+
+
+def test_without_a_short_edge_there_is_no_bar_and_the_page_goes_on() -> None:
+    tables = study()
+    one = tables.distances[tables.distances["distance"] == 1]
+    ntc = replace(SETTINGS.ntc, clustering="short-edges")
+    data = explorer_data(
+        replace(tables, distances=one, components=tables.components.iloc[:0]), replace(SETTINGS, ntc=ntc)
+    )
+    found = facts_of(data)["clear"]["filtration"]
+    assert (found["bars"], found["limitStep"], found["limit"], found["threshold"]) == ([], 0, 1, 0)
+
+
+def test_a_lone_candidate_that_is_left_out_says_so() -> None:
+    tables = study()
+    lone = tables.components[tables.components["component"] == 0].assign(kept=False)
+    settings = replace(SETTINGS, test="compensation", tau2=0.05, lone="left-out")
+    of_lone, of_two = (
+        facts_of(explorer_data(replace(tables, components=components), settings))["clear"]["components"]
+        for components in (lone, tables.components)
+    )
+    assert [row["verdict"] for row in of_lone] == ["it is the fact's only candidate, and of such facts none is kept"]
+    assert of_two[0]["verdict"] == "suppressed alone, it lowers Prob by 10 %; less than 5 % is required"
+
+
 def test_the_ruler_is_as_long_as_persistence_must_be() -> None:
     ratio = replace(SETTINGS, ntc=replace(SETTINGS.ntc, persistence="ratio", tau1=np.log(2)))
     assert facts_of(explorer_data(study(), ratio))["clear"]["filtration"]["ruler"] == pytest.approx(1.5)

@@ -75,6 +75,17 @@ def test_a_growing_component_keeps_its_colour_and_chosen_ones_come_first(seed: i
         assert len({slots[merge] for merge in alive}) == len(alive), "two components of a step share a slot"
 
 
+def test_a_cluster_that_ties_cut_in_two_has_the_merge_over_it() -> None:
+    """All four are joined at 1; in the order of the edges {0, 1} and {2, 3} could be first, or {0, 1, 2}."""
+    distances = np.ones((5, 5)) - np.eye(5)
+    distances[4, :4] = distances[:4, 4] = 2
+    found = merging(distances, 1.0)
+    for places in ([0, 1], [2, 3], [1, 3], [0, 1, 2, 3], [0, 4]):
+        merge = found.merge_over(np.array(places))
+        assert set(places) <= set(found.tree.members(merge).tolist())
+        assert not any(set(places) <= set(found.tree.members(earlier).tolist()) for earlier in range(merge))
+
+
 def test_bars_say_what_became_of_a_component() -> None:
     """Pairs merge at 1, 2 and 9, two of them at 4, all at 12; a loose pair at 11.8 is too short-lived."""
     distances = np.full((8, 8), np.inf, dtype=np.float32)
