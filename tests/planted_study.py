@@ -59,12 +59,13 @@ class Planted:
     Attributes:
         draw: the source of all numbers.
         effect: what is planted in favour of every claim, in the units of its metric.
+        subjects: how many subjects there are.
         facts: one row per fact, with fact_id, subject and relation.
     """
 
-    def __init__(self, seed: int, effect: float) -> None:
-        self.draw, self.effect = np.random.default_rng(seed), effect
-        number = np.arange(SUBJECTS * FACTS_OF_SUBJECT)
+    def __init__(self, seed: int, effect: float, subjects: int = SUBJECTS) -> None:
+        self.draw, self.effect, self.subjects = np.random.default_rng(seed), effect, subjects
+        number = np.arange(subjects * FACTS_OF_SUBJECT)
         subject = number // FACTS_OF_SUBJECT
         self.facts = pd.DataFrame(
             {"fact_id": [f"f{n}" for n in number], "subject": [f"s{n}" for n in subject], "relation": "P36"}
@@ -72,17 +73,17 @@ class Planted:
 
     def noise(self) -> np.ndarray:
         """Return (facts,) the sum of a part of the subject and of a part of the fact."""
-        of_subject = self.draw.normal(0, SPREAD, SUBJECTS).repeat(FACTS_OF_SUBJECT)
+        of_subject = self.draw.normal(0, SPREAD, self.subjects).repeat(FACTS_OF_SUBJECT)
         return of_subject + self.draw.normal(0, SPREAD, len(self.facts))
 
     def answered(self, probability: float) -> np.ndarray:
         """Return (facts,) whether each fact is answered; facts of a subject resemble each other."""
-        common = self.draw.random(SUBJECTS).repeat(FACTS_OF_SUBJECT)
+        common = self.draw.random(self.subjects).repeat(FACTS_OF_SUBJECT)
         own = self.draw.random(len(self.facts))
         return np.where(self.draw.random(len(self.facts)) < 0.5, common, own) < probability
 
 
-def _gaps(study: Planted, grouping: str, gap: float) -> pd.DataFrame:
+def gaps(study: Planted, grouping: str, gap: float) -> pd.DataFrame:
     """Records of the degeneracy experiment in which one component costs 0.2 and two cost more by the gap."""
     drops = [(1, 0.2 + 0 * study.noise()), (2, 0.2 + gap + study.noise())]
     return pd.concat(
@@ -100,14 +101,20 @@ def _gaps(study: Planted, grouping: str, gap: float) -> pd.DataFrame:
     )
 
 
-def _degeneracy(study: Planted) -> dict[str, Any]:
-    """The summary of NTC with its controls, and the comparison of all groupings."""
+def degeneracy_records(study: Planted) -> dict[str, pd.DataFrame]:
+    """The records of every grouping with its control, and of the tested controls."""
     base, records = 0.1, {}
     for grouping in (*GROUPINGS, *TESTED_CONTROLS):
-        records[grouping] = _gaps(study, grouping, base + study.effect * (grouping == NTC))
+        records[grouping] = gaps(study, grouping, base + study.effect * (grouping == NTC))
         if grouping in GROUPINGS:
-            control = _gaps(study, CONTROL, base)
+            control = gaps(study, CONTROL, base)
             records[grouping] = pd.concat([records[grouping], control], ignore_index=True)
+    return records
+
+
+def _degeneracy(study: Planted) -> dict[str, Any]:
+    """The summary of NTC with its controls, and the comparison of all groupings."""
+    records = degeneracy_records(study)
     own = pd.concat([records[name] for name in (NTC, *TESTED_CONTROLS)], ignore_index=True)
     return {
         "degeneracy-ntc": degeneracy.summarise(own, STATISTICS),
@@ -115,8 +122,8 @@ def _degeneracy(study: Planted) -> dict[str, Any]:
     }
 
 
-def _perturbation(study: Planted, setting: str) -> dict[str, Any]:
-    """The summary of an intervention that costs, or regains, the effect more for D than for any other set."""
+def perturbation_records(study: Planted) -> pd.DataFrame:
+    """The records of an intervention that costs, or regains, the effect more for D than for any other set."""
     rows = []
     for query in (ORIGINAL, PERTURBATIONS[0]):
         for name in (NONE, *SETS):
@@ -136,11 +143,11 @@ def _perturbation(study: Planted, setting: str) -> dict[str, Any]:
                     greedy_after=study.answered(0.5 + extra),
                 )
             )
-    return perturbation.summarise(pd.concat(rows, ignore_index=True), setting, STATISTICS)
+    return pd.concat(rows, ignore_index=True)
 
 
-def _fact_checking(study: Planted, detector: str) -> dict[str, Any]:
-    """The summary of detectors whose scores tell true from false the better, the more the claim wants it."""
+def checking_records(study: Planted) -> pd.DataFrame:
+    """The records of detectors whose scores tell true from false the better, the more the claim wants it."""
     advantage, half = {DKN: 2, KN: 1}, len(study.facts) // 2
     split = np.where(study.facts.index < half, "train", "test")
     rows = []
@@ -149,11 +156,11 @@ def _fact_checking(study: Planted, detector: str) -> dict[str, Any]:
         for truth in (True, False):
             score = study.noise() / SPREAD + 5 * study.effect * advantage.get(name, 0) * truth
             rows.append(study.facts.assign(**about, draw=draw, truth=truth, score=score, split=split))
-    return fact_checking.summarise(pd.concat(rows, ignore_index=True), detector, STATISTICS)
+    return pd.concat(rows, ignore_index=True)
 
 
-def _overlap(study: Planted) -> dict[str, Any]:
-    """The summary of shares of which D has the effect more than every other set."""
+def overlap_records(study: Planted) -> pd.DataFrame:
+    """The records of shares of which D has the effect more than every other set."""
     shares = [
         study.facts.assign(
             neuron_set=name,
@@ -167,12 +174,11 @@ def _overlap(study: Planted) -> dict[str, Any]:
         for name in (DKN, KN, RANDOM, RANDOM_KN, MATCHED)
         for draw in range(1 if name in (DKN, KN) else DRAWS)
     ]
-    curves = pd.DataFrame(columns=["part", "top", "neuron_set", "draw", "neurons", "total", "auroc", "overlap"])
-    return overlap.summarise(pd.concat(shares, ignore_index=True), curves, STATISTICS)
+    return pd.concat(shares, ignore_index=True)
 
 
-def _fine_tuning(study: Planted) -> dict[str, Any]:
-    """The summary of trainings in which D reaches ``all`` on new facts but for the margin, and all else is equal."""
+def tuning_records(study: Planted) -> pd.DataFrame:
+    """The records of trainings in which D reaches ``all`` on new facts but for the margin, and all else is equal."""
     rows = []
     for name in (DKN, KN, RANDOM, RANDOM_KN, ALL):
         for draw in range(DRAWS if name in DRAWN else TRAININGS):
@@ -181,7 +187,17 @@ def _fine_tuning(study: Planted) -> dict[str, Any]:
                 about = {"neuron_set": name, "draw": draw, "split": split, "wording": 0, "epoch": 1, "role": TEST}
                 correct = study.answered(right)
                 rows.append(study.facts.assign(**about, chosen=True, correct=correct, log_prob=np.log(0.5)))
-    records = pd.concat(rows, ignore_index=True)
+    return pd.concat(rows, ignore_index=True)
+
+
+def overlap_summary(records: pd.DataFrame) -> dict[str, Any]:
+    """The summary of the overlap experiment, without curves."""
+    curves = pd.DataFrame(columns=["part", "top", "neuron_set", "draw", "neurons", "total", "auroc", "overlap"])
+    return overlap.summarise(records, curves, STATISTICS)
+
+
+def tuning_summary(records: pd.DataFrame) -> dict[str, Any]:
+    """The summary of the experiment that trains D."""
     own = records["neuron_set"] == DKN
     return fine_tuning.summarise(records[own], records[~own], STATISTICS)
 
@@ -197,11 +213,14 @@ def planted_summaries(seed: int, effect: float) -> Mapping[str, Mapping[str, Any
     return {
         **_degeneracy(study),
         **{
-            f"{setting}-{site}": _perturbation(study, setting)
+            f"{setting}-{site}": perturbation.summarise(perturbation_records(study), setting, STATISTICS)
             for setting in ("suppression", "enhancement")
             for site in SITES
         },
-        **{f"fact-checking-{detector}": _fact_checking(study, detector) for detector in (DKN, KN)},
-        "overlap-fine-tuning": _overlap(study),
-        "fine-tuning-dkn": _fine_tuning(study),
+        **{
+            f"fact-checking-{detector}": fact_checking.summarise(checking_records(study), detector, STATISTICS)
+            for detector in (DKN, KN)
+        },
+        "overlap-fine-tuning": overlap_summary(overlap_records(study)),
+        "fine-tuning-dkn": tuning_summary(tuning_records(study)),
     }

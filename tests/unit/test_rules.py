@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import inspect
 import json
+import re
 import shlex
 import string
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +21,9 @@ import yaml
 
 from dkn.errors import UserError
 from dkn.facts.addresses import public
+from dkn.stages import stage_module, stages
 from dkn.study.config import Study, parse_config
+from dkn.study.protocol import CHOICES
 from tests.unit.default_study import DEFAULT
 from tests.workflow_rules import ROOT, Job, jobs_of_a_run, workflow_rules
 
@@ -217,3 +223,42 @@ def test_nothing_that_a_rerun_depends_on_says_where_the_checkout_lies(hostile: H
     """So that a finished study can be moved, with or without the workflow."""
     for job in hostile.jobs:
         assert not [text for text in job.compared if str(ROOT) in text or str(hostile.folder) in text], job.rule
+
+
+def rules_with_stages() -> Iterator[tuple[str, str, str]]:
+    """The name, the stage and the text of every rule whose command runs a stage, as the files have them."""
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        for text in re.split(r"^(?=(?:rule|use rule) )", path.read_text(), flags=re.MULTILINE)[1:]:
+            stage = re.search(r"python -m dkn ([\w-]+)", text)
+            if stage:
+                yield text.split()[1].rstrip(":"), stage[1], text
+
+
+def test_exactly_the_rules_that_switches_reach_take_them() -> None:
+    """Suppression and enhancement are one stage, of which each target takes other choices."""
+    several = re.compile(r"^experiment-(suppression|enhancement)-(values|weights)$")
+    taking = {several.sub("experiment-perturbation", name) for name in CHOICES}
+    seen = set()
+    for name, stage, text in rules_with_stages():
+        taken = "{params.released:q}" in text
+        assert taken == (stage in taking), name
+        if taken:
+            said = re.search(r"released=(?:lambda wildcards: )?released\((.*)\),", text)
+            assert said, name
+            of = said[1].format(wildcards=SimpleNamespace(setting="suppression", site="values"))
+            assert several.sub("experiment-perturbation", of.strip('f"')) == stage, name
+            seen.add(stage)
+    assert seen == taking
+
+
+@pytest.mark.parametrize("parameter", ["released", "gated"])
+def test_a_command_is_given_the_switches_that_it_takes(parameter: str) -> None:
+    given = {stage for _, stage, text in rules_with_stages() if f"{{params.{parameter}:q}}" in text}
+    taking = {
+        stage
+        for stage in stages()
+        if parameter in inspect.signature(importlib.import_module(stage_module(stage)).main).parameters
+    }
+    assert given == taking
+    if parameter == "gated":
+        assert all("model_of_switches(" in text for _, stage, text in rules_with_stages() if stage in given)
