@@ -1,4 +1,4 @@
-"""Records of a whole synthetic study in which sets, groupings and draws have different facts, as an audit takes them."""
+"""Records of a synthetic study in which sets, groupings and queries have different facts, as an audit takes them."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from dkn.audit.states import FLIPPED, MENDED, STEP, comparisons, ends, missing_switches, switches_of
@@ -45,5 +47,5 @@ def test_two_compared_states_differ_in_the_switch(gated: bool) -> None:
 def test_the_path_leads_from_the_text_to_the_release(gated: bool) -> None:
     path = [one for one in comparisons(gated) if one.direction == STEP]
     assert (path[0].before, path[-1].after) == (frozenset(), frozenset(switches_of(gated)))
-    assert all(one.after == following.before for one, following in zip(path, path[1:], strict=False))
+    assert all(one.after == following.before for one, following in pairwise(path))
     assert all(one.before < one.after for one in path)

@@ -10,21 +10,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from typer import Option
 
 from dkn import flags
 from dkn.audit.stored import SHORT, comparison_table, read_audits
+from dkn.figures.points import points_axis
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, plain, use_style
 from dkn.study.protocol import SWITCHES
 from dkn.summaries.wording import bullets
 
 NUMBERS = {
-    "gap": "degeneracy: full minus partial drop\n(points of Prob)",
-    "suppression": "C3: drop by D minus by as many of N\n(points of Prob)",
-    "fact_checking": "C5: F1 by D minus by N\n(points)",
+    "gap": "degeneracy: full minus\npartial drop",
+    "suppression": "suppression: drop by D\nminus by as many of N",
+    "fact_checking": "fact-checking: F1 by D\nminus by N",
 }
-UP, DOWN = COLOURS[2], COLOURS[1]
+ROOM = 0.2  # of a panel, for the numbers at either end
+UP, DOWN, UNDEFINED = COLOURS[2], COLOURS[1], "0.9"
 
 
 def path_table(audits: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -46,54 +49,60 @@ def draw(audits: Sequence[Mapping[str, Any]], confidence: float) -> Figure:
     """
     use_style()
     table = path_table(audits)
-    models = [audit["model"] for audit in audits]
-    figure = Figure(figsize=(1.2 + 6.4 * len(models), 2.6 * len(NUMBERS) + 1), layout="constrained")
-    axes = figure.subplots(len(NUMBERS), len(models), squeeze=False, sharex="col")
-    for column, model in enumerate(models):
-        steps = table[table["model"] == model]
-        for row, (name, title) in enumerate(NUMBERS.items()):
-            panel = axes[row][column]
+    figure = Figure(figsize=(7.6, 0.6 + 5.2 * len(audits)), layout="constrained")
+    axes = figure.subplots(len(audits), len(NUMBERS), squeeze=False)
+    for row, audit in enumerate(audits):
+        steps = table[table["model"] == audit["model"]]
+        for panel, (name, title) in zip(axes[row], NUMBERS.items(), strict=True):
             _waterfall(panel, steps, name)
-            panel.set_ylabel(title if column == 0 else "")
-            if row == 0:
-                panel.set_title(plain(model))
-        axes[-1][column].set_xticks(
-            range(len(steps) + 2), ["text", *steps["switch"], "released"], rotation=90, fontsize=7
-        )
+            panel.set_title(f"{plain(audit['model'])}\n{title}", fontsize=8)
+            names = ["text", *steps["switch"], "released"] if name == next(iter(NUMBERS)) else []
+            panel.set_yticks(range(len(names)), names)
+            panel.set_ylim(len(steps) + 1.6, -0.6)
+            panel.tick_params(labelsize=7)
+    figure.legend(handles=_handles(), loc="outside lower center", ncols=5)
     figure.suptitle(
-        "From the text to the released code, one departure after the other; bars with "
-        f"{100 * confidence:g} % bootstrap intervals of the change, over subjects"
+        "From the text to the released code, one departure after the other, in points (hundredths)\n"
+        f"lines: {100 * confidence:g} % bootstrap intervals of the change, over subjects"
     )
     return figure
 
 
+def _handles() -> list[Patch]:
+    words = {GREY: "at either end", UP: "the switch adds", DOWN: "it takes away", UNDEFINED: "undefined after it"}
+    return [Patch(color=colour, label=label) for colour, label in words.items()]
+
+
 def _waterfall(axes: Axes, steps: pd.DataFrame, name: str) -> None:
-    """Draw one number's way: where it starts, every change, and where it ends; undefined numbers are left out."""
+    """Draw one number's way down: where it starts, every change, and where it ends; grounds mark where it is undefined.
+
+    A change to or from an undefined number is none, and not drawn.
+    """
     before, after = (100 * steps[f"{name}_{side}"].to_numpy(dtype=float) for side in ("before", "after"))
+    bounds = 100 * steps[[f"{name}_low", f"{name}_high"]].to_numpy(dtype=float) + before[:, None]
+    points_axis(axes, np.concatenate((before, after, bounds[before != after].ravel())), ROOM)
     last = len(steps) + 1
+    for place, value in enumerate((before[0], *after, after[-1])):
+        if np.isnan(value):
+            axes.axhspan(place - 0.5, place + 0.5, color=UNDEFINED, linewidth=0, zorder=-1)
     for place, value in ((0, before[0]), (last, after[-1])):
-        axes.bar(place, value, 0.7, color=GREY)
-        if value == value:
-            axes.annotate(f"{value:.1f}", (place, value), ha="center", va="bottom" if value >= 0 else "top", size=7)
-    for place, (start, end) in enumerate(zip(before, after, strict=True), 1):
-        if start == start and end == end:
-            axes.bar(place, end - start, 0.7, bottom=start, color=UP if end >= start else DOWN)
-            axes.plot([place - 1 + 0.35, place - 0.35], [start, start], color="0.6", linewidth=0.6)
-        elif start == start or end == end:
-            axes.annotate("undefined", (place, start if start == start else end), rotation=90, size=6, ha="center")
-    bounds = 100 * steps[[f"{name}_low", f"{name}_high"]].to_numpy(dtype=float)
-    for place, (low, high) in enumerate(bounds, 1):
-        moved = after[place - 1] != before[place - 1]
-        if low == low and moved:
-            axes.vlines(place, before[place - 1] + low, before[place - 1] + high, color="black", linewidth=0.8)
+        axes.barh(place, value, 0.7, color=GREY)
+        words = "undefined" if np.isnan(value) else f"{value:.1f}".replace("-", "−")
+        axes.annotate(words, (1, place), xycoords=("axes fraction", "data"), ha="right", va="center", size=7)
+    for place, (start, end, (low, high)) in enumerate(zip(before, after, bounds, strict=True), 1):
+        if np.isfinite(start):
+            axes.plot([start, start], [place - 0.65, place - 0.35], color="0.5", linewidth=0.6)
+        if np.isfinite(start + end) and start != end:
+            axes.barh(place, end - start, 0.7, left=start, color=UP if end > start else DOWN)
+            if np.isfinite(low):
+                axes.hlines(place, low, high, color="black", linewidth=0.8)
+    if np.isfinite(after[-1]):
+        axes.plot([after[-1]] * 2, [last - 0.65, last - 0.35], color="0.5", linewidth=0.6)
     groups = [SWITCHES[switch].group for switch in steps["switch"]]
     for place in range(1, len(groups)):
         if groups[place] != groups[place - 1]:
-            axes.axvline(place + 0.5, color="0.85", linewidth=0.7, zorder=0)
-    axes.axhline(0, color="0.3", linewidth=0.7)
-    axes.set_xlim(-0.6, last + 0.6)
-    if np.isnan(np.concatenate((before, after))).all():
-        axes.text(0.5, 0.5, "no fact has this number", transform=axes.transAxes, ha="center", color=GREY)
+            axes.axhline(place + 0.5, color="0.6", linewidth=0.7, zorder=0)
+    axes.axvline(0, color="0.3", linewidth=0.7)
 
 
 def caption(audits: Sequence[Mapping[str, Any]]) -> str:
@@ -113,7 +122,7 @@ def caption(audits: Sequence[Mapping[str, Any]]) -> str:
 def _stated(protocol: str, number: Mapping[str, Any]) -> str:
     value, low, high = (number[part] for part in ("value", "low", "high"))
     if value is None or value != value:
-        return f"{protocol}: undefined, no fact has it"
+        return f"{protocol}: undefined, since no fact has it or nothing is compared"
     bounds = (
         " (no interval: too few subjects)" if low is None or low != low else f" ({100 * low:.1f} … {100 * high:.1f})"
     )

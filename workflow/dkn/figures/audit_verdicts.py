@@ -15,14 +15,14 @@ from typer import Option
 from dkn import flags
 from dkn.audit.stored import read_audits, verdict_changes, verdict_table
 from dkn.figures.saving import save
-from dkn.figures.style import plain, use_style
+from dkn.figures.style import GREY, plain, use_style
 from dkn.figures.verdicts import LOOKS
 from dkn.study.protocol import RELEASED, SWITCHES, TEXT
 from dkn.summaries.wording import bullets
 
 DIRECTIONS = {
-    "flipped": (TEXT, "one departure in the text's protocol"),
-    "mended": (RELEASED, "one mended in the released"),
+    "flipped": (TEXT, "flipped in the text's protocol"),
+    "mended": (RELEASED, "mended in the released one"),
 }
 
 
@@ -38,21 +38,21 @@ def draw(audits: Sequence[Mapping[str, Any]]) -> Figure:
     table = verdict_table(audits)
     models = [audit["model"] for audit in audits]
     columns = 2 * len(models)
-    figure = Figure(figsize=(1.3 + 3 * columns, 8.2), layout="constrained")
+    figure = Figure(figsize=(1.6 + 2.0 * columns, 8.6), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False, sharey=True)[0]
     for number, model in enumerate(models):
         for side, (direction, (protocol, words)) in enumerate(DIRECTIONS.items()):
             rows = table[(table["model"] == model) & table["direction"].isin([protocol, direction])]
             _panel(axes[2 * number + side], rows)
-            axes[2 * number + side].set_title(f"{plain(model)}\n{words}")
+            axes[2 * number + side].set_title(f"{plain(model)}\n{words}", fontsize=8)
     axes[0].set_yticks(range(len(SWITCHES) + 1), ["the protocol itself", *SWITCHES])
     axes[0].set_ylim(len(SWITCHES) + 0.5, -0.5)
     handles = [
         Patch(facecolor=look[0], edgecolor="0.6", label=f"{look[2]} {verdict}") for verdict, look in LOOKS.items()
     ]
     handles.append(Patch(fill=False, edgecolor="black", linewidth=1.6, label="differs from the protocol's own"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
-    figure.suptitle("Verdicts that depend on a departure of the released code (p: primary reading, l: literal)")
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 if columns == 2 else 4)
+    figure.suptitle("Verdicts that depend on a departure of the released code\n(p: primary reading, l: literal)")
     return figure
 
 
@@ -65,7 +65,11 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
         frame = {"edgecolor": "black", "linewidth": 1.6, "zorder": 3} if row.changed else {"edgecolor": "0.8"}
         axes.barh(y, 0.9, left=x - 0.45, height=0.84, color=colour, **frame)
         axes.text(x, y, sign, ha="center", va="center", size=6, color=ink, zorder=4)
+    for name in [name for name in SWITCHES if name not in set(rows["switch"])]:
+        words = "the model does not have this switch"
+        axes.text((len(keys) - 1) / 2, heights[name], words, ha="center", va="center", size=6.5, color=GREY)
     axes.axhline(0.5, color="0.3", linewidth=0.8)
+    axes.set_xlim(-0.6, len(keys) - 0.4)
     axes.set_xticks(range(len(keys)), [f"{claim}\n{reading[0]}" for claim, reading in keys])
     axes.tick_params(length=0, labelsize=7)
     axes.spines[:].set_visible(False)
