@@ -93,23 +93,42 @@ def verdict_table(audits: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def clearly_moved(comparison: Mapping[str, Any], numbers: Sequence[str]) -> list[str]:
+    """Return those main numbers whose change has an interval that excludes zero, the largest change first."""
+
+    def size(name: str) -> float:
+        return abs(comparison["numbers"][name]["value"])
+
+    found = [
+        name
+        for name in numbers
+        if (number := comparison["numbers"].get(name)) is not None
+        and number["low"] is not None
+        and (number["low"] > 0 or number["high"] < 0)
+    ]
+    return sorted(found, key=size, reverse=True)
+
+
 def largest_movers(
     audit: Mapping[str, Any], direction: str, numbers: Sequence[str], count: int
 ) -> list[dict[str, Any]]:
-    """Return the switches that move main numbers most: those with the largest sum of absolute changes.
+    """Return the switches that move the main numbers most: those that clearly move the largest number of them.
+
+    Of switches that move as many, those come first whose changes add up to more, each counted as a point (in size one)
+    at most: a relative drop has no bound where an answer gains.
 
     Args:
         audit: one model's audit.
         direction: ``flipped`` or ``mended``.
         numbers: the names of the main numbers that count.
-        count: how many switches are returned.
+        count: how many switches are returned at most.
     Returns:
-        The comparisons of these switches, the largest first.
+        The comparisons of these switches, the largest first; none that clearly moves no number.
     """
 
-    def moved(comparison: Mapping[str, Any]) -> float:
-        changes = (comparison["numbers"][name]["value"] for name in numbers)
-        return sum(abs(change) for change in changes if change is not None and change == change)
+    def moved(comparison: Mapping[str, Any]) -> tuple[int, float]:
+        names = clearly_moved(comparison, numbers)
+        return len(names), sum(min(1.0, abs(comparison["numbers"][name]["value"])) for name in names)
 
-    chosen = [one for one in audit["comparisons"] if one["direction"] == direction]
+    chosen = [one for one in audit["comparisons"] if one["direction"] == direction and clearly_moved(one, numbers)]
     return sorted(chosen, key=moved, reverse=True)[:count]

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from typer import Option
 
 from dkn import flags
-from dkn.audit.stored import SHORT, comparison_table, largest_movers, read_audits, verdict_changes
+from dkn.audit.stored import SHORT, clearly_moved, comparison_table, largest_movers, read_audits, verdict_changes
 from dkn.figures.points import points_axis
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, MARKERS, plain, use_style
@@ -161,7 +161,8 @@ def caption(audits: Sequence[Mapping[str, Any]]) -> str:
         lines.append(f"{model}: {audit['sample']} facts, of which the model knows {audit['known']}")
         for direction, words in DIRECTIONS.items():
             movers = largest_movers(audit, direction, list(SHORT), MOVERS)
-            lines.append(f"{model}, {words}: numbers are moved most by {', '.join(_moved(one) for one in movers)}")
+            moved = "; ".join(_moved(one) for one in movers) or "no switch"
+            lines.append(f"{model}, {words}: most numbers are moved, in points, by {moved}")
             changed = [
                 f"{one['switch']} ({', '.join(verdict_changes(one))})"
                 for one in audit["comparisons"]
@@ -175,17 +176,12 @@ def caption(audits: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _moved(comparison: Mapping[str, Any]) -> str:
-    """Return a switch with the change of the number that it moves most."""
-    numbers = comparison["numbers"]
-    known = [
-        name for name, number in numbers.items() if number["value"] is not None and number["value"] == number["value"]
-    ]
-    if not known:
-        return str(comparison["switch"])
-    name = max(known, key=lambda name: abs(numbers[name]["value"]))
-    value, low, high = (numbers[name][part] for part in ("value", "low", "high"))
-    bounds = "" if low is None or low != low else f" ({100 * low:.1f} … {100 * high:.1f})"
-    return f"{comparison['switch']} ({SHORT[name]}: {100 * value:+.1f}{bounds} points)"
+    """Return a switch with the numbers that it clearly moves."""
+    changes = []
+    for name in clearly_moved(comparison, list(SHORT)):
+        value, low, high = (100 * comparison["numbers"][name][part] for part in ("value", "low", "high"))
+        changes.append(f"{SHORT[name]} {value:+.3g} ({low:.3g} … {high:.3g})")
+    return f"{comparison['switch']} ({', '.join(changes)})"
 
 
 def main(

@@ -23,6 +23,7 @@ from dkn.summaries.wording import bullets
 
 NUMBERS = {
     "gap": "degeneracy: full minus\npartial drop",
+    "suppression_d": "suppression:\ndrop by D",
     "suppression": "suppression: drop by D\nminus by as many of N",
     "fact_checking": "fact-checking: F1 by D\nminus by N",
 }
@@ -49,7 +50,7 @@ def draw(audits: Sequence[Mapping[str, Any]], confidence: float) -> Figure:
     """
     use_style()
     table = path_table(audits)
-    figure = Figure(figsize=(7.6, 0.6 + 5.2 * len(audits)), layout="constrained")
+    figure = Figure(figsize=(9, 0.6 + 5.2 * len(audits)), layout="constrained")
     axes = figure.subplots(len(audits), len(NUMBERS), squeeze=False)
     for row, audit in enumerate(audits):
         steps = table[table["model"] == audit["model"]]
