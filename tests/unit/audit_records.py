@@ -28,10 +28,11 @@ class Made:
 
     Args:
         seed: what all numbers depend on.
+        effect: what is planted in favour of every claim.
     """
 
-    def __init__(self, seed: int = 0) -> None:
-        study = Planted(seed, 0.06, subjects=14)
+    def __init__(self, seed: int = 0, effect: float = 0.06) -> None:
+        study = Planted(seed, effect, subjects=14)
         self.draw = study.draw
         self.groupings = {name: self._uneven(rows) for name, rows in planted_study.degeneracy_records(study).items()}
         self.perturbed = {name: self._queries(planted_study.perturbation_records(study)) for name in EXPERIMENTS}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dkn.figures.example import Example
@@ -25,5 +26,5 @@ LOOPS = pd.DataFrame({"birth": [3.0, 4.0], "death": [6.0, np.inf]})
 
 def drawn(figure: Figure) -> None:
     """Draw the whole figure, which must have panels."""
-    figure.canvas.draw()
+    FigureCanvasAgg(figure).draw()  # the canvas that a figure is made with draws nothing
     assert figure.axes

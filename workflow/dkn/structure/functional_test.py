@@ -182,5 +182,5 @@ def tested_components(
     for group in progress(list(batches(encoded, asking.batch)), test.test, unit="batch"):
         for frame in measure_components(model.adapter, group, members, groups, edits=asking.edits):
             results.append(frame.assign(kept=test.passes(frame)))
-    tested = pd.concat(results[1:] or results)
+    tested = pd.concat(results[1:] or results).astype({"kept": bool})  # without rows it would be of no type
     return tested.sort_values(["fact_id", "repeat", "component"], ignore_index=True)
