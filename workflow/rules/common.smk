@@ -243,7 +243,8 @@ def gated(wildcards, input):
 
     Before the model's folder exists, FileNotFoundError tells Snakemake to ask again once the job is ready.
     """
-    return ["--gated"] if input.get("model") and os.listdir(input.model) and has_gate(Path(input.model)) else []
+    folders = input.get("model") or []
+    return ["--gated"] if any(os.listdir(folder) and has_gate(Path(folder)) for folder in folders) else []
 
 
 def growing(base, per_gb=0):
