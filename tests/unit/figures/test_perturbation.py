@@ -11,7 +11,7 @@ from dkn.figures import enhancement, suppression
 from dkn.figures.perturbation import LOOKS, PLACES, caption, draw, table
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import INTERACTION, ORIGINAL, PERTURBED
-from dkn.summaries.perturbation import summarise
+from dkn.summaries.perturbation import PerturbedAverages, summarise
 
 SETTINGS = StatisticsSettings(resamples=50, confidence=0.9, seed=0)
 SETS = {"none": 0, "dkn": 4, "kn": 10, "kn-matched": 4, "random": 4, "dkn-other-fact": 4, "dkn-other-relation": 4}
@@ -37,12 +37,14 @@ def made_records(subjects: int, queries: tuple[str, ...] = (ORIGINAL, "replace",
     return pd.DataFrame(rows, columns=[*columns, *measured]).assign(question="preserving")
 
 
-def summary(model: str, setting: str, site: str, records: pd.DataFrame) -> dict:
+def summary(
+    model: str, setting: str, site: str, records: pd.DataFrame, averages: PerturbedAverages | None = None
+) -> dict:
     """As it is read back: what is undefined is null."""
     content = {
         "model": model,
         "experiment": f"{setting}-{site}",
-        **summarise(records, setting, SETTINGS),
+        **summarise(records, setting, SETTINGS, averages or PerturbedAverages(), site),
         "provenance": {"settings": vars(SETTINGS)},
     }
     return json.loads(json.dumps(content).replace("NaN", "null"))
@@ -140,6 +142,23 @@ def test_few_subjects_missing_queries_and_models_without_a_dkn() -> None:
     figure.draw_without_rendering()
     assert table(summaries[4:], enhancement.SETTING).empty
     draw(summaries[4:], enhancement.SETTING).draw_without_rendering()
+
+
+def test_the_released_codes_sets_and_records_are_drawn_as_far_as_there_are() -> None:
+    """D alone is compared; the limit of values leaves some records, that of weights none."""
+    records = made_records(12)
+    records = records[records["neuron_set"].isin(["none", "dkn"])]
+    averages = PerturbedAverages(below_values=np.exp(-0.6), below_weights=1e-9, reduction="means")
+    summaries = [summary("m", "suppression", site, records, averages) for site in ("values", "weights")]
+    figure = draw(summaries, suppression.SETTING)
+    figure.draw_without_rendering()
+    axes = np.array(figure.get_axes()).reshape(2, 2)
+    assert axes[0, 0].get_title() == "m, values suppressed\nneurons: D 4 on average"
+    assert [text.get_text() for text in axes[0, 1].texts] == ["no record that counts"]
+    drawn = table(summaries, suppression.SETTING)
+    assert set(drawn["site"]) == {"values"}
+    assert set(drawn["neuron_set"]) == {"none", "dkn"}
+    assert "minus" not in caption(summaries, suppression.SETTING)
 
 
 @pytest.mark.parametrize("models", [1, 4])

@@ -27,6 +27,7 @@ from dkn.study.names import (
     DKN,
     FULL_WORDS,
     INTERACTION,
+    KN,
     NONE,
     ORIGINAL,
     OTHER_FACT,
@@ -135,9 +136,9 @@ def _panel(axes: Axes, rows: pd.DataFrame, levels: pd.DataFrame, setting: Settin
 
 def _title(summary: dict[str, Any], site: str, verb: str) -> str:
     """Return the title of a panel: the model, the intervention, and how large the neuron sets are."""
-    counts = summary["counts"]
-    sizes = "" if not counts["with_dkn"] else ": D {dkn:.0f}, N {kn:.0f} on average".format(**counts["mean_neurons"])
-    return f"{summary['model']}, {site} {verb}\nneurons{sizes}"
+    means = summary["counts"]["mean_neurons"]
+    sizes = [f"{letter} {means[name]:.0f}" for letter, name in (("D", DKN), ("N", KN)) if name in means]
+    return f"{summary['model']}, {site} {verb}\nneurons{': ' + ', '.join(sizes) + ' on average' if sizes else ''}"
 
 
 def _legend(figure: Figure, frame: pd.DataFrame, columns: int) -> None:
@@ -174,7 +175,8 @@ def draw(summaries: Sequence[dict[str, Any]], setting: Setting) -> Figure:
                 of_panel = frame[(frame["model"] == model) & (frame["site"] == site)]
                 chosen = of_panel[of_panel["metric"] == metric]
                 if chosen.empty:
-                    say_nothing_to_draw(axes, "no fact with a DKN")
+                    asked = summary_of[model, site]["counts"]["with_dkn"]
+                    say_nothing_to_draw(axes, "no record that counts" if asked else "no fact with a DKN")
                 else:
                     _panel(axes, chosen, of_panel[of_panel["neuron_set"] == NONE], setting, metric)
                 axes.set_title(_title(summary_of[model, site], site, setting.verb))
