@@ -192,7 +192,7 @@ def test_scores_are_those_of_the_second_opinion(run: Run) -> None:
     for fact_id, rows in run.by_fact("scores", SCORES).items():
         expected = run.facts[fact_id].scores
         found = torch.zeros_like(expected)
-        found[rows["layer"].to_numpy(), rows["neuron"].to_numpy()] = torch.tensor(rows["score"].tolist()).double()
+        found[rows["layer"].tolist(), rows["neuron"].tolist()] = torch.tensor(rows["score"].tolist()).double()
         stored = torch.where(expected > 0.05 * expected.max(), expected, 0)
         assert relative_difference(found, stored) < 1e-4, fact_id
 
@@ -318,3 +318,19 @@ def test_perturbed_queries_hold_the_markers(run: Run) -> None:
             place = words.index(marker)
             assert 0 < place < len(words) - 1
             assert words[:place] + words[place + 1 :] == [*asked.split(" ")[:place], *asked.split(" ")[place + 1 :]]
+
+
+def test_fine_tuning_departs_from_the_text_where_the_release_runs(run: Run, tmp_path: Path) -> None:
+    """The released fine-tuning does not run on models with a gate. With too few facts nothing is trained here."""
+    files = {name: run.folder / f"{name}.parquet" for name in ("facts", "known", "neurons", "components")}
+    numbers = {"new_facts": 9, "old_facts": 9, "development": 0.3, "minimum": 1000, "epochs": 2, "ask_every": 1}
+    plan = {"batch": 2, "draws": 2, "trainings": 2, "rate": 0.1, "extensions": 0, "seed": 0, "subset": "random"}
+    outputs = {"output": tmp_path / "r.parquet", "changes": tmp_path / "c.parquet", "training": tmp_path / "t.json"}
+    switches = flags("experiment-fine-tuning", SWITCHES)
+    on_model = {"model": run.folder / "model", "device": "cpu"}
+    stage("experiment-fine-tuning", *switches, **on_model, **files, **numbers, **plan, **outputs)
+    stated = read_json(tmp_path / "t.json")["provenance"]["settings"]
+    released = "dkn", "reading-and-embeddings", 2
+    text = "named", "vectors", 1
+    found = stated["tuned_sets"], stated["trained"], stated["steps"]
+    assert found == (text if run.kind == "llama" else released)
