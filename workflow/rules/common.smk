@@ -235,7 +235,7 @@ def gpus(wildcards):
 
 def model_of_switches(stage):
     """The model's folder, where a switch of a stage that reads no model differs between families of models."""
-    return MODEL_FOLDER if released(stage) else []
+    return [MODEL_FOLDER] if released(stage) else []
 
 
 def gated(wildcards, input):
