@@ -180,7 +180,7 @@ def _moved(comparison: Mapping[str, Any]) -> str:
     changes = []
     for name in clearly_moved(comparison, list(SHORT)):
         value, low, high = (100 * comparison["numbers"][name][part] for part in ("value", "low", "high"))
-        changes.append(f"{SHORT[name]} {value:+.3g} ({low:.3g} … {high:.3g})")
+        changes.append(f"{SHORT[name]} by {value:+.3g} ({low:.3g} … {high:.3g})")
     return f"{comparison['switch']} ({', '.join(changes)})"
 
 
