@@ -30,13 +30,3 @@ rule audit_model:
         "python -m dkn audit --model {input.model:q} --model-name {wildcards.model:q} --facts {input.facts:q}"
         " --known {input.known:q} --study {params.study:q} --batch {params.batch:q} --output {output:q}"
         " {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
-
-
-rule audit:
-    input:
-        multiext(f"{RESULTS}/tables/audit", ".csv", ".md", ".tex"),
-        expand(
-            f"{RESULTS}/figures/{{drawn}}.{{kind}}",
-            drawn=["audit", "audit_path", "audit_verdicts"],
-            kind=["pdf", "png", "csv"],
-        ),

@@ -38,3 +38,47 @@ rule make_report:
 rule report:
     input:
         rules.make_report.output,
+
+
+AUDIT_FILES = [
+    *multiext(f"{RESULTS}/tables/audit", ".csv", ".md", ".tex"),
+    *expand(
+        f"{RESULTS}/figures/{{drawn}}.{{kind}}",
+        drawn=["audit", "audit_path", "audit_verdicts"],
+        kind=["pdf", "png", "csv"],
+    ),
+]
+
+
+# Like rule make_report, which does not hold the audit: it would plan it again after every change.
+rule make_audit_report:
+    input:
+        AUDIT_FILES,
+        f"{RESULTS}/tables/audit.html",
+    output:
+        f"{RESULTS}/audit.html",
+    log:
+        f"{RESULTS}/logs/audit_report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit_report.tsv"
+    handover: True
+    container:
+        None
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(20),
+    params:
+        code=code(None, STYLE, *WORDS, WORKFLOW / "dkn" / "run" / "report.py"),
+        snakemake=lambda wildcards, input: same_study(),
+        style=of_checkout("--report-stylesheet", [STYLE]),
+    message:
+        "Building the report of the audit"
+    shell:
+        "env -u PYTHONNOUSERSITE {params.snakemake:q} --cores 1 --nolock --rerun-incomplete"
+        " --report={output:q} {params.style:q} make_audit_report > {log:q} 2>&1"
+
+
+rule audit:
+    input:
+        rules.make_audit_report.input,
+        rules.make_audit_report.output,
