@@ -179,9 +179,14 @@ def _moved(comparison: Mapping[str, Any]) -> str:
     """Return a switch with the numbers that it clearly moves."""
     changes = []
     for name in clearly_moved(comparison, list(SHORT)):
-        value, low, high = (100 * comparison["numbers"][name][part] for part in ("value", "low", "high"))
-        changes.append(f"{SHORT[name]} by {value:+.3g} ({low:.3g} … {high:.3g})")
+        value, low, high = (_in_points(comparison["numbers"][name][part]) for part in ("value", "low", "high"))
+        changes.append(f"{SHORT[name]} by {'' if value.startswith('-') else '+'}{value} ({low} … {high})")
     return f"{comparison['switch']} ({', '.join(changes)})"
+
+
+def _in_points(number: float) -> str:
+    """Return a number in points with three digits that count, and without an exponent, which few readers expect."""
+    return f"{float(f'{100 * number:.3g}'):,.12g}"
 
 
 def main(
