@@ -66,7 +66,8 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, dryrun=True)) as api:
     ]
 print("RULES" + json.dumps(jobs))
 """
-ON_REQUEST = {"sensitivity", "seeds"}  # figures and tables that are no part of a study whose entries have one seed
+# Figures and tables that are no part of a study whose entries have one seed.
+ON_REQUEST = {"sensitivity", "seeds", "audit", "audit_path", "audit_verdicts"}
 STAGE = re.compile(r"python -m dkn ([\w-]+)")
 
 

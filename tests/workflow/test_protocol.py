@@ -106,7 +106,6 @@ def test_a_study_of_the_released_protocol_is_complete(released: Path) -> None:
     assert (released / "report.html").stat().st_size > 100_000
     page = (released / "gpt2-short" / "explorer.html").read_text("utf-8")
     assert '"clustering":"short-edges"' in page.replace(" ", "")
-    assert set(SWITCHES) > {"plm", "threshold"}
 
 
 def test_a_study_of_the_released_protocol_says_what_it_compared(released: Path) -> None:
@@ -115,7 +114,7 @@ def test_a_study_of_the_released_protocol_says_what_it_compared(released: Path) 
     assert set(suppression["counts"]["neuron_sets"]) <= {"none", "dkn"}
     assert suppression["contrasts"] == []
     verdicts = pd.read_csv(released / "figures" / "verdicts.csv")
-    assert set(verdicts["claim"]) == {claim.name for claim in CLAIMS}
+    assert set(verdicts["claim"]) >= {claim.name for claim in CLAIMS}
     title = (released / "tables" / "fact_checking.tex").read_text("utf-8")
     assert "at fixed thresholds of attribution" in title
     checked = pd.read_csv(released / "figures" / "fact_checking.csv")
