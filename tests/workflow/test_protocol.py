@@ -75,7 +75,7 @@ def test_a_switch_of_the_wording_reruns_attribution_and_what_follows(study: Chec
     assert not rules & {"known", "model_trained", "make_facts"}
 
 
-def test_the_released_protocol_with_every_switch_as_in_the_text_is_the_text(study: Checkout) -> None:
+def test_released_with_every_switch_as_in_the_text_reruns_nothing(study: Checkout) -> None:
     assert planned(study, protocol="released", switches=dict.fromkeys(SWITCHES, "text")) == set()
 
 

@@ -41,7 +41,7 @@ def test_the_filtration_of_the_fact_made_by_hand() -> None:
     assert (found["living"], found["allLoops"]) == (2, 2)
 
 
-def test_clusters_of_the_released_code_are_bars_from_their_births_to_one_death() -> None:
+def test_clusters_of_the_released_code_are_bars_that_end_together() -> None:
     """Of the edges 1, 2, 3, 5 and 6 below the quantile the first two join; the neurons are born at 1, 2, 1, 2 and 0."""
     tables, ntc = study(), replace(SETTINGS.ntc, persistence="ratio", quantile=0.9, clustering="short-edges")
     tables = replace(tables, components=tables.components.assign(death=6.0))

@@ -1,5 +1,6 @@
 """Write the neuron explorer: one HTML page of a model's facts, neurons and components, from stored records."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -7,24 +8,34 @@ from plotly.offline import get_plotlyjs
 from typer import Option
 
 from dkn import flags
-from dkn.facts.stored import facts_as_asked
 from dkn.models.files import parameters
 from dkn.pages.explorer import Settings, Tables, explorer_data, model_description
 from dkn.pages.template import look, page
 from dkn.storage.files import atomic_file, read_json, read_table
 from dkn.storage.provenance import provenance
-from dkn.storage.schemas import COMPONENTS, DEGENERACY, DIAGRAMS, DISTANCES, KNOWLEDGE_NEURONS
+from dkn.storage.schemas import COMPONENTS, DEGENERACY, DIAGRAMS, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
 from dkn.structure.ntc import NTCSettings
 from dkn.study.protocol import applied
 
-KNOWN_FACTS = "known.parquet"
 STORED = {
+    "known": ("known.parquet", KNOWN),
     "neurons": ("knowledge_neurons.parquet", KNOWLEDGE_NEURONS),
     "distances": ("distances.parquet", DISTANCES),
     "diagrams": ("diagrams.parquet", DIAGRAMS),
     "components": ("components/ntc.parquet", COMPONENTS),
     "records": ("experiments/degeneracy-ntc/records.parquet", DEGENERACY),
 }
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which facts are shown, all that are attributed, and in which wording: the prompt's or the source's ``original``.
+
+    The source's own query is shown with its gap, wherever that stands.
+    """
+
+    which: str = "all"
+    wording: str = "left-to-right"
 
 
 def main(
@@ -43,10 +54,12 @@ def main(
     ntc = applied("clustering", NTCSettings(**vars(clustering)), released)
     settings = applied("functional test", Settings(ntc, test, tau2, sample, seed), released)
     stored = {name: read_table(model / path, schema) for name, (path, schema) in STORED.items()}
-    asked = facts_as_asked(facts, model / KNOWN_FACTS, released).reset_index(drop=True)
-    data = explorer_data(Tables(asked, **stored), settings)
+    joined = read_table(facts, FACTS).merge(stored.pop("known"), on="fact_id", validate="one_to_one")
+    if applied("asked facts", Shown(), released).wording == "original":
+        joined = joined.assign(prompt=joined["query"])
+    data = explorer_data(Tables(joined, **stored), settings)
     files = {suffix: template.with_suffix(suffix) for suffix in (".html", ".css", ".js")}
-    tables = [facts, model / KNOWN_FACTS, *(model / path for path, _ in STORED.values())]
+    tables = [facts, *(model / path for path, _ in STORED.values())]
     stated = {**vars(settings), "ntc": vars(ntc)}
     data["provenance"] = provenance("explorer", stated, [model / "model", *tables, *files.values()])
     record = read_json(model / "model" / "provenance.json")
