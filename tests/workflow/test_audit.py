@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from dkn.study.protocol import SWITCHES
 from tests.short_study import Checkout, jobs_in, short_config
 
-AUDIT = {"facts": 30, "complex_facts": 8, "draws": 1, "resamples": 100}
+AUDIT = {"facts": 12, "complex_facts": 4, "draws": 1, "resamples": 100}
 FIGURES = ("audit", "audit_path", "audit_verdicts")
 OWN = {"table_audit", *(f"figure_{name}" for name in FIGURES), "audit", "audit_model", "total"}
 
@@ -65,6 +65,6 @@ def test_an_audit_is_made_once(audited: Checkout) -> None:
 
 
 def test_changed_settings_of_the_audit_rerun_the_audit_alone(audited: Checkout) -> None:
-    changed = jobs(audited, facts=31)
+    changed = jobs(audited, facts=13)
     assert changed.keys() == OWN
     assert changed["audit_model"] == 2
