@@ -175,7 +175,8 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[st
     ]
     (folder / "all.yaml").write_text(yaml.safe_dump({"models": [*study["models"], *sources]}))
     by_stage: dict[str, list[list[str]]] = {}
-    for stage, *arguments in commands_of_a_run(["all", "sensitivity", "seeds", "estimate"], folder, ["all.yaml"]):
+    targets = ["all", "sensitivity", "seeds", "audit"]
+    for stage, *arguments in commands_of_a_run([*targets, "estimate"], folder, ["all.yaml"]):
         by_stage.setdefault(stage, []).append(arguments)
     return by_stage
 

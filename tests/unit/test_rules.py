@@ -28,6 +28,7 @@ from tests.unit.default_study import DEFAULT
 from tests.workflow_rules import ROOT, Job, jobs_of_a_run, workflow_rules
 
 RESOURCES = ROOT / "resources" / "facts"
+DRAWN = ("figure-", "table-")  # stages whose flags stand in the lists of figures and tables
 # What a shell, Snakemake or a command line could take for something else than text.
 PIECES = [
     *("$(touch ran)", "`touch ran`", ";touch ran;", "|tee ran", ">ran", "<ran", "&", "&&touch ran", "\n touch ran\n"),
@@ -234,10 +235,18 @@ def rules_with_stages() -> Iterator[tuple[str, str, str]]:
                 yield text.split()[1].rstrip(":"), stage[1], text
 
 
+def test_figures_and_tables_have_their_switches_among_their_flags() -> None:
+    rules = ROOT / "workflow" / "rules"
+    figures, tables = ((rules / f"list_of_{kind}.smk").read_text() for kind in ("figures", "tables"))
+    named = set(re.findall(r'\*released\("([a-z-]+)"\)', figures))
+    assert {name for name in CHOICES if name.startswith("figure-")} == named
+    assert 'released(f"table-{setting}")' in tables, "a table of a setting is given whatever reaches it"
+
+
 def test_exactly_the_rules_that_switches_reach_take_them() -> None:
     """Suppression and enhancement are one stage, of which each target takes other choices."""
     several = re.compile(r"^experiment-(suppression|enhancement)-(values|weights)$")
-    taking = {several.sub("experiment-perturbation", name) for name in CHOICES}
+    taking = {several.sub("experiment-perturbation", name) for name in CHOICES if not name.startswith(DRAWN)}
     seen = set()
     for name, stage, text in rules_with_stages():
         taken = "{params.released:q}" in text
@@ -258,6 +267,7 @@ def test_a_command_is_given_the_switches_that_it_takes(parameter: str) -> None:
         stage
         for stage in stages()
         if parameter in inspect.signature(importlib.import_module(stage_module(stage)).main).parameters
+        and not stage.startswith(DRAWN)
     }
     assert given == taking
     if parameter == "gated":

@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from dkn.figures import audit_verdicts
-from dkn.figures.verdicts import LOOKS
+from dkn.figures.style import VERDICT_LOOKS
 from dkn.storage.files import write_json
 from dkn.study.protocol import SWITCHES
 from tests.unit.audits import made_audit
@@ -24,7 +24,7 @@ TWO = [made_audit(), made_audit("b_nano", lacks="questions")]
 
 def cells(axes: Axes) -> dict[tuple[int, int], tuple[str, bool]]:
     """By row and column the verdict whose colour a cell has, and whether it is framed."""
-    of_colour = {to_rgb(look[0]): verdict for verdict, look in LOOKS.items()}
+    of_colour = {to_rgb(look[0]): verdict for verdict, look in VERDICT_LOOKS.items()}
     found = {}
     for bar in axes.patches:
         assert isinstance(bar, Rectangle)

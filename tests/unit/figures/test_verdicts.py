@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.colors import to_rgb
 
 from dkn.figures import verdicts
+from dkn.figures.style import VERDICT_LOOKS
 from tests.unit.captions import NUMBERS, rendered
 
 ABOUT = {"reading": "primary", "compares": "as many"}
@@ -62,6 +63,6 @@ def test_words_on_colours_can_be_read() -> None:
         parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
         return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
-    for ground, ink, _ in verdicts.LOOKS.values():
+    for ground, ink, _ in VERDICT_LOOKS.values():
         darker, lighter = sorted((luminance(ground), luminance(ink)))
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5

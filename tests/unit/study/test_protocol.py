@@ -87,7 +87,7 @@ def test_all_choices_are_taken_by_some_stage_and_no_others_are_changed() -> None
 
 
 @pytest.mark.parametrize("name", SWITCHES)
-def test_a_switch_is_of_a_part_of_the_analysis_and_says_where_it_is_missing(name: str) -> None:
+def test_a_switch_is_of_a_part_of_the_analysis_and_says_if_it_is_missing(name: str) -> None:
     switch = SWITCHES[name]
     assert (switch.name, switch.group in GROUPS) == (name, True)
     assert bool(switch.note) == (not switch.of_family(False) or not switch.of_family(True))

@@ -15,8 +15,7 @@ from typer import Option
 from dkn import flags
 from dkn.audit.stored import read_audits, verdict_changes, verdict_table
 from dkn.figures.saving import save
-from dkn.figures.style import GREY, plain, use_style
-from dkn.figures.verdicts import LOOKS
+from dkn.figures.style import GREY, VERDICT_LOOKS, plain, use_style
 from dkn.study.protocol import RELEASED, SWITCHES, TEXT
 from dkn.summaries.wording import bullets
 
@@ -48,7 +47,8 @@ def draw(audits: Sequence[Mapping[str, Any]]) -> Figure:
     axes[0].set_yticks(range(len(SWITCHES) + 1), ["the protocol itself", *SWITCHES])
     axes[0].set_ylim(len(SWITCHES) + 0.5, -0.5)
     handles = [
-        Patch(facecolor=look[0], edgecolor="0.6", label=f"{look[2]} {verdict}") for verdict, look in LOOKS.items()
+        Patch(facecolor=look[0], edgecolor="0.6", label=f"{look[2]} {verdict}")
+        for verdict, look in VERDICT_LOOKS.items()
     ]
     handles.append(Patch(fill=False, edgecolor="black", linewidth=1.6, label="differs from the protocol's own"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2 if columns == 2 else 4)
@@ -60,7 +60,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     keys = sorted(set(zip(rows["claim"], rows["reading"], strict=True)), key=lambda key: (key[0], key[1] != "primary"))
     heights = {"": 0, **{name: place for place, name in enumerate(SWITCHES, 1)}}
     for row in sorted(rows.itertuples(index=False), key=lambda row: row.changed):
-        colour, ink, sign = LOOKS[row.verdict]
+        colour, ink, sign = VERDICT_LOOKS[row.verdict]
         x, y = keys.index((row.claim, row.reading)), heights[row.switch]
         frame = {"edgecolor": "black", "linewidth": 1.6, "zorder": 3} if row.changed else {"edgecolor": "0.8"}
         axes.barh(y, 0.9, left=x - 0.45, height=0.84, color=colour, **frame)

@@ -28,6 +28,15 @@ GREY = "0.45"
 # Okabe and Ito's palette, without its yellow and black.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
+# The colours of each verdict and of the words on it, and a sign that can be told without colours.
+VERDICT_LOOKS = {
+    "supported": ("#00664A", "white", "✔"),
+    "contradicted": ("#A63F00", "white", "✘"),
+    "equivalent": ("#0B5C94", "white", "="),
+    "inconclusive": ("0.85", "0.15", "?"),
+    "too few facts": ("0.95", "0.15", "–"),
+    "not run": ("white", "0.15", "–"),
+}
 WIDTH = 3.4  # the width of one panel, in inches
 TITLE_LETTERS = 40  # how many letters of a figure's title fit into the width of one panel
 MOST_TITLE_LINES = 6  # the most lines of a title; what is longer ends with an ellipsis

@@ -14,20 +14,11 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import use_style
+from dkn.figures.style import VERDICT_LOOKS, use_style
 from dkn.plain_text import restructuredtext
 from dkn.storage.files import read_json
 from dkn.summaries.wording import bullets, compared, contrast, interval, sized
 
-# The colours of each verdict and of the words on it, and a sign that can be told without colours.
-LOOKS = {
-    "supported": ("#00664A", "white", "✔"),
-    "contradicted": ("#A63F00", "white", "✘"),
-    "equivalent": ("#0B5C94", "white", "="),
-    "inconclusive": ("0.85", "0.15", "?"),
-    "too few facts": ("0.95", "0.15", "–"),
-    "not run": ("white", "0.15", "–"),
-}
 WHOLE_STUDY = "all models"
 GAP = 0.04  # between cells, in columns and in claims
 LINE = 60  # letters of a claim's words
@@ -61,7 +52,7 @@ def table(verdicts: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def _cell(axes: Axes, x: float, y: float, width: float, height: float, row: Any) -> None:
     """Draw one verdict; ``y`` is the middle of its cell."""
-    colour, ink, sign = LOOKS[row.verdict]
+    colour, ink, sign = VERDICT_LOOKS[row.verdict]
     left = x - width / 2 + GAP
     axes.barh(y, width - 2 * GAP, left=left, height=height - GAP, color=colour, edgecolor="0.6", linewidth=0.6)
     note = ""
@@ -140,7 +131,7 @@ def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:
         found = [row["verdict"] for row in verdicts if (row["model"], row["reading"]) == (model, reading)]
         counts.append(
             f"{model}, {reading} reading: of {len(found)} claims "
-            + ", ".join(f"{found.count(verdict)} {verdict}" for verdict in LOOKS)
+            + ", ".join(f"{found.count(verdict)} {verdict}" for verdict in VERDICT_LOOKS)
         )
     blocks = [bullets(counts)]
     for name, text in sorted({(row["claim"], row["text"]) for row in verdicts}):
