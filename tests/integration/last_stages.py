@@ -69,7 +69,8 @@ def summarise(results: Path, folder: Path) -> None:
     summary("sharing", "sharing", **shared)
     for setting in ("suppression", "enhancement"):
         for name in of_setting(setting):
-            summary("perturbation", name, records=experiments / name / "records.parquet", setting=setting)
+            about = {"setting": setting, "site": name.removeprefix(f"{setting}-")}
+            summary("perturbation", name, records=experiments / name / "records.parquet", **about)
     checked = repeated("--records", [experiments / name / "records.parquet" for name in of_setting("fact-checking")])
     for detector in DETECTORS:
         summary("fact-checking", f"fact-checking-{detector}", *checked, detector=detector)

@@ -25,6 +25,7 @@ from dkn.experiments.sharing import SharingSettings, degenerate_facts, plan, sup
 from dkn.experiments.statements import SCORE, STATEMENT, as_records, sampled_statements
 from dkn.experiments.tuning_questions import TuningFactsSettings, choose_questions
 from dkn.facts.stored import study_facts
+from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.sets import NeuronSet, dkn_sets, neuron_sets
 from dkn.storage import schemas
 from dkn.storage.files import read_table, write_json
@@ -145,7 +146,9 @@ def make_components(folder: Path, scenario: Scenario) -> None:
         write(path, tested.assign(kept=test.passes(tested)), schemas.COMPONENTS, "components", **vars(test))
 
 
-def answered(_: object, facts: Sequence[Any], variants: Sequence[Sequence[NeuronSet]]) -> list[np.ndarray]:
+def answered(
+    _: object, facts: Sequence[Any], variants: Sequence[Sequence[NeuronSet]], edits: EditSettings = AS_TEXT
+) -> list[np.ndarray]:
     """Log-probabilities that fall with the number of suppressed neurons, in place of ``answer_log_probs``."""
     return [
         np.array([[-0.1 - 0.1 * len(edit) - 0.01 * draw(fact.fact_id, edit.key()).random()] for edit in edits])

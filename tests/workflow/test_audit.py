@@ -13,7 +13,8 @@ from tests.short_study import Checkout, jobs_in, short_config
 
 AUDIT = {"facts": 12, "complex_facts": 4, "draws": 1, "resamples": 100}
 FIGURES = ("audit", "audit_path", "audit_verdicts")
-OWN = {"table_audit", *(f"figure_{name}" for name in FIGURES), "audit", "audit_model", "total"}
+PAGES = {"table_audit", "table_page", *(f"figure_{name}" for name in FIGURES), "make_audit_report", "audit", "total"}
+OWN = {*PAGES, "audit_model"}
 
 
 def jobs(study: Checkout, **changes: object) -> dict[str, int]:
@@ -30,10 +31,7 @@ def audited(study: Checkout) -> Checkout:
     """The study with its audit."""
     assert not (study.path / "results" / "tables" / "audit.csv").exists(), "not part of the default target"
     assert study.planned() == set()
-    assert jobs(study) == {"audit_model": 2, "table_audit": 1, **{f"figure_{name}": 1 for name in FIGURES}} | {
-        "audit": 1,
-        "total": 7,
-    }
+    assert jobs(study) == {**dict.fromkeys(PAGES, 1), "audit_model": 2, "total": 9}
     study.configure({**short_config(), "audit": AUDIT})
     result = study.run("audit")
     study.configure(short_config())
@@ -54,6 +52,7 @@ def test_every_switch_is_in_the_table_and_in_the_figures(audited: Checkout) -> N
         )
         assert stored["sample"] >= AUDIT["facts"]
     assert set(table["model"]) == {"gpt2-short", "llama-short"}
+    assert "what each departure of the released code changes" in (results / "audit.html").read_text(encoding="utf-8")
     for name in FIGURES:
         assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert imread(results / "figures" / f"{name}.png").std() > 0.05
