@@ -114,8 +114,8 @@ def largest_movers(
 ) -> list[dict[str, Any]]:
     """Return the switches that move the main numbers most: those that clearly move the largest number of them.
 
-    Of switches that move as many, those come first whose changes add up to more, each counted as a point (in size one)
-    at most: a relative drop has no bound where an answer gains.
+    Of switches that move as many, those come first whose changes add up to more, each counted as 100 points at most:
+    a relative drop has no bound where an answer gains.
 
     Args:
         audit: one model's audit.
