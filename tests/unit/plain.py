@@ -37,17 +37,31 @@ def rule(name: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array([(place + shift) / count for place in range(count)]), np.array([1 / count] * count)
 
 
+READING = ("mlp.c_fc", "gate_proj", "dense_h_to_4h", "fc_in", "fc1", "gate_up_proj")
+WRITING = ("mlp.c_proj", "down_proj", "dense_4h_to_h", "fc_out", "fc2")
+
+
 def down_projections(model: PreTrainedModel) -> list[nn.Module]:
     """The modules that the neurons enter, one per layer."""
-    if model.config.model_type == "gpt2":
-        return [block.mlp.c_proj for block in model.transformer.h]
-    return [block.mlp.down_proj for block in model.model.layers]
+    return [module for name, module in model.named_modules() if name.endswith(WRITING)]
+
+
+def reading_projections(model: PreTrainedModel) -> list[nn.Module]:
+    """The modules that make what enters the activation function, one per layer; some make more after it."""
+    names = READING if any(name.endswith(READING) for name, _ in model.named_modules()) else "up_proj"
+    return [module for name, module in model.named_modules() if name.endswith(names)]
 
 
 @contextmanager
 def entering(module: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """Within the context, what enters a module is what ``change`` makes of it."""
-    handle = module.register_forward_pre_hook(lambda _, inputs: (change(inputs[0]), *inputs[1:]))
+    """Within the context, what enters a module is what ``change`` makes of it; a batch of one may come without axis."""
+
+    def hook(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        entered = inputs[0]
+        changed = change(entered if entered.ndim == 3 else entered[None])
+        return changed.view_as(entered), *inputs[1:]
+
+    handle = module.register_forward_pre_hook(hook)
     try:
         yield
     finally:

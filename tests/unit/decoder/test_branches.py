@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dkn.decoder.adapters import Adapter
-from dkn.decoder.branches import attend, visible_prefix
+from dkn.decoder.branches import Places, attend
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.prefix import Prefix, read_prompts
 from tests.unit import plain
@@ -26,10 +26,9 @@ def read_branches(adapter: Adapter, prefix: Prefix, branches: Sequence[Sequence[
     """Logits (F, R, T, vocabulary) of branches: whole token sequences whose last T tokens enter at layer 0."""
     starts = torch.tensor([[len(row) - tokens for row in rows] for rows in branches])
     hidden = torch.stack([torch.cat([embed(adapter, row)[:, -tokens:] for row in r]) for r in branches])
-    visible = visible_prefix(prefix, starts)
-    rotation = adapter.rotation(starts[..., None] + torch.arange(tokens))
+    places = Places.of(adapter, starts[..., None] + torch.arange(tokens))
     for layer in range(adapter.n_layers):
-        hidden = attend(adapter, layer, prefix, hidden, visible, rotation)
+        hidden = attend(adapter, layer, prefix, hidden, places)
         hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))
     return adapter.unembed(adapter.final_norm(hidden))
 
@@ -82,10 +81,3 @@ def test_tokens_of_a_branch_are_causal(adapter: Adapter, random_fact: MakeFact) 
         assert plain.relative_difference(found[2, place], found[0, place]) > 1e-2
     neighbour = read_branches(adapter, prefix, [[plain_branch, every, first]], 3)[0]
     assert plain.relative_difference(neighbour[[0, 2]], found[[0, 2]]) < 1e-6
-
-
-def test_visible_prefix_by_hand(adapter: Adapter) -> None:
-    """A branch sees the positions before its first token."""
-    prefix = read_prompts(adapter, [[5, 6, 7], [8, 9]], [[0], [0]])
-    visible = visible_prefix(prefix, torch.tensor([[2, 0], [1, 1]]))
-    assert visible.int().tolist() == [[[1, 1, 0], [0, 0, 0]], [[1, 0, 0], [1, 0, 0]]]

@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
-from dkn.decoder.adapters import Adapter, LlamaAdapter
+from dkn.decoder.adapters import Adapter
 from dkn.decoder.loading import adapt
 from dkn.errors import UserError
 from dkn.models.answer_loss import Sentence
@@ -221,7 +221,7 @@ def test_a_quarter_of_llama2_7bs_neurons_fits_a_card_and_all_do_not() -> None:
     """Counted on a model of its shape without storage: weights, corrections, their gradients and two moments."""
     with torch.device("meta"):
         model = LlamaForCausalLM(LlamaConfig(intermediate_size=11008)).to(torch.bfloat16)
-    adapter = LlamaAdapter(model.requires_grad_(False))
+    adapter = Adapter(model.requires_grad_(False))
     weights = sum(part.numel() * part.element_size() for part in model.parameters())
     assert weights == 2 * 6_738_415_616
     layers = np.repeat(np.arange(32), 11008 // 4)

@@ -10,10 +10,18 @@ import pytest
 import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
+from dkn.models.families import FAMILIES
 from dkn.neurons.interventions import SUPPRESS, answer_scores
 from dkn.neurons.sets import NeuronSet
 from dkn.study.config import Study, parse_config
@@ -89,6 +97,36 @@ def test_parameters_are_counted_exactly(model: tuple) -> None:
     with torch.device("meta"):
         expected = sum(parameter.numel() for parameter in make(config).parameters())
     assert parameters(shape_of(config.to_dict())) == expected
+
+
+@pytest.mark.parametrize("family", sorted(set(FAMILIES) - {"ministral"}))  # whose own defaults make no model
+def test_parameters_of_every_family_are_counted_to_a_thousandth(family: str) -> None:
+    """Of the models that the families' configurations default to."""
+    config = CONFIG_MAPPING[family]()
+    with torch.device("meta"):
+        expected = sum(parameter.numel() for parameter in AutoModelForCausalLM.from_config(config).parameters())
+    assert parameters(shape_of(config.to_dict())) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_tied_is_what_the_family_ties(family: str) -> None:
+    """Where a config does not say it, transformers' default holds."""
+    config = CONFIG_MAPPING[family]()
+    assert FAMILIES[family].tied is config.tie_word_embeddings
+    stated = {key: value for key, value in config.to_dict().items() if key != "tie_word_embeddings"}
+    assert shape_of(stated).tied is config.tie_word_embeddings
+
+
+def test_the_text_part_of_a_model_is_counted() -> None:
+    text = CONFIG_MAPPING["gemma3_text"]().to_dict()
+    assert shape_of({"model_type": "gemma3", "text_config": text}) == shape_of(text)
+
+
+@pytest.mark.parametrize("missing", ["num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size"])
+def test_a_config_without_a_size_is_a_key_error(missing: str) -> None:
+    config = {key: value for key, value in LlamaConfig().to_dict().items() if key != missing}
+    with pytest.raises(KeyError, match=missing):
+        shape_of(config)
 
 
 def test_a_forward_pass_is_counted_exactly(adapter: Adapter) -> None:

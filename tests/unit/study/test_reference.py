@@ -12,15 +12,18 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from dkn.errors import UserError
+from dkn.models.families import FAMILIES, OBSTACLES
 from dkn.study import reference
 from dkn.study.config import Study
 from dkn.study.protocol import SWITCHES
 from dkn.study.reference import (
     BEGIN,
     END,
+    FAMILIES_PAGE,
     SWITCHES_PAGE,
     editor_schema,
     editor_schema_text,
+    family_table,
     keys,
     switch_table,
     table,
@@ -89,6 +92,14 @@ def test_every_key_that_a_description_names_with_its_path_is_there() -> None:
 
 def test_the_page_has_the_table_of_the_schema() -> None:
     assert with_table(PAGE, table(DEFAULT)) == PAGE, STALE
+
+
+def test_the_page_of_models_has_the_table_of_families() -> None:
+    page = (ROOT / FAMILIES_PAGE).read_text(encoding="utf-8")
+    assert with_table(page, family_table(), FAMILIES_PAGE) == page, STALE
+    rows = family_table().splitlines()
+    assert all(any(row.startswith(f"| `{name}` |") for row in rows) for name in FAMILIES)
+    assert all(any(f"`{name}`" in row for row in rows) for name in OBSTACLES)
 
 
 def test_the_page_of_the_audit_has_the_table_of_switches() -> None:
@@ -175,8 +186,10 @@ def test_the_command_writes_all_files(tmp_path: Path, monkeypatch: pytest.Monkey
     reference.CONFIG.write_text((ROOT / "config.yaml").read_text())
     reference.PAGE.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     reference.SWITCHES_PAGE.write_text(f"{BEGIN}\n{END}\n")
+    reference.FAMILIES_PAGE.write_text(f"{BEGIN}\n{END}\n")
     reference.main()
     assert switch_table() in reference.SWITCHES_PAGE.read_text(encoding="utf-8")
+    assert family_table() in reference.FAMILIES_PAGE.read_text(encoding="utf-8")
     assert reference.PAGE.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{table(DEFAULT)}\n{END}\nafter\n"
     assert reference.EDITOR_SCHEMA.read_text(encoding="utf-8") == editor_schema_text()
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.answer_probabilities import log_odds_against, log_prob, odds_and_others
-from dkn.decoder.branches import attend, visible_prefix
+from dkn.decoder.branches import Places, attend
 from dkn.decoder.prefix import Prefix
 from dkn.decoder.row_budget import RowBudget
 
@@ -137,8 +137,12 @@ def _log_prob_and_gradient(paths: Paths, normed: Tensor, answers: Tensor, differ
             rows, out=paths.budget.scratch(len(rows), len(weight), rows.device) if scratch else None
         )
         if differentiate:
+            slope = paths.adapter.logits_slope(logits)
             odds, others = odds_and_others(logits, answer)
-            own = odds.sigmoid()[:, None] * weight[answer].float()
+            towards = odds.sigmoid()[:, None]
+            if slope is not None:
+                towards, others = towards * slope.gather(1, answer[:, None]), others.mul_(slope)
+            own = towards * weight[answer].float()
             gradients.append((own - (others.to(weight.dtype) @ weight).float()).to(normed.dtype))
         else:
             odds = log_odds_against(logits, answer)
@@ -161,16 +165,15 @@ def _through_the_stack(
         start there, (F, count, 1, size); and per layer the riders' values at the site, (F, riders, 1, size).
     """
     adapter, prefix = paths.adapter, paths.prefix
-    position = prefix.positions[fact, target]
-    visible = visible_prefix(prefix, position)
-    rotation = adapter.rotation(position[..., None])
+    places = Places.of(adapter, prefix.positions[fact, target][..., None])
     hidden = prefix.middle[0][:, :riders, None]
     moved, ridden, done = [], [], riders
     for layer, table in enumerate(tables):
         hidden = adapter.enter(layer, hidden)
-        if layer and done:
-            rotation_of_started = rotation and (rotation[0][:, :done], rotation[1][:, :done])
-            hidden = attend(adapter, layer, prefix, hidden, visible[:, :done], rotation_of_started)
+        if not done:  # there are no rows yet; only the size becomes that of a middle
+            hidden = hidden.repeat(1, 1, 1, prefix.middle[layer].shape[-1] // hidden.shape[-1])
+        elif layer:
+            hidden = attend(adapter, layer, prefix, hidden, places.first(done))
         new = slice(done, done + table.shape[1])
         fact_and_target = tuple(index[:, new].to(hidden.device) for index in (fact, target))
         step = alpha[:, new, None].to(hidden.device) * paths.delta[layer][fact_and_target]

@@ -40,7 +40,7 @@ def _shape(model: object, prepared: Path) -> Shape:
         if (folder / "config.json").is_file():
             return shape_of(read_json(folder / "config.json"))
     if isinstance(model, TrainedModel):
-        sizes = {key: getattr(model, key) for key in Sizes.model_fields}
+        sizes = {key: getattr(model, key) for key in ("architecture", *Sizes.model_fields)}
         return Shape(**sizes, context=TRAINED_CONTEXT, tied=True)
     shape = getattr(model, "shape", None)
     if shape is None:

@@ -1,46 +1,129 @@
-"""The adapters: one interface to the decoders of several model families.
+"""The adapter: one interface to the decoders of many model families.
 
 A *neuron* is one coordinate of the vector that enters an MLP's down-projection; its *reading vector* is the weight
-that the residual stream is multiplied by to make it, and its *writing vector* is what it adds to the stream. An adapter
-names these tensors, and it cuts a decoder layer into the steps that a *branch* (``dkn.decoder.branches``) takes one by
-one: queries, keys and values; the residual stream after attention; the neurons; the MLP's output. Every step calls the
-Hugging Face modules of the loaded model, so that sizes, biases, tied embeddings and norms are the model's own.
+that the residual stream is multiplied by to make it, and its *writing vector* is what it adds to the stream. The
+adapter names these tensors, and it cuts a decoder layer into the steps that a *branch* (``dkn.decoder.branches``) takes
+one by one: queries, keys and values; the stream after attention; the neurons; the MLP's output. It follows the
+description of the family in ``dkn.models.families``, and every step calls the Hugging Face modules of the loaded model,
+so that sizes, biases, tied embeddings and norms are the model's own.
+
+What stands between a layer's attention and its MLP is called its *middle*. It is the residual stream after attention,
+(..., width). In a parallel layer the MLP reads the stream that entered the layer; there the middle is both streams side
+by side, (..., 2 width). Nothing but the adapter looks into it.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedModel
 from transformers.activations import NewGELUActivation
+from transformers.models.bloom.modeling_bloom import BloomGelu
+from transformers.pytorch_utils import Conv1D
+
+from dkn.decoder.attention import Rotation, Scoring, alibi_slopes
+from dkn.models.families import BLOCKS, FAMILIES, PAIRS, PAIRS_FROM_HALVES, Family
 
 NEURON_SITES = ("neurons", "preactivation")  # what enters the down-projection, and what enters the activation function
 
 
-class Adapter(ABC):
+def _module(parent: Any, path: str | None) -> Any:
+    """Return the module at a path of attributes; the parent for an empty path, None for no path."""
+    return parent if path == "" else attrgetter(path)(parent) if path else None
+
+
+def _rows(projection: Any) -> Tensor:
+    """Return the weight of a ``Linear`` or a ``Conv1D`` as a view of shape (outputs, inputs)."""
+    return projection.weight.T if isinstance(projection, Conv1D) else projection.weight
+
+
+def _normed(norm: Any, heads: Tensor) -> Tensor:
+    """Return queries or keys, (..., heads, head size), after a norm of every head, or after a norm for each head."""
+    if hasattr(norm, "norms"):
+        return torch.stack([own(heads[..., head, :]) for head, own in enumerate(norm.norms)], dim=-2)
+    return norm(heads)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """The modules of one layer, as ``Family`` names them; None where the family has no such module."""
+
+    attention: Any
+    projections: list[Any]
+    query_key_norms: list[Any]
+    output: Any
+    before_attention: Any
+    after_attention: Any
+    before_mlp: Any
+    after_mlp: Any
+    after_sums: list[Any]
+    first: Any  # makes what enters the activation function
+    up: Any  # the other projection of an MLP with a gate, where it is a module of its own
+    down: Any
+    activation: Any
+
+    @classmethod
+    def of(cls, block: nn.Module, family: Family) -> _Layer:
+        """Return the modules of a decoder block."""
+        attention, mlp = _module(block, family.attention), _module(block, family.mlp)
+        activation = _module(mlp, family.activation)
+        if isinstance(activation, NewGELUActivation | BloomGelu):  # the same function in one kernel instead of eight
+            activation = nn.GELU(approximate="tanh")
+        norms = [getattr(attention, name, None) for name in family.query_key_norms or ()]
+        return cls(
+            attention,
+            [_module(attention, name) for name in family.projections],
+            [norm for norm in norms if norm is not None],
+            _module(attention, family.output),
+            _module(block, family.before_attention),
+            _module(block, family.after_attention),
+            _module(block, family.before_mlp),
+            _module(block, family.after_mlp),
+            [_module(block, name) for name in family.after_sums or ()],
+            _module(mlp, family.gate_and_up or family.gate or family.up),
+            _module(mlp, family.up) if family.gate else None,
+            _module(mlp, family.down),
+            activation,
+        )
+
+
+class Adapter:
     """One decoder stack, cut into the steps of a layer.
 
     Every ``hidden`` is the residual stream, (..., width), where ``width`` is the model's; the leading axes are free.
 
     Attributes:
+        family: the description of the model.
+        layers: the decoder's blocks.
         gated: whether a neuron is the product of an activated gate, which the reading vectors make, and another
             projection of the stream.
+        context: the most tokens of a text.
     """
-
-    gated: bool = False
 
     def __init__(self, model: PreTrainedModel):
         self.model = model
-        self.layers: Any  # the decoder's blocks; their types differ between families
-        self.n_layers = model.config.num_hidden_layers
-        self.width = model.config.hidden_size
-        self.n_heads = model.config.num_attention_heads
-        self.n_kv_heads = getattr(model.config, "num_key_value_heads", None) or self.n_heads
-        window = getattr(model.config, "sliding_window", None) or model.config.max_position_embeddings
-        self.context = min(window, model.config.max_position_embeddings)
+        config = model.config
+        self.family = FAMILIES[config.model_type].member(config)
+        self.gated = self.family.gated
+        self.body: Any = _module(model, self.family.body)
+        self.layers: Any = _module(self.body, self.family.layers)
+        self._layers = [_Layer.of(block, self.family) for block in self.layers]
+        self.n_layers = config.num_hidden_layers
+        self.width = config.hidden_size
+        self.n_heads = config.num_attention_heads
+        self.head_size = getattr(config, "head_dim", None) or self.width // self.n_heads
+        made = _rows(self._layers[0].projections[-1]).shape[0] // self.head_size  # heads of the last projection
+        self.n_kv_heads = (made - self.n_heads) // 2 if self.family.fused else made
+        self.context = _context(config, self.family)
+        self._logits_factor = _factor(config, self.family.logits_factor, self.family.logits_divisor)
+        self._cap = getattr(config, self.family.logits_cap) if self.family.logits_cap else None
+        self._windows = [_window(config, self.family, layer) for layer in range(self.n_layers)]
+        self._scorings = [self._scoring(layer) for layer in range(self.n_layers)]
 
     @property
     def device(self) -> torch.device:
@@ -61,102 +144,214 @@ class Adapter(ABC):
         return hidden.to(self.layer_device(layer))
 
     @property
-    @abstractmethod
     def n_neurons(self) -> int:
         """Number of MLP neurons per layer."""
+        return _rows(self._layers[0].down).shape[1]
 
-    @abstractmethod
     def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Return what enters layer 0, (..., length, width), for token ids (..., length) at ``positions`` (length,)."""
+        family = self.family
+        hidden = _module(self.body, family.embedding)(tokens)  # Gemma's module scales by itself
+        for name in family.embedded:
+            module = getattr(self.body, name)
+            hidden = hidden if module is None else module(hidden)
+        if family.positions:
+            table = _module(self.body, family.positions).weight
+            hidden = hidden + functional.embedding(positions + family.first_position, table)
+        return hidden * getattr(self.model.config, family.embedding_factor) if family.embedding_factor else hidden
 
-    @abstractmethod
-    def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return the rotary embedding's cosines and sines at ``positions``, or None for a model without one.
+    def _turns(self, layer: int) -> bool:
+        """Tell whether a layer turns queries and keys by position."""
+        if self.family.turned == "windowed":
+            return self._windows[layer] is not None or not any(self._windows)
+        return self.family.turned is None or bool(getattr(self._layers[layer].attention, self.family.turned))
 
-        Args:
-            positions: any shape.
-        Returns:
-            Two tensors of that shape with one more axis, the head size.
-        """
+    def rotations(self, positions: Tensor) -> list[Rotation | None]:
+        """Return how each layer turns queries and keys at ``positions``, of any shape; None where it does not."""
+        family = self.family
+        if family.rotation is None:
+            return [None] * self.n_layers
+        rotary = getattr(self.body, "rotary_emb", None)
+        kinds = self.model.config.layer_types if getattr(rotary, "layer_types", None) else [None] * self.n_layers
+        found = {kind: self._rotation(rotary, kind, positions) for kind in dict.fromkeys(kinds)}
+        return [found[kind] if self._turns(layer) else None for layer, kind in enumerate(kinds)]
 
-    @abstractmethod
+    def _rotation(self, rotary: Any, kind: str | None, positions: Tensor) -> Rotation:
+        """Return the rotation at ``positions`` in layers of one kind; None is the only kind."""
+        flat, pairs = positions.reshape(1, -1), self.family.rotation in (PAIRS, PAIRS_FROM_HALVES)
+        if self.family.rotation_table:
+            table = getattr(self._layers[0].attention, self.family.rotation_table).to(positions.device)
+            sine, cosine = (part.repeat_interleave(2, -1) for part in table[flat].to(self.model.dtype).chunk(2, -1))
+        else:
+            dtype_and_device = torch.empty(0, dtype=self.model.dtype, device=positions.device)
+            cosine, sine = rotary(dtype_and_device, flat, *([kind] if kind else []))
+            if self.family.rotation == PAIRS_FROM_HALVES:
+                cosine, sine = (part.chunk(2, -1)[0].repeat_interleave(2, -1) for part in (cosine, sine))
+        return Rotation(cosine.reshape(*positions.shape, -1), sine.reshape(*positions.shape, -1), pairs)
+
     def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the queries, keys and values of a layer, before rotation, for the stream that enters the layer.
 
         Returns:
             Queries (..., heads, head size), keys and values (..., key-value heads, head size).
         """
+        parts, family = self._layers[layer], self.family
+        normed = hidden if parts.before_attention is None else parts.before_attention(hidden)
+        made = [projection(normed) for projection in parts.projections]
+        if family.clip and (limit := getattr(self.model.config, family.clip)) is not None:
+            made = [part.clamp(-limit, limit) for part in made]
+        norms = parts.query_key_norms
+        if norms and family.normed_whole:
+            made = [norms[0](made[0]), norms[1](made[1]), made[2]]
+        query, key, value = self._heads(made)
+        if norms and not family.normed_whole:
+            query, key = _normed(norms[0], query), _normed(norms[1], key)
+        return query, key, value
 
-    @abstractmethod
-    def attention_scale(self, layer: int) -> float:
-        """Return the factor that the layer multiplies products of queries and keys by."""
+    def _heads(self, made: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values by head from what the projections made."""
+        heads = [part.unflatten(-1, (-1, self.head_size)) for part in made]
+        if len(heads) == 3:
+            return heads[0], heads[1], heads[2]
+        if self.family.fused == BLOCKS:
+            query, key, value = heads[0].split((self.n_heads, self.n_kv_heads, self.n_kv_heads), dim=-2)
+            return query, key, value
+        groups = heads[0].unflatten(-2, (self.n_kv_heads, -1))
+        return groups[..., :-2, :].flatten(-3, -2), groups[..., -2, :], groups[..., -1, :]
 
-    @abstractmethod
+    def scoring(self, layer: int) -> Scoring:
+        """Return how the layer's attention scores come from products of queries and keys."""
+        return self._scorings[layer]
+
+    def _scoring(self, layer: int) -> Scoring:
+        """Return the same from the family's description and the model's config."""
+        family = self.family
+        scale = family.scale
+        if isinstance(scale, str):
+            scale = float(getattr(self._layers[layer].attention, scale))
+        elif scale is None:
+            scale = self.head_size**-0.5
+        cap = getattr(self.model.config, family.scores_cap) if family.scores_cap else None
+        if family.slopes is None:
+            return Scoring(scale, cap, self._windows[layer])
+        slopes = alibi_slopes(self.n_heads)
+        if family.slopes == "scaled":  # as Falcon's are, which rounds slopes and their products to bfloat16
+            return Scoring(scale, cap, self._windows[layer], slopes.bfloat16(), scale)
+        return Scoring(scale, cap, self._windows[layer], slopes)
+
+    def _added(self, layer: int, stream: Tensor, part: Tensor, norm: Any, after_sum: int) -> Tensor:
+        """Return the residual stream after what attention or the MLP adds to it.
+
+        Args:
+            norm: the norm on what is added, or None.
+            after_sum: the index of the norm on the sum, for families with such norms.
+        """
+        part = part if norm is None else norm(part)
+        if self.family.residual_factor:
+            part = part * getattr(self.model.config, self.family.residual_factor)
+        norms = self._layers[layer].after_sums
+        return norms[after_sum](stream + part) if norms else stream + part
+
     def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
-        """Return the residual stream after attention.
+        """Return the layer's middle.
 
         Args:
             hidden: the stream that entered the layer.
             attended: (..., heads * head size), the heads' results before the output projection.
         """
+        parts = self._layers[layer]
+        after = self._added(layer, hidden, parts.output(attended), parts.after_attention, 0)
+        return torch.cat((after, hidden), dim=-1) if self.family.parallel else after
 
-    @abstractmethod
-    def preactivation(self, layer: int, hidden: Tensor) -> Tensor:
-        """Return what enters the MLP's activation function, (..., n_neurons), for the stream after attention."""
+    def _read(self, layer: int, middle: Tensor) -> Tensor:
+        """Return what the layer's MLP reads, (..., width), after the norm in front of it."""
+        norm = self._layers[layer].before_mlp
+        hidden = middle[..., self.width :] if self.family.parallel else middle
+        return hidden if norm is None else norm(hidden)
 
-    @abstractmethod
-    def activate(self, layer: int, preactivation: Tensor, hidden: Tensor) -> Tensor:
+    def preactivation(self, layer: int, middle: Tensor) -> Tensor:
+        """Return what enters the MLP's activation function, (..., n_neurons), for the layer's middle."""
+        made = self._layers[layer].first(self._read(layer, middle))
+        return made.chunk(2, dim=-1)[0] if self.family.gate_and_up else made
+
+    def activate(self, layer: int, preactivation: Tensor, middle: Tensor) -> Tensor:
         """Return the neurons, (..., n_neurons), from what enters the activation function.
 
         Args:
             preactivation: (..., n_neurons), a result of ``preactivation``.
-            hidden: the residual stream after attention, which gated MLPs read a second time.
+            middle: the layer's middle, which gated MLPs read a second time.
         """
+        parts = self._layers[layer]
+        activated = parts.activation(preactivation)
+        if not self.gated:
+            return activated
+        normed = self._read(layer, middle)
+        return activated * (parts.up(normed) if parts.up is not None else parts.first(normed).chunk(2, dim=-1)[1])
 
-    def neurons(self, layer: int, hidden: Tensor) -> Tensor:
-        """Return the MLP's neurons, (..., n_neurons), for the residual stream after attention."""
-        return self.activate(layer, self.preactivation(layer, hidden), hidden)
+    def neurons(self, layer: int, middle: Tensor) -> Tensor:
+        """Return the MLP's neurons, (..., n_neurons), for the layer's middle."""
+        parts, normed = self._layers[layer], self._read(layer, middle)
+        if not self.gated:
+            return parts.activation(parts.first(normed))
+        gate, up = (parts.first(normed), parts.up(normed)) if parts.up is not None else parts.first(normed).chunk(2, -1)
+        return parts.activation(gate) * up
 
-    @abstractmethod
     def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
         """Return the down-projection of the neurons with its bias, (..., width)."""
+        return self._layers[layer].down(neurons)
 
-    @abstractmethod
+    def add_mlp(self, layer: int, middle: Tensor, output: Tensor) -> Tensor:
+        """Return the residual stream after the MLP, from the layer's middle and a result of ``mlp_output``."""
+        stream = middle[..., : self.width] if self.family.parallel else middle
+        return self._added(layer, stream, output, self._layers[layer].after_mlp, 1)
+
     def final_norm(self, hidden: Tensor) -> Tensor:
         """Return the final residual stream after the last norm, ready for ``unembed``."""
+        for name in self.family.final:
+            module = _module(self.body, name)
+            hidden = hidden if module is None else module(hidden)
+        return hidden if self._logits_factor is None else hidden * self._logits_factor
 
-    @abstractmethod
     def reading(self, layer: int) -> Tensor:
         """Return the layer's reading vectors, (n_neurons, width), as a view of the model's weight."""
+        return _rows(self._layers[layer].first)[: self.n_neurons]
 
-    @abstractmethod
     def reading_bias(self, layer: int) -> Tensor | None:
         """Return the bias that is added to the products with the reading vectors, (n_neurons,), or None."""
+        bias = self._layers[layer].first.bias
+        return None if bias is None else bias[: self.n_neurons]
 
-    @abstractmethod
     def writing(self, layer: int) -> Tensor:
         """Return the layer's writing vectors, (n_neurons, width), as a view of the model's weight."""
+        return _rows(self._layers[layer].down).T
 
-    @abstractmethod
     def projections(self, layer: int) -> tuple[nn.Module, nn.Module]:
-        """Return the modules that hold the layer's reading vectors and its writing vectors."""
+        """Return the modules that hold the layer's reading vectors, before any others, and its writing vectors."""
+        return self._layers[layer].first, self._layers[layer].down
 
-    @abstractmethod
     def mlp_norm_gain(self, layer: int) -> Tensor:
-        """Return the gain of the norm in front of the layer's MLP, (width,)."""
-
-    def add_mlp(self, layer: int, hidden: Tensor, output: Tensor) -> Tensor:
-        """Return the residual stream after the MLP, from the stream before it and a result of ``mlp_output``."""
-        return hidden + output
+        """Return the gain of the norm in front of the layer's MLP, (width,); ones where there is none."""
+        weight = getattr(self._layers[layer].before_mlp, "weight", None)
+        if weight is None:
+            return torch.ones(self.width, device=self.layer_device(layer))
+        return self.family.gain_offset + weight
 
     def unembed(self, normed: Tensor, out: Tensor | None = None) -> Tensor:
         """Return the logits of a result of ``final_norm``, (..., vocabulary), in float32.
 
         Args:
-            normed: (..., width).
+            normed: (..., width of the unembedding).
             out: a float32 tensor of the result's shape to write the logits into; None allocates one.
         """
-        return torch.matmul(normed, self.unembedding.T, out=out).float()
+        logits = torch.matmul(normed, self.unembedding.T, out=out).float()
+        bias = self.model.get_output_embeddings().bias
+        if bias is not None:
+            logits += bias
+        return logits if self._cap is None else logits.div_(self._cap).tanh_().mul_(self._cap)
+
+    def logits_slope(self, logits: Tensor) -> Tensor | None:
+        """Return the derivative of logits by the products with ``unembedding``, of their shape; None if it is one."""
+        return None if self._cap is None else 1 - (logits / self._cap).square_()
 
     @property
     def unembedding(self) -> Tensor:
@@ -164,218 +359,24 @@ class Adapter(ABC):
         return self.model.get_output_embeddings().weight
 
 
-class GPT2Adapter(Adapter):
-    """GPT-2: learned positions, LayerNorm, one projection for queries, keys and values, an MLP without a gate."""
+def _context(config: Any, family: Family) -> int:
+    """Return the most tokens of a text. Beyond LongRoPE's first limit all positions would turn otherwise."""
+    longest = getattr(config, family.longest, None) or 2048  # BLOOM's config has no limit; its training had this one
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") == "longrope":
+        return min(longest, rope.get("original_max_position_embeddings") or longest)
+    return longest
 
-    def __init__(self, model: PreTrainedModel):
-        super().__init__(model)
-        self.layers = model.transformer.h
-        self._activation = model.transformer.h[0].mlp.act
-        if isinstance(self._activation, NewGELUActivation):  # the same function in one kernel instead of eight
-            self._activation = nn.GELU(approximate="tanh")
 
-    @property
-    def n_neurons(self) -> int:
-        return self.layers[0].mlp.c_proj.weight.shape[0]
+def _factor(config: Any, times: str | None, over: str | None) -> float | None:
+    """Return the factor of logits that a config states, or None; a factor of the last norm's result does the same."""
+    return getattr(config, times) if times else 1 / getattr(config, over) if over else None
 
-    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        return self.model.transformer.wte(tokens) + self.model.transformer.wpe(positions)
 
-    def rotation(self, positions: Tensor) -> None:
+def _window(config: Any, family: Family, layer: int) -> int | None:
+    """Return the sliding window of a layer in positions, or None."""
+    if family.window is None:
         return None
-
-    def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        block = self.layers[layer]
-        fused = block.attn.c_attn(block.ln_1(hidden))
-        query, key, value = fused.unflatten(-1, (3, self.n_heads, -1)).unbind(-3)
-        return query, key, value
-
-    def attention_scale(self, layer: int) -> float:
-        return self.layers[layer].attn.scaling
-
-    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
-        return hidden + self.layers[layer].attn.c_proj(attended)
-
-    def preactivation(self, layer: int, hidden: Tensor) -> Tensor:
-        block = self.layers[layer]
-        return block.mlp.c_fc(block.ln_2(hidden))
-
-    def activate(self, layer: int, preactivation: Tensor, hidden: Tensor) -> Tensor:
-        return self._activation(preactivation)
-
-    def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
-        return self.layers[layer].mlp.c_proj(neurons)
-
-    def final_norm(self, hidden: Tensor) -> Tensor:
-        return self.model.transformer.ln_f(hidden)
-
-    def reading(self, layer: int) -> Tensor:
-        return self.layers[layer].mlp.c_fc.weight.T
-
-    def reading_bias(self, layer: int) -> Tensor | None:
-        return self.layers[layer].mlp.c_fc.bias
-
-    def writing(self, layer: int) -> Tensor:
-        return self.layers[layer].mlp.c_proj.weight
-
-    def projections(self, layer: int) -> tuple[nn.Module, nn.Module]:
-        return self.layers[layer].mlp.c_fc, self.layers[layer].mlp.c_proj
-
-    def mlp_norm_gain(self, layer: int) -> Tensor:
-        return self.layers[layer].ln_2.weight
-
-
-def _rotate_half(vectors: Tensor) -> Tensor:
-    """Return (..., head size) vectors with the second half of the coordinates, negated, before the first half."""
-    first, second = vectors.chunk(2, dim=-1)
-    return torch.cat((-second, first), dim=-1)
-
-
-def rotate(vectors: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
-    """Return queries or keys with their positions encoded by rotation.
-
-    Args:
-        vectors: (..., heads, head size).
-        rotation: cosines and sines, (..., head size) each; None returns ``vectors`` as they are.
-    """
-    if rotation is None:
-        return vectors
-    cosine, sine = (part.unsqueeze(-2).to(vectors.device) for part in rotation)
-    return vectors * cosine + _rotate_half(vectors) * sine
-
-
-class LlamaAdapter(Adapter):
-    """LLaMA and the families of its shape: rotary positions, RMSNorm, grouped-query attention, a gated MLP."""
-
-    gated = True
-
-    def __init__(self, model: PreTrainedModel):
-        super().__init__(model)
-        self.layers = model.model.layers
-
-    @property
-    def n_neurons(self) -> int:
-        return self.layers[0].mlp.down_proj.weight.shape[1]
-
-    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        return self.model.model.embed_tokens(tokens)  # Gemma's module scales by itself
-
-    def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        dtype_and_device = torch.empty(0, dtype=self.model.dtype, device=positions.device)
-        cosine, sine = self.model.model.rotary_emb(dtype_and_device, positions.reshape(1, -1))
-        return cosine.reshape(*positions.shape, -1), sine.reshape(*positions.shape, -1)
-
-    def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        block = self.layers[layer]
-        normed = block.input_layernorm(hidden)
-        attention = block.self_attn
-        query, key, value = (
-            projection(normed).unflatten(-1, (-1, attention.head_dim))
-            for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
-        )
-        if hasattr(attention, "q_norm"):  # Qwen3 normalises every head
-            query, key = attention.q_norm(query), attention.k_norm(key)
-        return query, key, value
-
-    def attention_scale(self, layer: int) -> float:
-        return self.layers[layer].self_attn.scaling
-
-    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
-        return hidden + self.layers[layer].self_attn.o_proj(attended)
-
-    def mlp_input(self, layer: int, hidden: Tensor) -> Tensor:
-        """Return what the gate and up projections read, (..., width), for the residual stream after attention."""
-        return self.layers[layer].post_attention_layernorm(hidden)
-
-    def preactivation(self, layer: int, hidden: Tensor) -> Tensor:
-        return self.layers[layer].mlp.gate_proj(self.mlp_input(layer, hidden))
-
-    def activate(self, layer: int, preactivation: Tensor, hidden: Tensor) -> Tensor:
-        mlp = self.layers[layer].mlp
-        return mlp.act_fn(preactivation) * mlp.up_proj(self.mlp_input(layer, hidden))
-
-    def neurons(self, layer: int, hidden: Tensor) -> Tensor:
-        mlp, normed = self.layers[layer].mlp, self.mlp_input(layer, hidden)  # both projections share one norm
-        return mlp.act_fn(mlp.gate_proj(normed)) * mlp.up_proj(normed)
-
-    def mlp_output(self, layer: int, neurons: Tensor) -> Tensor:
-        return self.layers[layer].mlp.down_proj(neurons)
-
-    def final_norm(self, hidden: Tensor) -> Tensor:
-        return self.model.model.norm(hidden)
-
-    def reading(self, layer: int) -> Tensor:
-        return self.layers[layer].mlp.gate_proj.weight
-
-    def reading_bias(self, layer: int) -> Tensor | None:
-        return self.layers[layer].mlp.gate_proj.bias
-
-    def writing(self, layer: int) -> Tensor:
-        return self.layers[layer].mlp.down_proj.weight.T
-
-    def projections(self, layer: int) -> tuple[nn.Module, nn.Module]:
-        return self.layers[layer].mlp.gate_proj, self.layers[layer].mlp.down_proj
-
-    def mlp_norm_gain(self, layer: int) -> Tensor:
-        return self.layers[layer].post_attention_layernorm.weight
-
-
-class Olmo2Adapter(LlamaAdapter):
-    """OLMo 2: LLaMA's shape with norms after attention and after the MLP, and on all queries and keys at once."""
-
-    def attention_inputs(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        attention = self.layers[layer].self_attn
-        query, key = attention.q_norm(attention.q_proj(hidden)), attention.k_norm(attention.k_proj(hidden))
-        query, key, value = (
-            part.unflatten(-1, (-1, attention.head_dim)) for part in (query, key, attention.v_proj(hidden))
-        )
-        return query, key, value
-
-    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
-        block = self.layers[layer]
-        return hidden + block.post_attention_layernorm(block.self_attn.o_proj(attended))
-
-    def mlp_input(self, layer: int, hidden: Tensor) -> Tensor:
-        return hidden
-
-    def add_mlp(self, layer: int, hidden: Tensor, output: Tensor) -> Tensor:
-        return hidden + self.layers[layer].post_feedforward_layernorm(output)
-
-    def mlp_norm_gain(self, layer: int) -> Tensor:
-        return torch.ones(self.width, device=self.layer_device(layer))  # no norm in front of the MLP
-
-
-class GemmaAdapter(LlamaAdapter):
-    """Gemma: LLaMA's shape; the gain of a norm is one more than its weight."""
-
-    def mlp_norm_gain(self, layer: int) -> Tensor:
-        return 1 + super().mlp_norm_gain(layer)
-
-
-class GraniteAdapter(LlamaAdapter):
-    """Granite: LLaMA's shape with factors on embeddings, on what a layer adds to the stream, and on logits."""
-
-    def embed(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        return super().embed(tokens, positions) * self.model.config.embedding_multiplier
-
-    def add_attention(self, layer: int, hidden: Tensor, attended: Tensor) -> Tensor:
-        block = self.layers[layer]
-        return hidden + block.self_attn.o_proj(attended) * block.residual_multiplier
-
-    def add_mlp(self, layer: int, hidden: Tensor, output: Tensor) -> Tensor:
-        return hidden + output * self.layers[layer].residual_multiplier
-
-    def final_norm(self, hidden: Tensor) -> Tensor:
-        return super().final_norm(hidden) / self.model.config.logits_scaling  # so that ``unembed`` is one product
-
-
-FAMILIES: dict[str, type[Adapter]] = {
-    "gpt2": GPT2Adapter,
-    "llama": LlamaAdapter,
-    "mistral": LlamaAdapter,
-    "qwen2": LlamaAdapter,
-    "qwen3": LlamaAdapter,
-    "gemma": GemmaAdapter,
-    "olmo2": Olmo2Adapter,
-    "granite": GraniteAdapter,
-}
+    types, windowed, size = family.window
+    kinds = getattr(config, types, None) if types else [windowed] * config.num_hidden_layers
+    return getattr(config, size, None) if kinds and kinds[layer] == windowed else None

@@ -11,63 +11,119 @@ query heads that share a key-value head.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from dkn.decoder.adapters import Adapter, rotate
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.attention import Rotation, Scoring, rotate
 from dkn.decoder.prefix import Prefix
 
 
-def visible_prefix(prefix: Prefix, starts: Tensor) -> Tensor:
-    """Return which cached positions each branch attends to, (F, R, S): those before the branch's first position.
+@dataclass(frozen=True)
+class Places:
+    """Where the tokens of branches stand.
+
+    Attributes:
+        positions: (F, R, T), the position of every token; those of a branch follow one another.
+        rotations: how each layer turns queries and keys there.
+    """
+
+    positions: Tensor
+    rotations: list[Rotation | None]
+
+    @classmethod
+    def of(cls, adapter: Adapter, positions: Tensor) -> Places:
+        """Return the places of branches at positions (F, R, T)."""
+        return cls(positions, adapter.rotations(positions))
+
+    def first(self, rows: int) -> Places:
+        """Return the places of the first branches of each fact."""
+        shorter = {id(rotation): rotation and rotation.first(rows) for rotation in self.rotations}
+        return Places(self.positions[:, :rows], [shorter[id(rotation)] for rotation in self.rotations])
+
+
+def _unseen(scoring: Scoring, length: int, positions: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return which keys a query must not see.
 
     Args:
-        starts: (F, R), the first position of every branch.
+        length: the number of cached positions.
+        positions: (F, R, T), of the branches' tokens.
+    Returns:
+        Cached positions, (F, R, T or 1, S): those from the branch's first position on, and those before the window. And
+        the branch's own tokens, (F or 1, R or 1, T, T), or None where a branch is one token.
     """
-    return torch.arange(prefix.keys[0].shape[2], device=starts.device) < starts[..., None]
+    tokens = positions.shape[-1]
+    cached = torch.arange(length, device=positions.device)
+    prefix = cached >= positions[..., :1, None]
+    windowed = scoring.window is not None and scoring.window < length + tokens
+    if windowed:
+        prefix = prefix | scoring.out_of_window(cached, positions[..., None])
+    if tokens == 1:
+        return prefix, None
+    own = torch.ones(tokens, tokens, dtype=torch.bool, device=positions.device).triu(1)[None, None]
+    return prefix, own | scoring.out_of_window(positions[..., None, :], positions[..., None]) if windowed else own
 
 
-def attend(
-    adapter: Adapter,
-    layer: int,
-    prefix: Prefix,
-    hidden: Tensor,
-    visible: Tensor,
-    rotation: tuple[Tensor, Tensor] | None,
-) -> Tensor:
-    """Apply one layer's attention to branches, which see the visible prefix and, causally, their own tokens.
+def _scores(
+    adapter: Adapter, layer: int, cached: Tensor, query: Tensor, key: Tensor, positions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the attention scores of branches; minus infinity where a query must not see a key.
+
+    Args:
+        cached: (F, K, S, head size), the prefix's keys.
+        query: (F, K, R, T, G, head size), rotated and scaled.
+        key: (F, K, R, T, head size), the branches' own keys, rotated.
+        positions: (F, R, T), the branches' positions.
+    Returns:
+        (F, K, R, T, G, S), those with the cached keys, and (F, K, R, T, G, T), those with the branch's own.
+    """
+    facts, kv_heads, rows, tokens, groups, _ = query.shape
+    scoring = adapter.scoring(layer)
+    to_prefix = query.reshape(facts, kv_heads, -1, query.shape[-1]) @ cached.transpose(-1, -2)
+    to_prefix = scoring.capped(to_prefix.view(facts, kv_heads, rows, tokens, groups, -1))
+    if tokens == 1:
+        to_self = (query * key[:, :, :, :, None, :]).sum(-1, keepdim=True)
+    else:
+        to_self = (query.flatten(3, 4) @ key.transpose(-1, -2)).view(facts, kv_heads, rows, tokens, groups, tokens)
+    to_self = scoring.capped(to_self)
+    if scoring.slopes is not None:
+        of_prefix = scoring.by_position(torch.arange(cached.shape[2], device=cached.device))
+        to_prefix = to_prefix + of_prefix.view(kv_heads, 1, 1, groups, -1)
+        of_own = scoring.by_position(positions.flatten()).view(kv_heads, groups, facts, rows, tokens)
+        to_self = to_self + of_own.permute(2, 0, 3, 1, 4)[:, :, :, None]
+    unseen, unseen_own = _unseen(scoring, cached.shape[2], positions)
+    to_prefix = to_prefix.masked_fill(unseen[:, None, :, :, None], float("-inf"))
+    if unseen_own is not None:
+        to_self = to_self.masked_fill(unseen_own[:, None, :, :, None], float("-inf"))
+    return to_prefix, to_self
+
+
+def attend(adapter: Adapter, layer: int, prefix: Prefix, hidden: Tensor, places: Places) -> Tensor:
+    """Apply one layer's attention to branches, which see what is cached before them and, causally, their own tokens.
 
     Two branches never see each other, and no score between them is computed.
 
     Args:
         prefix: the facts' prefix, with cached keys and values.
         hidden: (F, R, T, width), the residual stream that enters the layer, on any device.
-        visible: (F, R, S), a result of ``visible_prefix``.
-        rotation: cosines and sines of the branches' positions, (F, R, T, head size) each, or None.
+        places: those of the branches' tokens.
     Returns:
-        (F, R, T, width), the residual stream after attention, on the layer's device.
+        (F, R, T, size), the layer's middle, on the layer's device.
     """
     facts, rows, tokens, _ = hidden.shape
     hidden = adapter.enter(layer, hidden)
     query, key, value = adapter.attention_inputs(layer, hidden)
-    query, key = rotate(query, rotation), rotate(key, rotation)
+    query, key = (rotate(part, places.rotations[layer]) for part in (query, key))
     kv_heads, groups = adapter.n_kv_heads, adapter.n_heads // adapter.n_kv_heads
     # (F, K, R, T, G, head size) and (F, K, R, T, head size)
-    query = query.unflatten(3, (kv_heads, groups)).permute(0, 3, 1, 2, 4, 5) * adapter.attention_scale(layer)
+    query = query.unflatten(3, (kv_heads, groups)).permute(0, 3, 1, 2, 4, 5) * adapter.scoring(layer).scale
     key, value = (part.permute(0, 3, 1, 2, 4) for part in (key, value))
 
-    to_prefix = query.reshape(facts, kv_heads, -1, query.shape[-1]) @ prefix.keys[layer].transpose(-1, -2)
-    to_prefix = to_prefix.view(facts, kv_heads, rows, tokens, groups, -1)
-    to_prefix = to_prefix.masked_fill(~visible.to(hidden.device)[:, None, :, None, None, :], float("-inf"))
-    if tokens == 1:
-        to_self = (query * key[:, :, :, :, None, :]).sum(-1, keepdim=True)
-    else:
-        to_self = (query.flatten(3, 4) @ key.transpose(-1, -2)).view(facts, kv_heads, rows, tokens, groups, tokens)
-        later = torch.ones(tokens, tokens, dtype=torch.bool, device=hidden.device).triu(1)
-        to_self = to_self.masked_fill(later[:, None, :], float("-inf"))
-
-    weights = torch.cat((to_prefix, to_self), dim=-1).softmax(dim=-1, dtype=torch.float32).to(value.dtype)
-    to_prefix, to_self = weights.split((to_prefix.shape[-1], tokens), dim=-1)
+    scores = _scores(adapter, layer, prefix.keys[layer], query, key, places.positions.to(hidden.device))
+    weights = torch.cat(scores, dim=-1).softmax(dim=-1, dtype=torch.float32).to(value.dtype)
+    to_prefix, to_self = weights.split((weights.shape[-1] - tokens, tokens), dim=-1)
     from_prefix = to_prefix.reshape(facts, kv_heads, rows * tokens * groups, -1) @ prefix.values[layer]
     from_prefix = from_prefix.view(query.shape)
     if tokens == 1:

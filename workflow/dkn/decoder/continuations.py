@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.answer_probabilities import log_odds_against, log_prob
-from dkn.decoder.branches import attend, visible_prefix
+from dkn.decoder.branches import Places, attend
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.prefix import Prefix, read_prompts
 from dkn.errors import UserError
@@ -43,11 +43,10 @@ def _final_streams(adapter: Adapter, prefix: Prefix, start: int, rows: Sequence[
     for row, own in enumerate(rows):
         tokens[row, : len(own)] = torch.tensor(own)
     positions = torch.arange(start, start + tokens.shape[1], device=adapter.device)
-    visible = visible_prefix(prefix, torch.full((1, len(rows)), start, device=adapter.device))
-    rotation = adapter.rotation(positions.expand(1, len(rows), -1))
+    places = Places.of(adapter, positions.expand(1, len(rows), -1))
     hidden = adapter.embed(tokens.to(adapter.device), positions)[None]
     for layer in range(adapter.n_layers):
-        hidden = attend(adapter, layer, prefix, hidden, visible, rotation)
+        hidden = attend(adapter, layer, prefix, hidden, places)
         hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))
     return adapter.final_norm(hidden)[0]
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from dkn.decoder.adapters import FAMILIES, Adapter
+from dkn.decoder.adapters import Adapter
 from dkn.decoder.placement import spread
 from dkn.decoder.prefix import read_prompts
 from dkn.errors import UserError
@@ -33,7 +33,7 @@ def adapt(model: PreTrainedModel, devices: Sequence[torch.device] = ()) -> Adapt
     """
     require_family(model.config.model_type)
     model.eval().requires_grad_(False)
-    adapter = FAMILIES[model.config.model_type](model)
+    adapter = Adapter(model)
     if devices:
         spread(adapter, devices)
     _check_weights(model)

@@ -20,9 +20,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from dkn.decoder.adapters import Adapter, rotate
+from dkn.decoder.adapters import Adapter
+from dkn.decoder.attention import Rotation, causal_attention, rotate
 from dkn.decoder.row_budget import RowBudget
 from dkn.errors import UserError
 
@@ -37,7 +37,7 @@ class Prefix:
 
     Attributes:
         keys, values: (F, K, S, head size) per layer; keys are rotated. Empty lists where nothing was cached.
-        middle: (F, Q, width) per layer, the residual stream after attention at the queried positions.
+        middle: (F, Q, size) per layer, the layer's middle (``dkn.decoder.adapters``) at the queried positions.
         neurons: (F, Q, neurons) per layer, the neurons at the queried positions.
         outputs: (F, Q, width) per layer, the MLP's output at the queried positions.
         final: (F, Q, width), the residual stream after the last layer at the queried positions.
@@ -101,37 +101,19 @@ def _layout(
     return _Layout(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
-def _causal_attention(adapter: Adapter, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Return the heads' results of causal attention, (B, S, heads * head size), for B whole sequences.
-
-    Args:
-        query: (B, S, heads, head size), rotated.
-        key, value: (B, S, K, head size); keys are rotated.
-    """
-    query, key, value = (part.transpose(1, 2) for part in (query, key, value))
-    attended = functional.scaled_dot_product_attention(
-        query,
-        key,
-        value,
-        is_causal=True,
-        scale=adapter.attention_scale(layer),
-        enable_gqa=adapter.n_kv_heads != adapter.n_heads,
-    )
-    return attended.transpose(1, 2).flatten(2)
-
-
-def attend_whole(adapter: Adapter, layer: int, hidden: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
+def attend_whole(adapter: Adapter, layer: int, hidden: Tensor, rotations: list[Rotation | None]) -> Tensor:
     """Apply one layer's causal attention to B whole sequences, without a cache.
 
     Args:
         hidden: (B, S, width), the residual stream that enters the layer, on any device.
-        rotation: cosines and sines of the S positions, or None.
+        rotations: how each layer turns the S positions.
     Returns:
-        (B, S, width), the residual stream after attention, on the layer's device.
+        (B, S, size), the layer's middle, on the layer's device.
     """
     hidden = adapter.enter(layer, hidden)
     query, key, value = adapter.attention_inputs(layer, hidden)
-    attended = _causal_attention(adapter, layer, rotate(query, rotation), rotate(key, rotation), value)
+    query, key = rotate(query, rotations[layer]), rotate(key, rotations[layer])
+    attended = causal_attention(adapter.scoring(layer), query, key, value)
     return adapter.add_attention(layer, hidden, attended)
 
 
@@ -151,7 +133,7 @@ def _read(
     """
     facts, copies, longest = layout.source.shape
     hidden = adapter.embed(layout.tokens, layout.positions)
-    rotation = adapter.rotation(layout.positions)
+    rotations = adapter.rotations(layout.positions)
     queried = layout.source.gather(2, positions[:, None].expand(-1, copies, -1))
     prefix = Prefix([], [], [], [], [], hidden, positions)
     copies_values = []
@@ -159,29 +141,28 @@ def _read(
         hidden = adapter.enter(layer, hidden)
         layout, queried = layout.to(hidden.device), queried.to(hidden.device)
         query, key, value = adapter.attention_inputs(layer, hidden)
-        query, key = rotate(query, rotation), rotate(key, rotation)
+        query, key = rotate(query, rotations[layer]), rotate(key, rotations[layer])
         if cache:
             prefix.keys.append(key[layout.source[:, 0]].transpose(1, 2).contiguous())
             prefix.values.append(value[layout.source[:, 0]].transpose(1, 2).contiguous())
         sequences = (part[layout.source].flatten(0, 1) for part in (query, key, value))
-        attended = _causal_attention(adapter, layer, *sequences).reshape(facts * copies * longest, -1)[layout.own]
+        attended = causal_attention(adapter.scoring(layer), *sequences)
+        attended = attended.reshape(facts * copies * longest, -1)[layout.own]
         if layer == adapter.n_layers - 1:  # what follows needs the queried positions only
-            hidden, attended = hidden[queried], attended[queried]
+            hidden, attended = hidden[queried].flatten(0, 2), attended[queried].flatten(0, 2)
             queried = torch.arange(queried.numel(), device=queried.device).view(queried.shape)
-            hidden = adapter.add_attention(layer, hidden, attended).flatten(0, 2)
-        else:
-            hidden = adapter.add_attention(layer, hidden, attended)
+        middle = adapter.add_attention(layer, hidden, attended)
         if site == "preactivation":
-            values = adapter.preactivation(layer, hidden)
-            neurons = adapter.activate(layer, values, hidden)
+            values = adapter.preactivation(layer, middle)
+            neurons = adapter.activate(layer, values, middle)
         else:
-            values = neurons = adapter.neurons(layer, hidden)
+            values = neurons = adapter.neurons(layer, middle)
         copies_values.append(values[queried])
         prefix.neurons.append(neurons[queried[:, 0]])
-        prefix.middle.append(hidden[queried[:, 0]])
+        prefix.middle.append(middle[queried[:, 0]])
         output = adapter.mlp_output(layer, neurons)
         prefix.outputs.append(output[queried[:, 0]])
-        hidden = adapter.add_mlp(layer, hidden, output)
+        hidden = adapter.add_mlp(layer, middle, output)
     return replace(prefix, final=hidden[queried[:, 0]]), copies_values
 
 

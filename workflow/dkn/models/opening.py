@@ -14,13 +14,16 @@ from typing import Any
 
 import torch
 from tokenizers.processors import TemplateProcessing
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from dkn.errors import UserError, lacks_memory
+from dkn.models.families import FAMILIES, IMAGE_TENSORS, TEXT_PARTS, TEXT_TENSORS, family_of, require_config
 from dkn.models.weights import StoredTensor, all_tensors, is_buffer, listed
 
-_DROPPED = re.compile(r"attn.bias|inv_freq|position_ids")  # what transformers leaves out without a word
+_DROPPED = re.compile(
+    r"(attn|attention).(masked_)?bias|inv_freq|position_ids"
+)  # what transformers leaves out without a word
 _MOST_LETTERS = 300  # of another library's message
 
 
@@ -136,11 +139,20 @@ def _surplus(
     return sorted(name for name in surplus if name not in stored or not is_buffer(name, stored[name].shape))
 
 
-def _require_fit(model: PreTrainedModel, report: Mapping[str, Any], folder: Path) -> None:
+def _text_name(name: str) -> str:
+    """Return the name that a tensor of a model of texts and images has in its text part alone."""
+    for pattern, place in TEXT_TENSORS.items():
+        if re.match(pattern, name):
+            return re.sub(pattern, place, name)
+    return name
+
+
+def _require_fit(model: PreTrainedModel, report: Mapping[str, Any], folder: Path, text_part: bool) -> None:
     """Raise unless the stored tensors are exactly those of a model's architecture.
 
     Args:
         report: what ``from_pretrained`` says about the keys that it found and missed.
+        text_part: whether the model is a part of what is stored.
     Raises:
         UserError: tensors are missing (tied ones excepted), have another shape, or have no place; the line names them.
     """
@@ -149,7 +161,11 @@ def _require_fit(model: PreTrainedModel, report: Mapping[str, Any], folder: Path
     for name, found, expected in sorted(report["mismatched_keys"]):
         shapes = " by ".join(map(str, found)), " by ".join(map(str, expected))
         raise UserError(f"{folder}: tensor {name} is {shapes[0]}, the architecture of config.json needs {shapes[1]}")
-    if surplus := _surplus(model, all_tensors(folder), report["unexpected_keys"]):
+    stored, unexpected = all_tensors(folder), report["unexpected_keys"]
+    if text_part:
+        stored = {_text_name(name): tensor for name, tensor in stored.items() if not re.match(IMAGE_TENSORS, name)}
+        unexpected = {_text_name(name) for name in unexpected if not re.match(IMAGE_TENSORS, name)}
+    if surplus := _surplus(model, stored, unexpected):
         raise UserError(
             f"{folder}: the weights hold {len(surplus)} tensors for which the architecture has no place: "
             f"{listed(surplus)}"
@@ -161,13 +177,20 @@ def _require_fit(model: PreTrainedModel, report: Mapping[str, Any], folder: Path
 def read_model(folder: Path, dtype: torch.dtype | None = None, device: str | None = None) -> PreTrainedModel:
     """Read a folder's model with all its weights; no code in the folder is executed.
 
+    Of a model of texts and images only the part that reads texts is read.
+
     Args:
         dtype: the type that the weights are converted to; None keeps that of the config.
         device: ``meta`` reads no weight and compares names and shapes all the same; None is the CPU.
     Raises:
         UserError: transformers cannot read it, the memory does not suffice, or the tensors are not the architecture's.
     """
+    model_type = require_config(folder / "config.json", str(folder))["model_type"]
+    part: dict[str, Any] = {}
     with one_line(folder, "the weights"):
+        if model_type in TEXT_PARTS:
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            part = {"config": config.get_text_config(), "key_mapping": TEXT_TENSORS}
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype or "auto",
@@ -175,11 +198,12 @@ def read_model(folder: Path, dtype: torch.dtype | None = None, device: str | Non
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
-            attn_implementation="eager",
+            attn_implementation=FAMILIES[family_of(model_type)].implementation,
             ignore_mismatched_sizes=True,  # so that the report has them
             output_loading_info=True,
+            **part,
         )
-        _require_fit(model, report, folder)
+        _require_fit(model, report, folder, bool(part))
     return model
 
 

@@ -21,10 +21,10 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 MOST_HEADER = 100_000_000  # bytes; the safetensors library takes no longer header either
 POINTER = b"version https://git-lfs"
 # What older checkpoints hold beside their weights: the causal mask of GPT-2, the frequencies of rotary positions.
-_MASK = re.compile(r"(^|\.)attn\.(masked_)?bias$")
+_MASK = re.compile(r"(^|\.)(attn|attention)\.(masked_)?bias$")
 _FREQUENCIES = re.compile(r"(^|\.)rotary_emb\.inv_freq$")
 _LAYER = re.compile(r"(?:^|\.)(?:h|layers)\.(\d+)\.")
-_EMBEDDINGS = ("wte.weight", "embed_tokens.weight")
+_EMBEDDINGS = ("wte.weight", "embed_tokens.weight", "embed_in.weight", "word_embeddings.weight")
 
 
 @dataclass(frozen=True)
@@ -207,10 +207,10 @@ def _size(config: Mapping[str, Any], *names: str) -> int | None:
 def _mismatches(tensors: Mapping[str, StoredTensor], config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what in the weights contradicts the sizes that a config states."""
     layers = {int(found[1]) for name in tensors if (found := _LAYER.search(name))}
-    stated = _size(config, "num_hidden_layers", "n_layer")
+    stated = _size(config, "num_hidden_layers", "n_layer", "num_layers")
     if stated is not None and (len(layers) != stated or max(layers, default=-1) != stated - 1):
         yield f"config.json says {stated} layers, the weights have {len(layers)}"
-    expected = [_size(config, "vocab_size"), _size(config, "hidden_size", "n_embd")]
+    expected = [_size(config, "vocab_size"), _size(config, "word_embed_proj_dim", "hidden_size", "n_embd")]
     for name, tensor in tensors.items():
         if name.endswith(_EMBEDDINGS):
             fits = len(tensor.shape) == 2 and all(

@@ -31,7 +31,8 @@ from torch import Tensor
 
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.answer_probabilities import log_odds_against, log_prob
-from dkn.decoder.branches import attend, visible_prefix
+from dkn.decoder.attention import Rotation
+from dkn.decoder.branches import Places, attend
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.prefix import Prefix, attend_whole, read_prompts
 from dkn.errors import UserError
@@ -78,7 +79,6 @@ def _by_layer(adapter: Adapter, variants: Sequence[Sequence[NeuronSet]]) -> list
 def _edited_branches(
     adapter: Adapter,
     prefix: Prefix,
-    starts: Tensor,
     variants: Sequence[Sequence[NeuronSet]],
     factor: float,
     settings: EditSettings,
@@ -88,24 +88,23 @@ def _edited_branches(
     R is the largest number of variants of a fact; the branches of a fact beyond its own number mean nothing.
 
     Args:
-        starts: (F,), the first position of each fact's branches.
         variants: for each fact its neuron sets.
     """
     rows = max(len(edits) for edits in variants)
     edits = _by_layer(adapter, variants)
     first = next((layer for layer, (fact, _, _) in enumerate(edits) if len(fact)), adapter.n_layers - 1)
-    starts, positions = starts[:, None].expand(-1, rows), prefix.positions[:, None].expand(-1, rows, -1)
+    positions = prefix.positions[:, None].expand(-1, rows, -1)
     apart = (
         settings.positions == "last"
     )  # each token is a branch of its own: it sees the prefix and not the edits there
     if apart:
-        starts, positions = positions.flatten(1), positions.flatten(1)[..., None]
-    visible, rotation = visible_prefix(prefix, starts), adapter.rotation(positions)
+        positions = positions.flatten(1)[..., None]
+    places = Places.of(adapter, positions)
     hidden = prefix.middle[first][:, None].expand(-1, rows, -1, -1)
     for layer in range(first, adapter.n_layers):
         if layer > first:
             branches = hidden.flatten(1, 2)[:, :, None] if apart else hidden
-            hidden = attend(adapter, layer, prefix, branches, visible, rotation).view(hidden.shape)
+            hidden = attend(adapter, layer, prefix, branches, places).view(*hidden.shape[:-1], -1)
         fact, row, neuron = edits[layer]
         if len(fact) and settings.site == "preactivation":
             read = adapter.preactivation(layer, hidden)
@@ -135,11 +134,10 @@ def _value_streams(
         variants, (n, T, width). A fact's variants come in order.
     """
     prefix = read_prompts(adapter, [fact.context for fact in facts], [fact.answer_positions for fact in facts])
-    starts = torch.tensor([len(fact.prompt) - 1 for fact in facts], device=adapter.device)
     step = max(1, rows // len(facts))
     for begin in range(0, max(len(edits) for edits in variants), step):
         chunk = [edits[begin : begin + step] for edits in variants]
-        hidden = _edited_branches(adapter, prefix, starts, chunk, factor, settings)
+        hidden = _edited_branches(adapter, prefix, chunk, factor, settings)
         for fact, edits in enumerate(chunk):
             if edits:
                 yield fact, hidden[fact, : len(edits)]
@@ -165,19 +163,19 @@ def _edited_mlp(adapter: Adapter, layer: int, hidden: Tensor, row: Tensor, neuro
     return adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, neurons))
 
 
-def _middles(adapter: Adapter, tokens: Tensor, rotation: tuple[Tensor, Tensor] | None) -> list[Tensor]:
-    """Return the model's own residual stream after each layer's attention, and after the last layer.
+def _middles(adapter: Adapter, tokens: Tensor, rotations: list[Rotation | None]) -> list[Tensor]:
+    """Return the model's own middle of each layer (``dkn.decoder.adapters``), and the stream after the last layer.
 
     Args:
         tokens: (F, S), token ids.
-        rotation: cosines and sines of the S positions, or None.
+        rotations: how each layer turns the S positions.
     Returns:
-        One tensor per layer and one more, each (F, S, width).
+        One tensor per layer, each (F, S, size), and one more, (F, S, width).
     """
     hidden = adapter.embed(tokens, torch.arange(tokens.shape[1], device=tokens.device))
     middles = []
     for layer in range(adapter.n_layers):
-        hidden = attend_whole(adapter, layer, hidden, rotation)
+        hidden = attend_whole(adapter, layer, hidden, rotations)
         middles.append(hidden)
         hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))
     return [*middles, hidden]
@@ -191,7 +189,7 @@ def _first_layer(edit: NeuronSet, n_layers: int) -> int:
 def _edited_rows(
     adapter: Adapter,
     middles: list[Tensor],
-    rotation: tuple[Tensor, Tensor] | None,
+    rotations: list[Rotation | None],
     rows: Sequence[tuple[int, NeuronSet]],
     factor: float,
 ) -> Tensor:
@@ -210,7 +208,7 @@ def _edited_rows(
     for layer in range(int(first[0]), adapter.n_layers):
         hidden = adapter.enter(layer, hidden)
         if len(hidden):
-            hidden = attend_whole(adapter, layer, hidden, rotation)
+            hidden = attend_whole(adapter, layer, hidden, rotations)
         hidden = torch.cat((hidden, middles[layer][fact[first == layer]]))
         _, row, neuron = edits[layer]
         hidden = _edited_mlp(adapter, layer, hidden, row, neuron, factor)
@@ -236,8 +234,8 @@ def _weight_streams(
         (n, T, width).
     """
     tokens = _pad([fact.context for fact in facts]).to(adapter.device)
-    rotation = adapter.rotation(torch.arange(tokens.shape[1], device=adapter.device))
-    middles = _middles(adapter, tokens, rotation)
+    rotations = adapter.rotations(torch.arange(tokens.shape[1], device=adapter.device))
+    middles = _middles(adapter, tokens, rotations)
     pairs = [(fact, edit) for fact, edits in enumerate(variants) for edit in edits]
     order = sorted(range(len(pairs)), key=lambda index: _first_layer(pairs[index][1], adapter.n_layers))
     positions = torch.tensor([fact.answer_positions for fact in facts], device=adapter.device)
@@ -245,7 +243,7 @@ def _weight_streams(
     step = max(1, rows // tokens.shape[1])
     for begin in range(0, len(order), step):
         chunk = order[begin : begin + step]
-        hidden = _edited_rows(adapter, middles, rotation, [pairs[index] for index in chunk], factor)
+        hidden = _edited_rows(adapter, middles, rotations, [pairs[index] for index in chunk], factor)
         queried = positions[[pairs[index][0] for index in chunk], :, None]
         final[chunk] = hidden.to(queried.device).gather(1, queried.expand(-1, -1, adapter.width))
     done = 0

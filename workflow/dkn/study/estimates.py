@@ -149,7 +149,14 @@ def narrow(shape: Shape) -> Shape:
 
     On a CPU its work takes about as long as starting the kernels of the wide model does on a GPU.
     """
-    sizes = {"width": NANO_WIDTH, "heads": 1, "kv_heads": 1, "neurons": 4 * NANO_WIDTH, "vocabulary": 4000}
+    sizes = {
+        "width": NANO_WIDTH,
+        "heads": 1,
+        "kv_heads": 1,
+        "head_size": None,
+        "neurons": 4 * NANO_WIDTH,
+        "vocabulary": 4000,
+    }
     return shape.model_copy(update=sizes)
 
 

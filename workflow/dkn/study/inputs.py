@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from dkn.models.families import SUPPORTED
 from dkn.study.values import Batch, Checksum, Epochs, Gpus, LearningRate, PlainPath, Section, Share
 from dkn.validation_messages import shown
 
@@ -102,7 +103,6 @@ class Facts(Section):
 
 
 class Sizes(Section):
-    architecture: Literal["gpt2", "llama"] = Field(description="The decoder has the architecture of GPT-2 or of LLaMA.")
     layers: int = Field(ge=1, le=1_000, description="The decoder has this many layers.")
     width: int = Field(ge=1, le=100_000, description="The residual stream has this many coordinates.")
     heads: int = Field(
@@ -124,6 +124,15 @@ class Sizes(Section):
 class Shape(Sizes):
     """All that is needed to count operations."""
 
+    architecture: Literal[*SUPPORTED] = Field(  # type: ignore[valid-type]
+        description="The decoder is of this family; docs/models.md lists them."
+    )
+    head_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Each head of the attention has this many coordinates; null means `width` divided by `heads`.",
+    )
     context: int = Field(
         ge=1, le=100_000_000, description="A text of at most this many tokens fits the model's context."
     )
@@ -249,6 +258,7 @@ class TrainedModel(Model, Sizes):
         description="The source `trained` trains a nano model here, on the study's facts in several wordings, with a "
         "byte-level BPE of its own."
     )
+    architecture: Literal["gpt2", "llama"] = Field(description="The decoder has the architecture of GPT-2 or of LLaMA.")
     vocabulary: int = Field(ge=300, le=1_000_000, description="The byte-level BPE has at most this many tokens.")
     dropout: float = Field(ge=0, lt=1, description="Training drops this share of every residual branch's outputs.")
     epochs: Epochs = Field(

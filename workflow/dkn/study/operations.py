@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dkn.models.families import FAMILIES, family_of
 from dkn.study.config import Study
 from dkn.study.inputs import Shape
 from dkn.study.names import ASKED_FACTS, QUERIES
@@ -18,44 +19,56 @@ Product = tuple[int, int, int, int]  # m, k, n and a number: so many products (m
 FACT_CHECKING_NODES = 4  # three Gauss nodes and the end of the path, which a Gauss-Lobatto rule of four nodes costs
 QUESTION = 6  # tokens of the question whether a statement is true, and of its verdict
 BDCS = 3  # of a degenerate fact, about
+UNSTATED_CONTEXT = 2048  # tokens, of families whose config states no limit
 STEP, STEP_OF_ALL = 2, 3  # the forward passes that a training step costs: with frozen weights, and of all parameters
 
 
+def _stated(config: dict[str, Any], *names: str) -> int | None:
+    """Return the first of several settings that a config states, or None."""
+    return next((config[name] for name in names if config.get(name) is not None), None)
+
+
+def _size_of(config: dict[str, Any], *names: str) -> int:
+    """Return the first of several settings that a config states; raise KeyError where it states none."""
+    found = _stated(config, *names)
+    if found is None:
+        raise KeyError(names[0])
+    return found
+
+
 def shape_of(config: dict[str, Any]) -> Shape:
-    """Return the sizes that a model's ``config.json`` states, for a model of GPT-2's or of LLaMA's architecture.
+    """Return the sizes that a model's ``config.json`` states, under the names that its family has for them.
 
     Raises:
-        KeyError: the file lacks a size.
+        KeyError: the file lacks a size, or is of a family without an adapter.
     """
-    if config["model_type"] == "gpt2":
-        width = config["n_embd"]
-        return Shape(
-            architecture="gpt2",
-            layers=config["n_layer"],
-            width=width,
-            heads=config["n_head"],
-            kv_heads=config["n_head"],
-            neurons=config.get("n_inner") or 4 * width,
-            vocabulary=config["vocab_size"],
-            context=config["n_positions"],
-            tied=True,
-        )
+    config = {**config, **(config.get("text_config") or {})}
+    name = family_of(config["model_type"])
+    family = FAMILIES[name]
+    width, heads = (
+        _size_of(config, "hidden_size", "n_embd"),
+        _size_of(config, "num_attention_heads", "n_head", "num_heads"),
+    )
+    head_size = config.get("head_dim")
+    grouped = config.get("new_decoder_architecture")  # Falcon's keys say what they mean only together with this one
+    kv_heads = _stated(config, "num_kv_heads" if grouped else "num_key_value_heads")
     return Shape(
-        architecture="llama",
-        layers=config["num_hidden_layers"],
-        width=config["hidden_size"],
-        heads=config["num_attention_heads"],
-        kv_heads=config.get("num_key_value_heads") or config["num_attention_heads"],
-        neurons=config["intermediate_size"],
+        architecture=name,
+        layers=_size_of(config, "num_hidden_layers", "n_layer", "num_layers"),
+        width=width,
+        heads=heads,
+        kv_heads=kv_heads or (1 if config.get("multi_query") and not grouped else heads),
+        head_size=None if head_size == width // heads else head_size,
+        neurons=_stated(config, "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size") or 4 * width,
         vocabulary=config["vocab_size"],
-        context=config["max_position_embeddings"],
-        tied=config.get("tie_word_embeddings", False),
+        context=_stated(config, "max_position_embeddings", "n_positions", "seq_length") or UNSTATED_CONTEXT,
+        tied=config.get("tie_word_embeddings", family.tied),
     )
 
 
 def _mlp(shape: Shape) -> list[tuple[int, int]]:
     """Return the shapes of the MLP's weight matrices, (inputs, outputs)."""
-    reading = 1 if shape.architecture == "gpt2" else 2
+    reading = 2 if FAMILIES[shape.architecture].gated else 1
     return [(shape.width, shape.neurons)] * reading + [(shape.neurons, shape.width)]
 
 
@@ -64,20 +77,25 @@ def _block(shape: Shape) -> list[tuple[int, int]]:
 
     The first is that of queries, keys and values together, the second that of attention's output; the MLP's follow.
     """
-    attention = (shape.heads + 2 * shape.kv_heads) * shape.width // shape.heads
-    return [(shape.width, attention), (shape.width, shape.width), *_mlp(shape)]
+    size = shape.head_size or shape.width // shape.heads
+    attention = (shape.heads + 2 * shape.kv_heads) * size
+    return [(shape.width, attention), (shape.heads * size, shape.width), *_mlp(shape)]
 
 
 def parameters(shape: Shape) -> int:
-    """Return the number of the model's parameters.
+    """Return the number of the model's parameters: exact for GPT-2, LLaMA and Pythia, within a thousandth for others.
 
-    They are the embeddings, the layers' matrices and norms, GPT-2's biases, and an unembedding where it is not tied.
+    They are the embeddings, the layers' matrices with two norms, and an unembedding where it is not tied. Families
+    whose MLPs have no gate are taken to have biases everywhere.
     """
+    family = FAMILIES[shape.architecture]
     block = _size(_block(shape)) + 2 * shape.width
     total = shape.vocabulary * shape.width * (1 if shape.tied else 2) + shape.width
-    if shape.architecture == "gpt2":
+    if not family.gated:
         block += sum(n for _, n in _block(shape)) + 2 * shape.width
-        total += shape.context * shape.width + shape.width
+        total += shape.width
+    if family.positions:
+        total += shape.context * shape.width
     return total + shape.layers * block
 
 

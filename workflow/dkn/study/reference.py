@@ -1,7 +1,7 @@
 """The reference of the configuration's keys, made from the schema: a table for people, a JSON schema for editors.
 
-``python -m dkn.study.reference``, run in the folder of config.yaml, writes both, and the table of the departures of the
-released code (``make reference``).
+``python -m dkn.study.reference``, run in the folder of config.yaml, writes both, the table of the departures of the
+released code, and that of the families of models (``make reference``).
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import Any
 import yaml
 
 from dkn.errors import UserError
+from dkn.models.families import FAMILIES, OBSTACLES, Family
 from dkn.study.config import Study
 from dkn.study.protocol import GROUPS, SWITCHES
 
 CONFIG = Path("config.yaml")
 PAGE = Path("docs/configuration.md")
 SWITCHES_PAGE = Path("docs/audit.md")
+FAMILIES_PAGE = Path("docs/models.md")
 EDITOR_SCHEMA = Path("config/schema.json")
 BEGIN = "<!-- keys: made from the schema by make reference -->"
 END = "<!-- end of keys -->"
@@ -246,6 +248,52 @@ def switch_table() -> str:
     return "\n".join(lines)
 
 
+def _positions(family: Family) -> str:
+    """Return how a family encodes positions, in words."""
+    if family.positions:
+        return "learned"
+    words = ["rotation"] if family.rotation else []
+    words += ["ALiBi"] if family.slopes or any("slopes" in changed for _, _, changed in family.variants) else []
+    return " or ".join(words) + (" in some layers" if family.turned else "")
+
+
+def _layer_kind(family: Family) -> str:
+    """Return how attention and MLP follow one another, in words."""
+    kinds = [family.parallel, *(changed["parallel"] for _, _, changed in family.variants if "parallel" in changed)]
+    return " or ".join("side by side" if parallel else "in turn" for parallel in dict.fromkeys(kinds))
+
+
+def _special(family: Family) -> str:
+    """Return what else a family has that LLaMA has not, in words."""
+    facts = {
+        "one matrix of queries, keys and values": family.fused,
+        "norms of queries and keys": family.query_key_norms,
+        "sliding windows": family.window,
+        "norms on what is added": family.after_mlp,
+        "norms on the sum": any("after_sums" in changed for _, _, changed in family.variants),
+        "capped scores": family.scores_cap,
+        "capped logits": family.logits_cap,
+        "clipped queries, keys and values": family.clip,
+        "a factor of logits": family.logits_factor or family.logits_divisor,
+        "factors of embeddings and of what is added": family.residual_factor,
+        "one matrix of gate and up-projection": family.gate_and_up,
+    }
+    return ", ".join(words for words, has in facts.items() if has)
+
+
+def family_table() -> str:
+    """Return the tables of docs/models.md in Markdown: the families that have an adapter, and reasons of others."""
+    lines = ["| `model_type` | among them | attention and MLP | positions | MLP | also |", "|---|---|---|---|---|---|"]
+    for name, family in FAMILIES.items():
+        gate = "gate" if family.gated else "no gate"
+        cells = (family.among, _layer_kind(family), _positions(family), gate, _special(family))
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    lines += ["", "| refused `model_type` | because |", "|---|---|"]
+    reasons = {reason: [name for name, own in OBSTACLES.items() if own == reason] for reason in OBSTACLES.values()}
+    lines += [f"| {', '.join(f'`{name}`' for name in names)} | {reason} |" for reason, names in reasons.items()]
+    return "\n".join(lines)
+
+
 def with_table(page: str, made: str, path: Path = PAGE) -> str:
     """Return a page with the table between its two marker comments replaced.
 
@@ -264,12 +312,14 @@ def with_table(page: str, made: str, path: Path = PAGE) -> str:
 
 
 def main() -> None:
-    """Write the tables of docs/configuration.md and docs/audit.md, and config/schema.json, in the current folder."""
+    """Write the tables of three pages of docs and config/schema.json, below the current folder."""
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     page = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(with_table(page, table(config)), encoding="utf-8")
     switches = SWITCHES_PAGE.read_text(encoding="utf-8")
     SWITCHES_PAGE.write_text(with_table(switches, switch_table(), SWITCHES_PAGE), encoding="utf-8")
+    families = FAMILIES_PAGE.read_text(encoding="utf-8")
+    FAMILIES_PAGE.write_text(with_table(families, family_table(), FAMILIES_PAGE), encoding="utf-8")
     EDITOR_SCHEMA.write_text(editor_schema_text(), encoding="utf-8")
 
 
