@@ -15,7 +15,7 @@ from dkn.errors import UserError
 from dkn.facts.addresses import hide_credentials
 from dkn.models.families import has_gate
 from dkn.models.files import model_files
-from dkn.run.checks import check_facts, check_gpus, check_models, facts_locations, template_files
+from dkn.run.checks import bundled_templates, check_facts, check_gpus, check_models, facts_locations, template_files
 from dkn.run.jobs import before_every_job, gpus_of_job, make_environments_whole, pass_to_jobs, put_interpreter_first
 from dkn.run.kept_models import put_back, set_aside
 from dkn.run.paths import check_checkout, check_cluster, check_conda, check_containers

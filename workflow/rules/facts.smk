@@ -1,5 +1,5 @@
 # All facts of the study, validated, with their wordings and splits. `downloads` outlives reruns: it is no output.
-BUNDLED = [RESOURCES / "templates.yaml"]
+BUNDLED = [Path(path) for path in bundled_templates(STUDY, RESOURCES)]
 BUNDLED += [RESOURCES / f"{source.bundled}.jsonl" for source in STUDY.facts.sources if isinstance(source, BundledFacts)]
 
 

@@ -48,9 +48,22 @@ def facts_locations(study: Study, resources: Path) -> list[str]:
     return locations
 
 
+def bundled_templates(study: Study, resources: Path) -> list[str]:
+    """Return the bundled files of relation templates: the one of all studies, then those of bundled sources.
+
+    A bundled source ``NAME.jsonl`` with relations of its own has their templates in ``NAME.yaml``.
+
+    Args:
+        resources: the folder of the bundled facts.
+    """
+    names = {source.bundled: None for source in study.facts.sources if isinstance(source, BundledFacts)}
+    own = [resources / f"{name}.yaml" for name in names]
+    return [str(resources / "templates.yaml"), *(str(path) for path in own if path.is_file())]
+
+
 def template_files(study: Study, resources: Path) -> list[str]:
-    """Return the files of relation templates: the bundled one in ``resources``, then the study's own."""
-    return [str(resources / "templates.yaml"), *study.facts.templates]
+    """Return the files of relation templates: the bundled ones in ``resources``, then the study's own."""
+    return [*bundled_templates(study, resources), *study.facts.templates]
 
 
 def check_facts(locations: Sequence[str], templates: Sequence[str], example: str | None = None) -> None:
