@@ -19,6 +19,7 @@ MOST_LINES = 45  # of a test, from its ``def`` on
 WITHOUT_MODULE = {
     "study/test_mutations.py": "it draws configurations with mistakes in any key, for all modules of study together",
     "facts/test_mutations.py": "it reads broken files through all modules of facts together",
+    "facts/test_common.py": "it reads the bundled common facts, beside the other bundled ones",
     "attribution/test_schedule.py": "it counts operations over all modules of attribution together",
 }
 

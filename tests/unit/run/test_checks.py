@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
 from dkn.errors import UserError
 from dkn.models import sources as model_sources
 from dkn.run import checks
-from dkn.run.checks import check_facts, check_models, facts_locations, template_files
+from dkn.run.checks import bundled_templates, check_facts, check_models, facts_locations, template_files
 from dkn.study.config import Study, parse_config
 from dkn.study.inputs import BundledFacts, PathFacts, UrlFacts
 from tests.unit.default_study import DEFAULT
@@ -54,6 +54,14 @@ def test_locations_and_template_files_of_a_study(default: Study) -> None:
         f"https://a.org/b.gz#sha256={'b' * 64}",
     ]
     assert template_files(default, RESOURCES) == [str(RESOURCES / "templates.yaml"), "own.yaml"]
+
+
+def test_common_facts_bring_their_wordings(default: Study) -> None:
+    default.facts.sources[:] = [BundledFacts(bundled=name) for name in ("common", "static", "common")]
+    default.facts.templates[:] = ["own.yaml"]
+    bundled = [str(RESOURCES / "templates.yaml"), str(RESOURCES / "common.yaml")]
+    assert template_files(default, RESOURCES) == [*bundled, "own.yaml"]
+    assert bundled_templates(default, RESOURCES) == bundled
 
 
 def test_the_default_studys_facts_pass(default: Study) -> None:

@@ -189,6 +189,7 @@ def test_sizes_that_do_not_divide_are_refused(sizes: dict[str, int]) -> None:
     [
         {"bundled": "temporal"},
         {"bundled": "static"},
+        {"bundled": "common"},
         {"path": "own.jsonl"},
         {"path": "own.jsonl.gz", "sha256": "0" * 64},
         {"url": "https://a.org/b.jsonl"},
@@ -217,7 +218,7 @@ def test_a_facts_source_of_no_one_kind_is_named_with_the_kinds(entry: object) ->
         ({"bundled": "static", "sha256": "0" * 64}, "sha256", ["unknown key", "allowed: bundled"]),
         ({"path": "a", "colour": 1}, "colour", ["unknown key", "allowed: path, sha256"]),
         ({"url": "https://a.org", "colour": 1}, "colour", ["unknown key", "allowed: url, sha256"]),
-        ({"bundled": "templama"}, "bundled", ["'temporal'", "'static'", "'templama'"]),
+        ({"bundled": "templama"}, "bundled", ["'temporal'", "'static'", "'common'", "'templama'"]),
         ({"path": "a", "sha256": "abc"}, "sha256", ["64", "'abc'"]),
         ({"path": 3}, "path", ["string", "3"]),
         ({"url": "ftp://a.org"}, "url", ["https?://", "'ftp://a.org'"]),

@@ -29,9 +29,10 @@ _CHECKSUM = (
 
 
 class BundledFacts(Section):
-    bundled: Literal["temporal", "static"] = Field(
-        description="The entry `{bundled: temporal}` takes the bundled dated facts of TempLAMA's nine relations, and "
-        "`{bundled: static}` famous facts of ten more relations."
+    bundled: Literal["temporal", "static", "common"] = Field(
+        description="The entry `{bundled: temporal}` takes the bundled dated facts of TempLAMA's nine relations, "
+        "`{bundled: static}` famous facts of ten more relations, and `{bundled: common}` many facts that small models "
+        "may know, with the wordings of their relations."
     )
 
 
@@ -97,8 +98,8 @@ class Facts(Section):
     )
     templates: list[PlainPath] = Field(
         max_length=1000,
-        description="These YAML files hold wordings of relations beyond the bundled 19; docs/models-and-facts.md says "
-        "what they look like.",
+        description="These YAML files hold wordings of relations beyond those of the bundled facts; "
+        "docs/models-and-facts.md says what they look like.",
     )
 
 
