@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
-from dkn.models.families import FAMILIES
+from dkn.families import FAMILIES
 
 # The prompts are longer than the windows below, and of different lengths.
 PROMPTS = [[5, 17, 40, 8, 23, 31, 12, 60, 3, 44, 71], [9, 80, 2, 14, 33]]

@@ -21,7 +21,7 @@ from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.loading import adapt
 from dkn.decoder.prefix import read_prompts
 from dkn.errors import UserError
-from dkn.models.families import FAMILIES, OBSTACLES, SUPPORTED
+from dkn.families import FAMILIES, OBSTACLES, SUPPORTED
 from dkn.neurons.interventions import answer_scores
 from dkn.neurons.sets import NeuronSet
 from dkn.neurons.tuning import NeuronTuning
@@ -47,7 +47,7 @@ def test_every_supported_family_is_tested_here() -> None:
 def test_the_page_on_models_shows_the_code() -> None:
     root = Path(__file__).parents[2]
     page = (root / "docs" / "models.md").read_text()
-    code = "".join((root / name).read_text() for name in ("workflow/dkn/models/families.py", FAMILY_MODELS))
+    code = "".join((root / name).read_text() for name in ("workflow/dkn/families.py", FAMILY_MODELS))
     blocks = re.findall(r"^ *```python\n(.*?)```", page, flags=re.DOTALL | re.MULTILINE)
     assert len(blocks) == 3
     for line in "".join(blocks).splitlines():

@@ -97,19 +97,19 @@ def test_a_hub_model_of_another_family_is_found_before_it_is_downloaded(
 
     def fetch(_repo: str, name: str, local_dir: str, **_settings: object) -> str:
         fetched.append(Path(local_dir, name))
-        fetched[0].write_text('{"model_type": "gemma2"}')
+        fetched[0].write_text('{"model_type": "qwen3_moe"}')
         return str(fetched[0])
 
     refuse(monkeypatch, ConnectionError("refused"))
     if cached:
-        (tmp_path / "config.json").write_text('{"model_type": "gemma2"}')
+        (tmp_path / "config.json").write_text('{"model_type": "qwen3_moe"}')
         monkeypatch.setattr(model_sources, "try_to_load_from_cache", lambda *_, **__: str(tmp_path / "config.json"))
     else:
         monkeypatch.setattr(model_sources, "hf_hub_download", fetch)
     with pytest.raises(UserError) as caught:
         check_models(study_of(HUB), {"far"})
     line = line_of(caught)
-    assert line.startswith(f"model far: {NOWHERE} @ main: model family 'gemma2' has no adapter (it caps attention")
+    assert line.startswith(f"model far: {NOWHERE} @ main: model family 'qwen3_moe' has no adapter (its neurons belong")
     assert "supported families: gpt2, llama, mistral" in line
     assert len(fetched) == (not cached)
     assert not any(path.exists() for path in fetched)
@@ -118,8 +118,8 @@ def test_a_hub_model_of_another_family_is_found_before_it_is_downloaded(
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ('{"model_type": "gemma3_text"}', "(its layers encode positions differently"),
-        ('{"model_type": "t5"}', "model family 't5' has no adapter; supported families: gpt2, "),
+        ('{"model_type": "t5"}', "model family 't5' has no adapter (it is no decoder"),
+        ('{"model_type": "own"}', "model family 'own' has no adapter; supported families: gpt2, "),
         ("{}", "model family None has no adapter"),
         ("[]", "config.json is not a model's"),
         ("{", "config.json is not a model's"),

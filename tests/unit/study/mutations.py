@@ -16,7 +16,7 @@ from tests.unit.study.configurations import DEFAULT, MODELS
 
 SHAPE = {
     **{"architecture": "llama", "layers": 2, "width": 8, "heads": 2, "kv_heads": 1, "neurons": 8, "vocabulary": 300},
-    **{"context": 64, "tied": True},
+    **{"context": 64, "tied": True, "head_size": 4},
 }
 LONGEST_ANSWER = 10  # seconds
 LONGEST_LINE = 1000  # characters of a message; a line of allowed keys is the longest

@@ -98,7 +98,7 @@ def shape(study: Study, name: str) -> Shape:
     """Of a model that is trained here, or SmolLM2's."""
     for model in study.models:
         if model.name == name and isinstance(model, TrainedModel):
-            sizes = {key: getattr(model, key) for key in Sizes.model_fields}
+            sizes = {key: getattr(model, key) for key in ("architecture", *Sizes.model_fields)}
             return Shape(**sizes, context=128, tied=True)
     return SMOLLM2
 

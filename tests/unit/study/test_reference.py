@@ -12,7 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from dkn.errors import UserError
-from dkn.models.families import FAMILIES, OBSTACLES
+from dkn.families import FAMILIES, OBSTACLES
 from dkn.study import reference
 from dkn.study.config import Study
 from dkn.study.protocol import SWITCHES

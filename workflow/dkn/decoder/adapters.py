@@ -4,7 +4,7 @@ A *neuron* is one coordinate of the vector that enters an MLP's down-projection;
 that the residual stream is multiplied by to make it, and its *writing vector* is what it adds to the stream. The
 adapter names these tensors, and it cuts a decoder layer into the steps that a *branch* (``dkn.decoder.branches``) takes
 one by one: queries, keys and values; the stream after attention; the neurons; the MLP's output. It follows the
-description of the family in ``dkn.models.families``, and every step calls the Hugging Face modules of the loaded model,
+description of the family in ``dkn.families``, and every step calls the Hugging Face modules of the loaded model,
 so that sizes, biases, tied embeddings and norms are the model's own.
 
 What stands between a layer's attention and its MLP is called its *middle*. It is the residual stream after attention,
@@ -27,7 +27,7 @@ from transformers.models.bloom.modeling_bloom import BloomGelu
 from transformers.pytorch_utils import Conv1D
 
 from dkn.decoder.attention import Rotation, Scoring, alibi_slopes
-from dkn.models.families import BLOCKS, FAMILIES, PAIRS, PAIRS_FROM_HALVES, Family
+from dkn.families import BLOCKS, FAMILIES, PAIRS, PAIRS_FROM_HALVES, Family
 
 NEURON_SITES = ("neurons", "preactivation")  # what enters the down-projection, and what enters the activation function
 

@@ -18,7 +18,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils import logging
 
 from dkn.errors import UserError, lacks_memory
-from dkn.models.families import FAMILIES, IMAGE_TENSORS, TEXT_PARTS, TEXT_TENSORS, family_of, require_config
+from dkn.families import FAMILIES, IMAGE_TENSORS, TEXT_PARTS, TEXT_TENSORS, family_of
+from dkn.models.families import require_config
 from dkn.models.weights import StoredTensor, all_tensors, is_buffer, listed
 
 _DROPPED = re.compile(

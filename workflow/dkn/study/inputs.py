@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from dkn.models.families import SUPPORTED
+from dkn.families import SUPPORTED
 from dkn.study.values import Batch, Checksum, Epochs, Gpus, LearningRate, PlainPath, Section, Share
 from dkn.validation_messages import shown
 

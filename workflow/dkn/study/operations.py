@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dkn.models.families import FAMILIES, family_of
+from dkn.families import FAMILIES, family_of
 from dkn.study.config import Study
 from dkn.study.inputs import Shape
 from dkn.study.names import ASKED_FACTS, QUERIES

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from dkn.errors import UserError
-from dkn.models.families import FAMILIES, OBSTACLES, Family
+from dkn.families import FAMILIES, OBSTACLES, Family
 from dkn.study.config import Study
 from dkn.study.protocol import GROUPS, SWITCHES
 
