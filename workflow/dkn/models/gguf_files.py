@@ -1,0 +1,199 @@
+"""Files in the format GGUF: their headers, and the parts that a file may come in; the standard library only.
+
+A large file comes in parts of one of two kinds. Byte pieces are one file that was cut anywhere, and are joined again.
+Splits are what llama.cpp's ``gguf-split`` makes: each is a GGUF file with some of the tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import struct
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from dkn.errors import UserError
+from dkn.models.families import require_family
+from dkn.models.weights import POINTER
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+# The architectures of GGUF whose settings and weights transformers reads, and the families that it makes of them.
+FAMILIES = {
+    "gpt2": "gpt2",
+    "llama": "llama",  # Mistral's models have this one too
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "gemma2": "gemma2",
+    "gemma3": "gemma3_text",
+}
+_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+_PIECE = 1 << 20  # bytes that are read at once
+
+
+def _take(file: BinaryIO, form: str) -> Any:
+    """Read one number; raise EOFError where the file ends before."""
+    size = struct.calcsize(f"<{form}")
+    content = file.read(size)
+    if len(content) < size:
+        raise EOFError
+    return struct.unpack(f"<{form}", content)[0]
+
+
+def _text(file: BinaryIO) -> str:
+    """Read one string; raise EOFError where the file ends before."""
+    length = _take(file, "Q")
+    content = file.read(length) if length < _PIECE else b""
+    if len(content) < length:
+        raise EOFError
+    return content.decode("utf-8", errors="replace")
+
+
+def _value(file: BinaryIO, kind: int) -> Any:
+    """Read a value of metadata; of an array, which is skipped, the number of its entries."""
+    if kind == _STRING:
+        return _text(file)
+    if kind != _ARRAY:
+        return _take(file, _NUMBERS[kind])
+    of, count = _take(file, "I"), _take(file, "Q")
+    if of in _NUMBERS:
+        file.seek(count * struct.calcsize(f"<{_NUMBERS[of]}"), 1)
+    else:
+        for _ in range(count):
+            _value(file, of)
+    return count
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """Return the numbers and texts in the header of a GGUF file by their keys, and the lengths of its lists.
+
+    Of a file that ends within its header, as the first of several byte pieces may, what stands before the end.
+
+    Raises:
+        UserError: the file cannot be read, is a pointer of Git LFS, or is no GGUF file of a known version.
+    """
+    found: dict[str, Any] = {}
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(POINTER))
+            if start == POINTER:
+                raise UserError(f"{path}: a pointer of Git LFS instead of the file; run `git lfs pull` there")
+            if not start.startswith(MAGIC):
+                raise UserError(f"{path}: not a GGUF file; the first part is the one that begins with GGUF")
+            file.seek(len(MAGIC))
+            version, _, count = _take(file, "I"), _take(file, "Q"), _take(file, "Q")
+            if version not in VERSIONS:
+                raise UserError(f"{path}: GGUF of version {version}; allowed: {', '.join(map(str, VERSIONS))}")
+            for _ in range(count):
+                key = _text(file)
+                found[key] = _value(file, _take(file, "I"))
+    except EOFError:
+        pass
+    except KeyError as error:
+        raise UserError(f"{path}: its header cannot be read (a value of type {error})") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    return found
+
+
+def _is_split(path: Path) -> bool:
+    """Tell whether a part that is not the first begins as a GGUF file does."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def _require_order(paths: Sequence[Path]) -> None:
+    """Raise where the names of parts differ in one number alone, which does not rise by one from each to the next.
+
+    Raises:
+        UserError: the line names the first two that do not follow each other.
+    """
+    if len({re.sub(r"\d+", "0", path.name) for path in paths}) > 1:
+        return
+    numbers = [tuple(map(int, re.findall(r"\d+", path.name))) for path in paths]
+    for place, (one, other) in enumerate(pairwise(numbers)):
+        steps = [b - a for a, b in zip(one, other, strict=True) if a != b]
+        if steps != [1]:
+            raise UserError(f"{paths[place + 1]}: does not follow {paths[place].name}; name every part, in order")
+
+
+def require_architecture(path: Path) -> None:
+    """Raise unless transformers reads the architecture of a GGUF file and the family that it becomes has an adapter.
+
+    Raises:
+        UserError: it does not, or the file is no GGUF file.
+    """
+    name = metadata(path).get("general.architecture")
+    if name in FAMILIES:
+        require_family(FAMILIES[name], f"{path}: ")
+    elif name is not None:
+        require_family(name, f"{path}: ")  # most others have no adapter either
+        raise UserError(
+            f"{path}: transformers reads no GGUF file of architecture {name!r}; allowed: {', '.join(FAMILIES)}, or the "
+            f"model's safetensors by `source: folder` or `source: hub`"
+        )
+
+
+def require_gguf(paths: Sequence[Path]) -> None:
+    """Raise before the first job what the names and first bytes of a GGUF file's parts show; no weight is read.
+
+    Args:
+        paths: the file, or its parts in order.
+    Raises:
+        UserError: a part is missing, they are not in order, or no adapter reads the model.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file")
+    _require_order(paths)
+    require_architecture(paths[0])
+
+
+def require_checksum(paths: Sequence[Path], checksum: str) -> None:
+    """Raise unless files, read one after another, have a SHA-256 together.
+
+    Args:
+        paths: the files, in order.
+        checksum: 64 hexadecimal digits.
+    Raises:
+        UserError: they have another one; the line states both.
+    """
+    found = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while content := file.read(_PIECE):
+                found.update(content)
+    if found.hexdigest() != checksum:
+        what = f"{paths[0]}" + (f" and {len(paths) - 1} more parts" if len(paths) > 1 else "")
+        raise UserError(f"{what}: sha256 is {found.hexdigest()}, expected {checksum}")
+
+
+def whole_files(paths: Sequence[Path], scratch: Path) -> list[Path]:
+    """Return a model's GGUF files: the one there is, byte pieces joined to one in ``scratch``, or llama.cpp's splits.
+
+    Args:
+        paths: the file, or its parts in order.
+        scratch: a folder for the joined file.
+    Raises:
+        UserError: parts are of both kinds, splits are not all there or not in order.
+    """
+    later = [_is_split(path) for path in paths[1:]]
+    if any(later) and not all(later):
+        raise UserError(f"{paths[0]}: of its parts, some are GGUF files and some are not; name the parts of one file")
+    if later and not later[0]:
+        joined = scratch / "joined.gguf"
+        with joined.open("wb") as target:
+            for path in paths:
+                with path.open("rb") as source:
+                    shutil.copyfileobj(source, target, _PIECE)
+        return [joined]
+    for number, path in enumerate(paths):
+        header = metadata(path)
+        found, count = header.get("split.no", 0), header.get("split.count") or 1
+        if (found, count) != (number, len(paths)):
+            raise UserError(f"{path}: is part {found + 1} of {count}, named as {number + 1} of {len(paths)}; name all")
+    return list(paths)
