@@ -172,6 +172,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[st
         {"name": "local", "source": "folder", "path": "local"},
         {"name": "fetched", "source": "hub", "repo": "owner/name", "revision": "main"},
         {"name": "packed", "source": "wheel", "package": "name", "version": "1", "sha256": "0" * 64},
+        {"name": "quantised", "source": "gguf", "path": "local/config.json"},
     ]
     (folder / "all.yaml").write_text(yaml.safe_dump({"models": [*study["models"], *sources]}))
     by_stage: dict[str, list[list[str]]] = {}

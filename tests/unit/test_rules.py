@@ -36,6 +36,8 @@ PIECES = [
     *("é☃", "\u202e", "{x}", "{{", "}", "{wildcards.model}", "{params.seed:u}", "GROUPING", "#sha256=ab", "2>&1"),
 ]
 WHEEL = {"name": "packed", "source": "wheel", "package": "name", "version": "1", "sha256": "0" * 64}
+PART = {"package": "name", "version": "1", "sha256": "0" * 64}
+WHEELS = {"name": "parts", "source": "wheel"}
 HUB = {"name": "fetched", "source": "hub", "repo": "owner/name", "revision": "main"}
 # Every key of the schema that holds any text, with the part of a configuration that has it there.
 KEYS: dict[str, Callable[[str], dict[str, Any]]] = {
@@ -51,6 +53,10 @@ KEYS: dict[str, Callable[[str], dict[str, Any]]] = {
     "models.package": lambda text: {"models": [{**WHEEL, "package": text}]},
     "models.version": lambda text: {"models": [{**WHEEL, "version": text}]},
     "models.sha256": lambda text: {"models": [{**WHEEL, "sha256": text}]},
+    "models.paths": lambda text: {"models": [{"name": "cut", "source": "gguf", "paths": [text]}]},
+    "models.packages.package": lambda text: {"models": [{**WHEELS, "packages": [{**PART, "package": text}]}]},
+    "models.packages.version": lambda text: {"models": [{**WHEELS, "packages": [{**PART, "version": text}]}]},
+    "models.packages.sha256": lambda text: {"models": [{**WHEELS, "packages": [{**PART, "sha256": text}]}]},
     "figures.example_fact": lambda text: {"figures": {"example_fact": text}},
     "cache": lambda text: {"cache": text},
     "container": lambda text: {"container": text},
@@ -112,7 +118,7 @@ class Hostile:
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     folder = tmp_path_factory.mktemp("study")
-    texts = {key: as_odd_as_accepted(key) for key in KEYS if key not in ("facts.sources.sha256", "models.sha256")}
+    texts = {key: as_odd_as_accepted(key) for key in KEYS if not key.endswith("sha256")}
     parts = {key: KEYS[key](text) for key, text in texts.items()}
     facts = folder / f"f{texts['facts.sources.path']}"
     facts.write_text("\n".join((RESOURCES / "static.jsonl").read_text().splitlines()[:2]) + "\n")
@@ -120,6 +126,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     own = {"P0": next(iter(templates.values()))}
     (folder / f"t{texts['facts.templates']}").write_text(yaml.safe_dump(own))
     (folder / f"m{texts['models.path']}").mkdir()
+    (folder / f"p{texts['models.paths']}").write_bytes(b"GGUF")
     study = {
         "results": texts["results"],
         "facts": {
@@ -130,6 +137,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
             {"name": texts["models.name"], "source": "folder", "path": f"m{texts['models.path']}"},
             {**HUB, "repo": f"owner/{texts['models.repo']}", "revision": texts["models.revision"]},
             {**WHEEL, "package": texts["models.package"], "version": texts["models.version"]},
+            {"name": "cut", "source": "gguf", "paths": [f"p{texts['models.paths']}"], "sha256": "0" * 64},
         ],
         "figures": {"example_fact": texts["figures.example_fact"]},
         "estimate": {"facts": 100},
@@ -173,7 +181,8 @@ def test_odd_texts_come_out_as_single_words(hostile: Hostile) -> None:
         ],
         "model_folder": [f"m{texts['models.path']}", f"{results}/{texts['models.name']}/model"],
         "model_hub": [f"owner/{texts['models.repo']}", texts["models.revision"]],
-        "model_wheel": [texts["models.package"], texts["models.version"]],
+        "model_wheel": [f"--package={texts['models.package']}", f"--version={texts['models.version']}"],
+        "model_gguf": [f"--path=p{texts['models.paths']}", f"--sha256={'0' * 64}"],
         "figure_persistence": [f"--example={example}", f"--model={results}/packed"],
         "figure_kn_graph": [f"--example={example}"],
         "make_report": [f"--report={results}/report.html", f"{results}/logs/report.log"],

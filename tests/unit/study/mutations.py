@@ -12,7 +12,7 @@ from typing import Any
 
 from dkn.errors import UserError
 from dkn.study.config import parse_config
-from tests.unit.study.configurations import DEFAULT, MODELS
+from tests.unit.study.configurations import DEFAULT, MODELS, PARTS
 
 SHAPE = {
     **{"architecture": "llama", "layers": 2, "width": 8, "heads": 2, "kv_heads": 1, "neurons": 8, "vocabulary": 300},
@@ -28,10 +28,14 @@ def whole_study() -> dict[str, Any]:
     own = {"dtype": "bfloat16", "gpus": 2, "training_gpus": 2}
     tree["models"] = [{**model, **own, "name": f"{source}-model"} for source, model in copy.deepcopy(MODELS).items()]
     for model in tree["models"]:
-        if model["source"] in ("hub", "wheel"):
+        if model["source"] in ("hub", "gguf", "wheel"):
             model["shape"] = dict(SHAPE)
         if model["source"] == "trained":
             model["seeds"] = 2
+    tree["models"] += [
+        {"name": "cut", "source": "gguf", "paths": ["a.part0", "a.part1"], "sha256": "0" * 64},
+        {"name": "packed", "source": "wheel", "packages": copy.deepcopy(PARTS)},
+    ]
     tree["facts"]["sources"] += [
         {"path": "own.jsonl", "sha256": "0" * 64},
         {"url": "http://a.org/b.jsonl", "sha256": None, "allow_http": True},

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from dkn.study.config import parse_config
-from dkn.study.inputs import RESERVED_ENDINGS, RESERVED_NAMES
-from tests.unit.study.configurations import MODELS, ROOT, changed, complaint, complaints
+from dkn.study.inputs import RESERVED_ENDINGS, RESERVED_NAMES, GgufModel, WheelModel
+from tests.unit.study.configurations import MODELS, PARTS, ROOT, changed, complaint, complaints
 
 TRAINED_WITH_DEFAULTS = ("weight_decay", "label_smoothing")  # config.yaml states them all the same
+
+EITHER = "source wheel needs either package, version and sha256, or packages"
 
 # --- models -------------------------------------------------------------------------------------------------
 
@@ -27,7 +29,10 @@ def test_models_of_every_source(source: str, dtype: str) -> None:
 def test_an_unknown_key_of_a_model_is_named_with_its_sources_keys(source: str) -> None:
     line = complaint(("models.1", {**MODELS[source], "layer": 3}))
     assert line.startswith("models.2.layer: unknown key; allowed: ")
-    own = {"hub": {"shape"}, "wheel": {"shape"}, "trained": {"seeds"}}
+    own = {
+        **{"hub": {"shape"}, "gguf": {"paths", "sha256", "shape"}, "wheel": {"packages", "shape"}},
+        "trained": {"seeds"},
+    }
     optional = {"dtype", "gpus", "training_gpus"} | own.get(source, set())
     assert set(MODELS[source]) | optional == set(line.partition("allowed: ")[2].split(", "))
 
@@ -85,11 +90,63 @@ def test_an_unknown_choice_of_a_model_is_named_with_the_known_ones(field: str, a
 
 @pytest.mark.parametrize(
     ("source", "field"),
-    [(s, f) for s, model in MODELS.items() for f in model if f not in ("source", *TRAINED_WITH_DEFAULTS)],
+    [
+        (source, key)
+        for source, model in MODELS.items()
+        for key in (model if source not in ("gguf", "wheel") else ["name"])
+        if key not in ("source", *TRAINED_WITH_DEFAULTS)
+    ],
 )
 def test_a_missing_field_of_a_model_is_named(source: str, field: str) -> None:
     entry = {key: value for key, value in MODELS[source].items() if key != field}
     assert complaint(("models.1", entry)) == f"models.2.{field}: missing"
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        ({"source": "gguf"}, "source gguf needs exactly one of path, paths"),
+        ({"source": "gguf", "path": "a", "paths": ["b"]}, "source gguf needs exactly one of path, paths"),
+        ({"source": "wheel"}, f"{EITHER}; missing: package, version, sha256"),
+        ({"source": "wheel", "package": "p", "sha256": "0" * 64}, f"{EITHER}; missing: version"),
+        ({"source": "wheel", "packages": PARTS, "version": "1.0"}, EITHER),
+        ({**MODELS["wheel"], "packages": PARTS}, EITHER),
+    ],
+    ids=str,
+)
+def test_an_entry_says_in_one_way_where_its_file_is(entry: dict[str, Any], line: str) -> None:
+    assert complaint(("models.1", {"name": "m", **entry})) == f"models.2: {line}"
+
+
+def test_parts_are_listed_in_order() -> None:
+    entries = [
+        MODELS["gguf"],
+        {"name": "cut", "source": "gguf", "paths": ["b", "./a"], "sha256": "0" * 64},
+        {**MODELS["wheel"], "name": "w"},
+        {"name": "ws", "source": "wheel", "packages": PARTS},
+    ]
+    models = parse_config(changed(("models", entries))).models
+    parts = [model.parts for model in models if isinstance(model, GgufModel | WheelModel)]
+    assert parts[:2] == [["models/m.gguf"], ["b", "a"]]
+    assert [part.model_dump() for part in parts[2]] == [{"package": "p", "version": "1.0", "sha256": "0" * 64}]  # type: ignore[union-attr]
+    assert [part.model_dump() for part in parts[3]] == PARTS  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("entry", "where"),
+    [
+        ({"source": "gguf", "paths": []}, "paths"),
+        ({"source": "gguf", "paths": ["a", 3]}, "paths.2"),
+        ({"source": "gguf", "paths": ["~/a"]}, "paths.1"),
+        ({"source": "wheel", "packages": []}, "packages"),
+        ({"source": "wheel", "packages": [{**PARTS[0], "sha256": "0"}]}, "packages.1.sha256"),
+        ({"source": "wheel", "packages": [{**PARTS[0], "colour": 1}]}, "packages.1.colour"),
+        ({"source": "wheel", "packages": [PARTS[0], {"package": "p", "version": "1"}]}, "packages.2.sha256"),
+    ],
+    ids=str,
+)
+def test_a_mistake_in_a_part_is_named(entry: dict[str, Any], where: str) -> None:
+    assert complaint(("models.1", {"name": "m", **entry})).startswith(f"models.2.{where}: ")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +156,7 @@ def test_an_unknown_or_missing_source_is_named_with_the_known_ones(change: tuple
     line = complaint(change)
     assert line.startswith("models.2")
     assert "source" in line
-    assert all(source in line for source in ("hub", "folder", "wheel", "trained"))
+    assert all(source in line for source in ("hub", "folder", "gguf", "wheel", "trained"))
 
 
 def test_an_unknown_source_does_not_print_the_whole_entry() -> None:

@@ -48,6 +48,9 @@ def test_a_cache_elsewhere_is_taken(cache: str) -> None:
 def test_inputs_in_the_results_are_refused(path: str) -> None:
     line = "must not lie in the folder `results`, where the study writes"
     assert complaint(("models.1", {**MODELS["folder"], "path": path})) == f"models.2.path: {line}"
+    assert complaint(("models.1", {**MODELS["gguf"], "path": path})) == f"models.2.path: {line}"
+    cut = {"name": "m", "source": "gguf", "paths": ["a", path]}
+    assert complaint(("models.1", cut)) == f"models.2.paths.2: {line}"
     assert complaint(("facts.sources.1", {"path": path})) == f"facts.sources.2.path: {line}"
     assert complaint(("facts.templates", [path])) == f"facts.templates.1: {line}"
 

@@ -134,7 +134,7 @@ def test_keys_stand_in_the_order_of_the_schema() -> None:
         ("facts.sources[].url", r"text that matches `^https?://[^\s#{}]+$`", "required"),
         ("facts.sources[].sha256", "text that matches `^[0-9a-f]{64}$` or null", "`null`"),
         ("facts.templates", "list of at most 1000 paths", "`[]`"),
-        ("models[].source", "`hub`, `folder`, `wheel`, `trained`", "required"),
+        ("models[].source", "`hub`, `folder`, `gguf`, `wheel`, `trained`", "required"),
         ("models[].gpus", "integer in 1 … 64", "`1`"),
         ("models[].seeds", "integer in 1 … 100", "`1`"),
         ("models[].shape", "section or null", "`null`"),
@@ -161,7 +161,8 @@ def test_values_and_defaults_in_words(path: str, values: str, default: str) -> N
 
 
 def test_a_key_of_some_entries_says_of_which() -> None:
-    assert KEYS["models[].shape"].meaning.endswith(" It belongs to entries with `source: hub` or `source: wheel`.")
+    expected = " It belongs to entries with `source: hub` or `source: gguf` or `source: wheel`."
+    assert KEYS["models[].shape"].meaning.endswith(expected)
     assert KEYS["facts.sources[].sha256"].meaning.endswith(" It belongs to entries with `path` or `url`.")
     assert not [path for path in ("models[].name", "facts.sources[].url") if "It belongs" in KEYS[path].meaning]
 

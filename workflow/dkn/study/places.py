@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dkn.study.inputs import RESERVED_NAMES, Facts, FolderModel, Model, PathFacts
+from dkn.study.inputs import RESERVED_NAMES, Facts, FolderModel, GgufModel, Model, PathFacts
 from dkn.study.replicates import replicates
 from dkn.validation_messages import shown
 
@@ -21,6 +21,9 @@ def _named_files(models: Sequence[Model], facts: Facts) -> Iterator[tuple[str, s
     for number, model in enumerate(models, start=1):
         if isinstance(model, FolderModel):
             yield f"models.{number}.path", model.path
+        elif isinstance(model, GgufModel):
+            for part, path in enumerate(model.parts, start=1):
+                yield f"models.{number}.path" + (f"s.{part}" if model.paths else ""), path
     for number, source in enumerate(facts.sources, start=1):
         if isinstance(source, PathFacts):
             yield f"facts.sources.{number}.path", source.path
