@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 0
 
-.PHONY: demo smollm2 test test-parts test-studies test-slurm test-conda torture lint audit format reference envs clean
+.PHONY: demo smollm2 test test-parts test-studies test-slurm test-conda test-pretrained torture lint audit format reference envs clean
 
 demo: $(VENV)/installed  ## the default study: two nano models, all figures
 	$(BIN)/snakemake --cores all
@@ -12,7 +12,7 @@ demo: $(VENV)/installed  ## the default study: two nano models, all figures
 smollm2: $(VENV)/installed  ## the same on SmolLM2-135M-Instruct
 	$(BIN)/snakemake --cores all --configfile config/smollm2.yaml
 
-test: test-parts test-studies  ## all tests but those with SLURM or conda
+test: test-parts test-studies  ## all tests but those with SLURM, conda or pretrained models
 
 test-parts: $(VENV)/installed  ## the library and its stages
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto tests/unit tests/integration
@@ -25,6 +25,9 @@ test-slurm: $(VENV)/installed  ## the profile for clusters on a one-node SLURM, 
 
 test-conda: $(VENV)/installed  ## --use-conda with a real conda: every environment, a whole study; minutes
 	$(BIN)/pytest -m conda tests/conda
+
+test-pretrained: $(VENV)/installed  ## the models of config/pretrained.yaml, which are downloaded: config, tokens, weights
+	$(BIN)/pytest -m pretrained tests/pretrained
 
 torture: $(VENV)/installed  ## kills, damaged files, broken inputs and odd paths, drawn by SEED (docs/reliability.md)
 	PYTHONPATH=workflow $(BIN)/python -m tests.torture --seed $(SEED)
