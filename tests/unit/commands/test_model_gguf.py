@@ -54,6 +54,14 @@ def test_what_cannot_be_prepared_is_one_line(kind: str, tmp_path: Path, capsys: 
     assert not list(output.parent.iterdir())
 
 
+def test_an_error_about_joined_parts_names_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not the temporary one, which is gone by then."""
+    write_gguf(tmp_path / "tiny.gguf", random_model("llama"), about={"block_count": 3})
+    flags = [f"--path={path}" for path in pieces(tmp_path / "tiny.gguf", 2)]
+    assert status_of(["model-gguf", *flags, "--output", str(tmp_path / "results" / "model")]) == 1
+    assert capsys.readouterr().err.startswith("error: tiny.gguf: lacks 9 of the model's tensors: blk.2.attn_k.weight, ")
+
+
 def test_a_file_that_may_only_be_read_is_prepared(tmp_path: Path) -> None:
     folder = tmp_path / "read-only"
     folder.mkdir()

@@ -8,7 +8,7 @@ import torch
 from typer import Option
 
 from dkn import flags
-from dkn.models.gguf_files import require_checksum, require_gguf, whole_files
+from dkn.models.gguf_files import leaving_out, require_checksum, require_gguf, whole_files
 from dkn.models.gguf_weights import convert_gguf
 from dkn.models.sources import finish
 from dkn.storage.files import atomic_folder
@@ -22,9 +22,9 @@ def main(
 ) -> None:
     """Save the weights in the file as float32 safetensors, with its config and its tokenizer."""
     torch.set_num_threads(threads)
-    with tempfile.TemporaryDirectory() as scratch, atomic_folder(output) as folder:
+    with tempfile.TemporaryDirectory() as name, leaving_out(scratch := Path(name)), atomic_folder(output) as folder:
         require_gguf(path)
         if sha256 is not None:
             require_checksum(path, sha256)
-        convert_gguf(whole_files(path, Path(scratch)), folder)
+        convert_gguf(whole_files(path, scratch), folder)
         finish(folder, "model-gguf", {"path": [str(one) for one in path], "sha256": sha256}, path)

