@@ -166,18 +166,19 @@ def test_a_file_that_is_cut_off_is_one_line(tmp_path: Path) -> None:
 # --- memory -------------------------------------------------------------------------------------------------
 
 MEASURED = """
-import resource, sys
+import re, sys
 from pathlib import Path
 from dkn.models.gguf_weights import convert_gguf
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def peak():  # of this process alone; what getrusage says counts the one that started it
+    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 before = peak()
 convert_gguf([Path(sys.argv[1])], Path(sys.argv[2]))
 print(peak() - before)
 """
 
 
-def test_memory_stays_below_the_models_own_size(tmp_path: Path) -> None:
-    """A model of 0.2 GB in float32, of which the file's own pages are a half; the limit is twice the model."""
+def test_memory_never_holds_all_weights(tmp_path: Path) -> None:
+    """The file, half as large as the weights in float32, counts too; all of them at once would be 1.5 times as much."""
     sizes = {"hidden_size": 1024, "intermediate_size": 4096, "head_dim": 128, "num_key_value_heads": 4}
     model = random_model("llama", **sizes, num_hidden_layers=3)
     size = 4 * sum(weight.numel() for weight in model.parameters())
@@ -191,4 +192,4 @@ def test_memory_stays_below_the_models_own_size(tmp_path: Path) -> None:
         check=True,
     )
     assert size > 150e6
-    assert int(result.stdout.split()[-1]) < size
+    assert 0 < int(result.stdout.split()[-1]) < 1.25 * size
