@@ -73,7 +73,7 @@ def through_the_stack(adapter: Adapter, starts: Tensor, tokens: Tensor) -> Tenso
     positions = starts[..., None] + torch.arange(tokens.shape[-1])
     embedded = [[adapter.embed(own, place) for own, place in zip(tokens, row, strict=True)] for row in positions]
     hidden = torch.stack([torch.stack(row) for row in embedded])
-    places = Places.of(adapter, positions)
+    places = Places.of(adapter, prefix, positions)
     for layer in range(adapter.n_layers):
         hidden = attend(adapter, layer, prefix, hidden, places)
         hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))

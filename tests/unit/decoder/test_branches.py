@@ -26,7 +26,7 @@ def read_branches(adapter: Adapter, prefix: Prefix, branches: Sequence[Sequence[
     """Logits (F, R, T, vocabulary) of branches: whole token sequences whose last T tokens enter at layer 0."""
     starts = torch.tensor([[len(row) - tokens for row in rows] for rows in branches])
     hidden = torch.stack([torch.cat([embed(adapter, row)[:, -tokens:] for row in r]) for r in branches])
-    places = Places.of(adapter, starts[..., None] + torch.arange(tokens))
+    places = Places.of(adapter, prefix, starts[..., None] + torch.arange(tokens))
     for layer in range(adapter.n_layers):
         hidden = attend(adapter, layer, prefix, hidden, places)
         hidden = adapter.add_mlp(layer, hidden, adapter.mlp_output(layer, adapter.neurons(layer, hidden)))

@@ -165,7 +165,7 @@ def _through_the_stack(
         start there, (F, count, 1, size); and per layer the riders' values at the site, (F, riders, 1, size).
     """
     adapter, prefix = paths.adapter, paths.prefix
-    places = Places.of(adapter, prefix.positions[fact, target][..., None])
+    places = Places.of(adapter, prefix, prefix.positions[fact, target][..., None])
     hidden = prefix.middle[0][:, :riders, None]
     moved, ridden, done = [], [], riders
     for layer, table in enumerate(tables):

@@ -43,7 +43,7 @@ def _final_streams(adapter: Adapter, prefix: Prefix, start: int, rows: Sequence[
     for row, own in enumerate(rows):
         tokens[row, : len(own)] = torch.tensor(own)
     positions = torch.arange(start, start + tokens.shape[1], device=adapter.device)
-    places = Places.of(adapter, positions.expand(1, len(rows), -1))
+    places = Places.of(adapter, prefix, positions.expand(1, len(rows), -1))
     hidden = adapter.embed(tokens.to(adapter.device), positions)[None]
     for layer in range(adapter.n_layers):
         hidden = attend(adapter, layer, prefix, hidden, places)

@@ -99,7 +99,7 @@ def _edited_branches(
     )  # each token is a branch of its own: it sees the prefix and not the edits there
     if apart:
         positions = positions.flatten(1)[..., None]
-    places = Places.of(adapter, positions)
+    places = Places.of(adapter, prefix, positions)
     hidden = prefix.middle[first][:, None].expand(-1, rows, -1, -1)
     for layer in range(first, adapter.n_layers):
         if layer > first:
