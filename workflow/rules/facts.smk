@@ -23,9 +23,10 @@ rule make_facts:
         sources=of_checkout("--source", FACTS_SOURCES),
         templates=of_checkout("--templates", TEMPLATES),
         seed=STUDY.seed,
+        most=optional("--most", STUDY.facts.most),
         downloads=f"{RESULTS}/facts/downloads.json",
     message:
         "Reading and validating the facts"
     shell:
-        "python -m dkn facts {params.sources:q} {params.templates:q} --seed {params.seed:q} --output {output:q}"
+        "python -m dkn facts {params.sources:q} {params.templates:q} --seed {params.seed:q} {params.most:q} --output {output:q}"
         " --downloads {params.downloads:q} 2>&1 | tee -- {log:q}"

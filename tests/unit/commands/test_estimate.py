@@ -131,5 +131,8 @@ def test_local_facts_are_counted(
     tree: Callable[..., dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "facts.jsonl").write_text("{}\n" * 700)
-    assert run(tree(estimate={"facts": None}), "--source", str(tmp_path / "facts.jsonl")) == 0
-    assert "of 700 |" in capsys.readouterr().out
+    for most, counted in ((None, 700), (1000, 700), (300, 300)):
+        content = tree(estimate={"facts": None})
+        content["facts"]["most"] = most
+        assert run(content, "--source", str(tmp_path / "facts.jsonl")) == 0
+        assert f"of {counted} |" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -95,6 +96,23 @@ def test_joined_questions_are_counted_in_the_log(tmp_path: Path, capsys: pytest.
         "2 queries ask an earlier query's question; their answers are joined",
         "1 facts of 1 subjects and 1 relations",
     ]
+
+
+def test_a_sample_has_whole_subjects_and_the_smaller_is_in_the_larger(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: dict[int | None, pd.DataFrame] = {}
+    for most in (None, 200, 50):
+        source, output = str(RESOURCES / "temporal.jsonl"), tmp_path / f"{most}.parquet"
+        facts_command([source], [RESOURCES / "templates.yaml"], 0, output, tmp_path / "none", most)
+        asked[most] = read_table(output, FACTS)
+    everything, larger, smaller = asked[None], asked[200], asked[50]
+    for sample, most in ((larger, 200), (smaller, 50)):
+        own = everything[everything["subject"].isin(sample["subject"])].reset_index(drop=True)
+        assert sample.equals(own)
+        assert most <= len(sample) < most + everything.groupby("subject").size().max()
+    assert set(smaller["fact_id"]) < set(larger["fact_id"]) < set(everything["fact_id"])
+    assert f"a sample of {len(everything)} facts" in capsys.readouterr().out.splitlines()
 
 
 def test_the_facts_command_stores_what_it_reads(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "structure/short_edges",
         "study/names",
     ),
-    "facts": SOURCES,
+    "facts": (*SOURCES, "facts/sampling"),
     "figure-ablation": (*FIGURE, *SUMMARIES),
     "figure-audit": (*FIGURE, "audit/stored", "figures/points", SWITCHES),
     "figure-audit-path": (*FIGURE, "audit/stored", "figures/points", SWITCHES),

@@ -59,7 +59,8 @@ def _count_facts(study: Study, results: Path, sources: list[str]) -> tuple[int, 
     parsed = [FactsSource.parse(text) for text in sources]
     if remote := [source.location for source in parsed if source.is_url]:
         raise UserError(f"{remote[0]} has not been read yet: state the number of facts as estimate.facts")
-    return sum(len(read_source(source).text.splitlines()) for source in parsed), None
+    count = sum(len(read_source(source).text.splitlines()) for source in parsed)
+    return min(count, study.facts.most or count), None
 
 
 def _seen(folder: Path) -> KnownFacts | None:

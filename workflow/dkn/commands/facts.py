@@ -11,6 +11,7 @@ from typer import Option
 from dkn import flags
 from dkn.errors import UserError
 from dkn.facts.addresses import is_url, public, whole_address
+from dkn.facts.sampling import sample_by_subject
 from dkn.facts.sources import FactsSource, held_to_record, read_facts, read_templates
 from dkn.storage.files import write_json, write_table
 from dkn.storage.provenance import provenance
@@ -25,6 +26,9 @@ def main(
     seed: flags.Seed,
     output: flags.Facts,
     downloads: Annotated[Path, Option(help="JSON file that keeps the checksum of every URL's first download.")],
+    most: Annotated[
+        int | None, Option(min=1, help="About how many facts are kept, whole subjects; all without it.")
+    ] = None,
 ) -> None:
     """Read, validate and store all facts; a URL must always give the content that its first download gave."""
     recorded = _recorded(downloads)
@@ -35,13 +39,16 @@ def main(
     downloaded = {url: checksum for url, checksum in checksums.items() if is_url(url)}
     if downloaded:
         write_json(downloads, {**recorded, **downloaded})
-    frame = pd.DataFrame([asdict(fact) for fact in facts])
-    record = provenance("facts", {"sources": checksums, "seed": seed}, templates)
+    read = pd.DataFrame([asdict(fact) for fact in facts])
+    frame = sample_by_subject(read, most, seed, "facts").reset_index(drop=True)
+    record = provenance("facts", {"sources": checksums, "seed": seed, "most": most}, templates)
     write_table(output, frame, FACTS, record)
     for line in joined[:MOST_LISTED]:
         print(line)
     if joined:
         print(f"{len(joined)} queries ask an earlier query's question; their answers are joined")
+    if len(frame) < len(read):
+        print(f"a sample of {len(read)} facts")
     print(f"{len(frame)} facts of {frame['subject'].nunique()} subjects and {frame['relation'].nunique()} relations")
 
 

@@ -100,6 +100,12 @@ class Facts(Section):
         "schema, which may be compressed with gzip; docs/models-and-facts.md describes the schema. Each entry has "
         "exactly one of the keys `bundled`, `path` and `url`.",
     )
+    most: int | None = Field(
+        ge=1,
+        le=100_000_000,
+        description="The study asks a random sample of the sources' facts: all facts of as many subjects as it takes "
+        "to have this many, drawn by `seed`. A larger sample contains a smaller one; null asks all facts.",
+    )
     templates: list[PlainPath] = Field(
         max_length=1000,
         description="These YAML files hold wordings of relations beyond those of the bundled facts; "
