@@ -22,13 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
-from transformers.activations import NewGELUActivation
-from transformers.models.bloom.modeling_bloom import BloomGelu
 from transformers.pytorch_utils import Conv1D
 
 from dkn.decoder.attention import Rotation, Scoring, alibi_slopes
 from dkn.families import BLOCKS, FAMILIES, PAIRS, PAIRS_FROM_HALVES, Family
 
+_TANH_GELUS = ("NewGELUActivation", "BloomGelu")  # by name: to import a family's module takes time in every job
 NEURON_SITES = ("neurons", "preactivation")  # what enters the down-projection, and what enters the activation function
 
 
@@ -72,7 +71,7 @@ class _Layer:
         """Return the modules of a decoder block."""
         attention, mlp = _module(block, family.attention), _module(block, family.mlp)
         activation = _module(mlp, family.activation)
-        if isinstance(activation, NewGELUActivation | BloomGelu):  # the same function in one kernel instead of eight
+        if type(activation).__name__ in _TANH_GELUS:  # the same function in one kernel instead of eight
             activation = nn.GELU(approximate="tanh")
         norms = [getattr(attention, name, None) for name in family.query_key_norms or ()]
         return cls(
