@@ -152,6 +152,7 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "arcee": ("arcee", {**GATED, "mlp_bias": True}),
     "nemotron": ("nemotron", {**GATED, **_partial(0.5), "head_dim": 16, "mlp_bias": True}),
     "ministral": ("ministral", {**GATED, "head_dim": 8, **SLIDING}),
+    "helium": ("helium", {**GATED, "head_dim": 8, "attention_bias": True, "mlp_bias": True}),
 }
 
 

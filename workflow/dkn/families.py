@@ -284,6 +284,7 @@ FAMILIES: dict[str, Family] = {
     "arcee": replace(_LLAMA, among="Arcee AFM", gate=None),
     "nemotron": replace(_LLAMA, among="Nemotron-4, Minitron", gate=None, gain_offset=1),
     "ministral": replace(_LLAMA, among="Ministral 8B", window=_SLIDING),
+    "helium": replace(_LLAMA, among="Helium-1", rotation=PAIRS_FROM_HALVES),
 }
 SUPPORTED = tuple(FAMILIES)
 # Models of texts and images, the family of their text part, and where its tensors are; all others are left out.
