@@ -153,6 +153,7 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "nemotron": ("nemotron", {**GATED, **_partial(0.5), "head_dim": 16, "mlp_bias": True}),
     "ministral": ("ministral", {**GATED, "head_dim": 8, **SLIDING}),
     "helium": ("helium", {**GATED, "head_dim": 8, "attention_bias": True, "mlp_bias": True}),
+    "persimmon": ("persimmon", {**PLAIN, **_partial(0.5), "qk_layernorm": True}),
 }
 
 

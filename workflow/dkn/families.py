@@ -229,6 +229,12 @@ _GLM = Family(
     "GLM-4 9B of 2024",
     rotation=PAIRS_FROM_HALVES, gate=None, up=None, gate_and_up="gate_up_proj", activation="activation_fn",
 )  # fmt: skip
+_PERSIMMON = Family(
+    "Persimmon 8B",
+    final=("final_layernorm",),
+    projections=("query_key_value",), fused=GROUPS, output="dense", query_key_norms=("q_layernorm", "k_layernorm"),
+    gate=None, up="dense_h_to_4h", down="dense_4h_to_h", activation="act",
+)  # fmt: skip
 FAMILIES: dict[str, Family] = {
     "gpt2": _GPT2,
     "llama": _LLAMA,
@@ -285,6 +291,7 @@ FAMILIES: dict[str, Family] = {
     "nemotron": replace(_LLAMA, among="Nemotron-4, Minitron", gate=None, gain_offset=1),
     "ministral": replace(_LLAMA, among="Ministral 8B", window=_SLIDING),
     "helium": replace(_LLAMA, among="Helium-1", rotation=PAIRS_FROM_HALVES),
+    "persimmon": _PERSIMMON,
 }
 SUPPORTED = tuple(FAMILIES)
 # Models of texts and images, the family of their text part, and where its tensors are; all others are left out.
