@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+UNSTATED_CONTEXT = 2048  # tokens, for families whose config states no limit; BLOOM was trained with this one
 BLOCKS = "blocks"  # one matrix makes all queries, then all keys, then all values
 GROUPS = "groups"  # it makes, for every key-value head, the queries that share it, its key and its value
 HALVES = "halves"  # coordinate i of a query or key turns with coordinate i + half
@@ -41,7 +42,7 @@ class Family:
         projections: in the attention, what makes queries, keys and values; or the one matrix that makes all.
         fused: how that one matrix is laid out: ``BLOCKS`` or ``GROUPS``.
         clip: key of the largest absolute value of queries, keys and values.
-        query_key_norms: in the attention, the norms of queries and of keys (optional).
+        query_key_norms: in the attention, the norms of queries and of keys.
         normed_whole: whether they take all heads together and not each by itself.
         output: in the attention, the output projection.
         scale: in the attention, the factor of products of queries and keys; None: 1 / sqrt(head size); or a number.
@@ -65,7 +66,7 @@ class Family:
         down: in the MLP, the down-projection.
         activation: in the MLP, the activation function.
         gain_offset: what is added to a norm's weight to give its gain.
-        longest: key of the longest text in tokens.
+        longest: key of the longest text in tokens; None for ``UNSTATED_CONTEXT``.
         tied: whether the unembedding is the embedding, where the config does not say.
         implementation: which of transformers' implementations of attention the model itself runs with.
         variants: (key, value, changed fields), for members of the family that differ; later ones come on top.
@@ -111,7 +112,7 @@ class Family:
     down: str = "down_proj"
     activation: str = "act_fn"
     gain_offset: int = 0
-    longest: str = "max_position_embeddings"
+    longest: str | None = "max_position_embeddings"
     tied: bool = False
     implementation: str = "eager"
     variants: tuple[tuple[str, Any, Mapping[str, Any]], ...] = field(default=())
@@ -136,6 +137,8 @@ class Family:
 
 _SLIDING = ("layer_types", "sliding_attention", "sliding_window")
 _ALL_SLIDING = (None, "", "sliding_window")
+
+_NORMED_HEADS = {"query_key_norms": ("q_layernorm", "k_layernorm")}  # what Phi and two others have if they are told to
 
 _LLAMA = Family("LLaMA 1, 2 and 3, SmolLM and SmolLM2, TinyLlama")
 _GPT2 = Family(
@@ -170,7 +173,7 @@ _BLOOM = Family(
     tied=True, body="transformer", layers="h", embedding="word_embeddings", embedded=("word_embeddings_layernorm",),
     final=("ln_f",), attention="self_attention", projections=("query_key_value",), fused=GROUPS, output="dense",
     scale=None, rotation=None, slopes="added",
-    gate=None, up="dense_h_to_4h", down="dense_4h_to_h", activation="gelu_impl", longest="seq_length",
+    gate=None, up="dense_h_to_4h", down="dense_4h_to_h", activation="gelu_impl", longest=None,
 )  # fmt: skip
 _OPT = Family(
     "OPT of all sizes, Galactica",
@@ -198,9 +201,10 @@ _GPTJ = Family(
 )  # fmt: skip
 _PHI = Family(
     "Phi-1, Phi-1.5, Phi-2",
-    final=("final_layernorm",), output="dense", query_key_norms=("q_layernorm", "k_layernorm"),
+    final=("final_layernorm",), output="dense",
     before_mlp="input_layernorm", parallel=True,
     gate=None, up="fc1", down="fc2", activation="activation_fn",
+    variants=(("qk_layernorm", True, _NORMED_HEADS),),
 )  # fmt: skip
 _PHI3 = Family(
     "Phi-3, Phi-3.5 and Phi-4 without experts",
@@ -222,8 +226,8 @@ _OLMO2 = Family(
 )  # fmt: skip
 _COHERE = Family(
     "Command R", tied=True,
-    logits_factor="logit_scale", query_key_norms=("q_norm", "k_norm"), rotation=PAIRS,
-    before_mlp="input_layernorm", parallel=True,
+    logits_factor="logit_scale", rotation=PAIRS, before_mlp="input_layernorm", parallel=True,
+    variants=(("use_qk_norm", True, {"query_key_norms": ("q_norm", "k_norm")}),),
 )  # fmt: skip
 _GLM = Family(
     "GLM-4 9B of 2024",
@@ -232,8 +236,9 @@ _GLM = Family(
 _PERSIMMON = Family(
     "Persimmon 8B",
     final=("final_layernorm",),
-    projections=("query_key_value",), fused=GROUPS, output="dense", query_key_norms=("q_layernorm", "k_layernorm"),
+    projections=("query_key_value",), fused=GROUPS, output="dense",
     gate=None, up="dense_h_to_4h", down="dense_4h_to_h", activation="act",
+    variants=(("qk_layernorm", True, _NORMED_HEADS),),
 )  # fmt: skip
 FAMILIES: dict[str, Family] = {
     "gpt2": _GPT2,
@@ -266,8 +271,10 @@ FAMILIES: dict[str, Family] = {
     "stablelm": replace(
         _LLAMA,
         among="StableLM 3B, StableLM 2",
-        query_key_norms=("q_layernorm", "k_layernorm"),
-        variants=(("use_parallel_residual", True, {"parallel": True, "before_mlp": "input_layernorm"}),),
+        variants=(
+            ("use_parallel_residual", True, {"parallel": True, "before_mlp": "input_layernorm"}),
+            ("qk_layernorm", True, _NORMED_HEADS),
+        ),
     ),
     "starcoder2": replace(
         _LLAMA,
@@ -280,7 +287,7 @@ FAMILIES: dict[str, Family] = {
         activation="act",
     ),
     "cohere": _COHERE,
-    "cohere2": replace(_COHERE, among="Command R7B", query_key_norms=None, turned="windowed", window=_SLIDING),
+    "cohere2": replace(_COHERE, among="Command R7B", turned="windowed", window=_SLIDING),
     "glm": _GLM,
     "glm4": replace(
         _GLM, among="GLM-4 0414", after_attention="post_self_attn_layernorm", after_mlp="post_mlp_layernorm"

@@ -25,7 +25,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from dkn.decoder.attention import Rotation, Scoring, alibi_slopes
-from dkn.families import BLOCKS, FAMILIES, PAIRS, PAIRS_FROM_HALVES, Family
+from dkn.families import BLOCKS, FAMILIES, PAIRS, PAIRS_FROM_HALVES, UNSTATED_CONTEXT, Family
 
 _TANH_GELUS = ("NewGELUActivation", "BloomGelu")  # by name: to import a family's module takes time in every job
 NEURON_SITES = ("neurons", "preactivation")  # what enters the down-projection, and what enters the activation function
@@ -73,11 +73,10 @@ class _Layer:
         activation = _module(mlp, family.activation)
         if type(activation).__name__ in _TANH_GELUS:  # the same function in one kernel instead of eight
             activation = nn.GELU(approximate="tanh")
-        norms = [getattr(attention, name, None) for name in family.query_key_norms or ()]
         return cls(
             attention,
             [_module(attention, name) for name in family.projections],
-            [norm for norm in norms if norm is not None],
+            [_module(attention, name) for name in family.query_key_norms or ()],
             _module(attention, family.output),
             _module(block, family.before_attention),
             _module(block, family.after_attention),
@@ -360,7 +359,7 @@ class Adapter:
 
 def _context(config: Any, family: Family) -> int:
     """Return the most tokens of a text. Beyond LongRoPE's first limit all positions would turn otherwise."""
-    longest = getattr(config, family.longest, None) or 2048  # BLOOM's config has no limit; its training had this one
+    longest = getattr(config, family.longest) if family.longest else UNSTATED_CONTEXT
     rope = getattr(config, "rope_parameters", None) or {}
     if rope.get("rope_type") == "longrope":
         return min(longest, rope.get("original_max_position_embeddings") or longest)

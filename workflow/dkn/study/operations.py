@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dkn.families import FAMILIES, family_of
+from dkn.families import FAMILIES, UNSTATED_CONTEXT, family_of
 from dkn.study.config import Study
 from dkn.study.inputs import Shape
 from dkn.study.names import ASKED_FACTS, QUERIES
@@ -19,7 +19,6 @@ Product = tuple[int, int, int, int]  # m, k, n and a number: so many products (m
 FACT_CHECKING_NODES = 4  # three Gauss nodes and the end of the path, which a Gauss-Lobatto rule of four nodes costs
 QUESTION = 6  # tokens of the question whether a statement is true, and of its verdict
 BDCS = 3  # of a degenerate fact, about
-UNSTATED_CONTEXT = 2048  # tokens, of families whose config states no limit
 STEP, STEP_OF_ALL = 2, 3  # the forward passes that a training step costs: with frozen weights, and of all parameters
 
 
@@ -61,7 +60,7 @@ def shape_of(config: dict[str, Any]) -> Shape:
         head_size=None if head_size == width // heads else head_size,
         neurons=_stated(config, "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size") or 4 * width,
         vocabulary=config["vocab_size"],
-        context=_stated(config, "max_position_embeddings", "n_positions", "seq_length") or UNSTATED_CONTEXT,
+        context=_stated(config, "max_position_embeddings", "n_positions") or UNSTATED_CONTEXT,
         tied=config.get("tie_word_embeddings", family.tied),
     )
 

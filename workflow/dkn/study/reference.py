@@ -265,12 +265,13 @@ def _layer_kind(family: Family) -> str:
 
 def _special(family: Family) -> str:
     """Return what else a family has that LLaMA has not, in words."""
+    varied = {name for _, _, changed in family.variants for name in changed}
     facts = {
         "one matrix of queries, keys and values": family.fused,
-        "norms of queries and keys": family.query_key_norms,
+        "norms of queries and keys": family.query_key_norms or "query_key_norms" in varied,
         "sliding windows": family.window,
         "norms on what is added": family.after_mlp,
-        "norms on the sum": any("after_sums" in changed for _, _, changed in family.variants),
+        "norms on the sum": "after_sums" in varied,
         "capped scores": family.scores_cap,
         "capped logits": family.logits_cap,
         "clipped queries, keys and values": family.clip,
