@@ -44,9 +44,9 @@ def test_what_cannot_be_prepared_is_one_line(kind: str, tmp_path: Path, capsys: 
     path, output = tmp_path / "tiny.gguf", tmp_path / "results" / "model"
     write_gguf(path, random_model("llama"))
     if kind == "another family":
-        path.write_bytes(path.read_bytes().replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0bloom", 1))
+        path.write_bytes(path.read_bytes().replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0mamba", 1))
     flags = {"another checksum": ["--sha256", "0" * 64], "a missing part": ["--path", "absent"]}.get(kind, [])
-    causes = {"another checksum": "sha256 is ", "a missing part": "absent: no such file", "another family": "'bloom'"}
+    causes = {"another checksum": "sha256 is ", "a missing part": "absent: no such file", "another family": "'mamba'"}
     assert status_of(["model-gguf", "--path", str(path), *flags, "--output", str(output)]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
 
 from dkn.errors import UserError
-from dkn.models.families import OBSTACLES, SUPPORTED
+from dkn.models.families import SUPPORTED
 from dkn.models.gguf_files import (
     FAMILIES,
     metadata,
@@ -84,18 +85,25 @@ def test_a_file_that_is_no_gguf_is_one_line(kind: str, tmp_path: Path) -> None:
 
 def test_architectures_are_those_that_transformers_reads_and_adapters_know() -> None:
     """Where a later transformers reads more of the supported families, this fails."""
-    named = {*SUPPORTED, *OBSTACLES, "gemma3_text"}
-    of_gguf = {*GGUF_SUPPORTED_ARCHITECTURES, "gemma3_text"} & named
-    assert {*FAMILIES.values(), "mistral"} >= of_gguf - {"phi3", "falcon", "gemma3", "qwen2_moe", "qwen3_moe"}
+    of_gguf = {FAMILIES.get(name, name) for name in GGUF_SUPPORTED_ARCHITECTURES}
+    assert set(FAMILIES.values()) == (of_gguf & set(SUPPORTED)) - {"mistral"}  # whose files are of architecture "llama"
     assert set(FAMILIES) <= set(GGUF_SUPPORTED_ARCHITECTURES)
+
+
+def test_the_page_lists_the_architectures() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "models-and-facts.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\w+)`(?: or `mistral`)? \|", page.split("### GGUF files")[1], flags=re.MULTILINE
+    )
+    assert dict(rows) == FAMILIES
 
 
 @pytest.mark.parametrize(
     ("architecture", "cause"),
     [
-        ("phi3", "model family 'phi3' has no adapter (its gate and up"),
-        ("gemma2", "model family 'gemma2' has no adapter (it caps"),
-        ("bert", "model family 'bert' has no adapter; supported families: gpt2"),
+        ("bert", "model family 'bert' has no adapter (it is no decoder"),
+        ("mamba", "model family 'mamba' has no adapter (its layers carry"),
+        ("lfm2", "model family 'lfm2' has no adapter; supported families: gpt2"),
         ("granite", "transformers reads no GGUF file of architecture 'granite'; allowed: gpt2, llama, "),
     ],
 )

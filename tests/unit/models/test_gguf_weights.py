@@ -52,7 +52,7 @@ def test_a_model_of_every_family_comes_back(architecture: str, kind: str, tmp_pa
     assert differs(folder, model) < 1e-4
 
 
-@pytest.mark.parametrize("architecture", MODELS)
+@pytest.mark.parametrize("architecture", [name for name in MODELS if name != "gemma2"])  # which has no tensor for it
 def test_an_untied_unembedding_comes_back(architecture: str, tmp_path: Path) -> None:
     model = random_model(architecture, tie_word_embeddings=False)
     write_gguf(tmp_path / "tiny.gguf", model, architecture)

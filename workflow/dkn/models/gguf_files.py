@@ -25,11 +25,17 @@ VERSIONS = (2, 3)
 # The architectures of GGUF whose settings and weights transformers reads, and the families that it makes of them.
 FAMILIES = {
     "gpt2": "gpt2",
-    "llama": "llama",  # Mistral's models have this one too
+    "llama": "llama",  # or "mistral": Mistral's models have this architecture too
     "qwen2": "qwen2",
     "qwen3": "qwen3",
     "gemma2": "gemma2",
     "gemma3": "gemma3_text",
+    "falcon": "falcon",
+    "phi3": "phi3",
+    "bloom": "bloom",
+    "stablelm": "stablelm",
+    "starcoder2": "starcoder2",
+    "nemotron": "nemotron",
 }
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9

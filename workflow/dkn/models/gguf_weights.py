@@ -7,6 +7,7 @@ those of transformers 5.23 (``transformers.modeling_gguf_pytorch_utils``), whose
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,18 +16,48 @@ import gguf
 import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig
-from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor, get_gguf_hf_weights_map
+from transformers.modeling_gguf_pytorch_utils import (
+    TENSOR_PROCESSORS,
+    GGUFTensor,
+    TensorProcessor,
+    get_gguf_hf_weights_map,
+)
 
 from dkn.errors import UserError
-from dkn.models.gguf_config import ROPE_FACTORS, read_config
+from dkn.models.gguf_config import read_config
 from dkn.models.gguf_files import metadata
+from dkn.models.gguf_rotation import FACTORS
 from dkn.models.gguf_tokenizer import read_gguf_tokenizer
 from dkn.models.opening import one_line, require_opens
 from dkn.models.weights import WEIGHTS, listed
 
 BLOCK = 1 << 22  # numbers that are dequantised at once
 _ALIGNMENT = 8  # bytes; a header of safetensors ends at a multiple
-Places = Mapping[str, tuple[str, tuple[int, ...]]]  # by a tensor's name in GGUF, its name and shape in transformers
+# By a tensor's name in GGUF: of transformers' one tensor that it is, or of several whose stack it is, name and shape.
+Places = Mapping[str, Mapping[str, tuple[int, ...]]]
+# StableLM's norms, each of one head.
+_NORMS = re.compile(r"model\.layers\.(\d+)\.self_attn\.([qk])_layernorm\.norms\.\d+\.weight")
+
+
+class FalconProcessor(TensorProcessor):
+    """Falcon's fused matrix as its model has it, which transformers 5.23 leaves as llama.cpp's converter wrote it."""
+
+    def process(self, weights: np.ndarray, name: str, **kwargs: Any) -> GGUFTensor:
+        """Return for each key-value head its queries, its key and its value, instead of first all queries.
+
+        Args:
+            weights: (queries + keys + values, width), each a head after the other, where the name is that matrix's.
+        """
+        if name.endswith("attn_qkv.weight"):
+            heads, groups = self.config["num_attention_heads"], self.config["num_kv_heads"]
+            size = self.config["hidden_size"] // heads
+            parts = np.split(weights, [heads * size, (heads + groups) * size])
+            weights = np.concatenate([part.reshape(groups, -1, weights.shape[1]) for part in parts], axis=1)
+            weights = weights.reshape(-1, weights.shape[-1])
+        return GGUFTensor(weights, name, {})
+
+
+PROCESSORS = {**TENSOR_PROCESSORS, "falcon": FalconProcessor}
 
 
 def _dequantised(path: Path, tensor: gguf.ReaderTensor) -> np.ndarray:
@@ -54,15 +85,18 @@ def _places(path: Path, config: PretrainedConfig, processor: TensorProcessor, ar
         model = AutoModelForCausalLM.from_config(config)
     names = get_gguf_hf_weights_map(model, processor, model_type=architecture)
     shapes = {name: tuple(weight.shape) for name, weight in model.named_parameters()}
-    places = {name: (place, shapes[place]) for name, place in names.items() if place in shapes}
-    if unnamed := sorted(shapes.keys() - {place for place, _ in places.values()}):
+    places = {name: {place: shapes[place]} for name, place in names.items() if place in shapes}
+    for place, shape in shapes.items():
+        if norm := _NORMS.fullmatch(place):
+            places.setdefault(f"blk.{norm[1]}.attn_{norm[2]}_norm.weight", {})[place] = shape
+    if unnamed := sorted(shapes.keys() - {place for parts in places.values() for place in parts}):
         raise UserError(f"{path}: no tensor of a GGUF file is this model's {listed(unnamed)}")
     return places
 
 
 def _require_same(path: Path, places: Places, tensors: Sequence[gguf.ReaderTensor]) -> None:
     """Raise unless the tensors of the files are those of the architecture."""
-    names = [tensor.name for tensor in tensors if tensor.name != ROPE_FACTORS]
+    names = [tensor.name for tensor in tensors]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"{path}: holds {listed(twice)} twice")
     if missing := sorted(places.keys() - set(names)):
@@ -99,7 +133,8 @@ def _weights(
             weights=_dequantised(path, tensor), name=tensor.name, parsed_parameters={"tensors": apart}
         )
         weight = made.weights if made.name else next(iter(apart.values())).numpy()
-        _, shape = places[tensor.name]
+        shapes = list(places[tensor.name].values())
+        shape = shapes[0] if len(shapes) == 1 else (len(shapes), *shapes[0])
         if weight.shape != shape:
             sizes = " by ".join(map(str, weight.shape)), " by ".join(map(str, shape))
             raise UserError(f"{path}: tensor {tensor.name} is {sizes[0]}, the architecture needs {sizes[1]}")
@@ -127,16 +162,16 @@ def convert_gguf(paths: Sequence[Path], target: Path) -> None:
     about = metadata(first)
     with one_line(first, "the weights"):
         tensors = [tensor for path in paths for tensor in gguf.GGUFReader(path).tensors]
-        factors = [_dequantised(first, tensor).tolist() for tensor in tensors if tensor.name == ROPE_FACTORS]
-        tensors = [tensor for tensor in tensors if tensor.name != ROPE_FACTORS]
-        names = {tensor.name for tensor in tensors}
-        config = read_config(first, about, names, factors[0] if factors else None)
+        factors = {tensor.name: _dequantised(first, tensor).tolist() for tensor in tensors if tensor.name in FACTORS}
+        tensors = [tensor for tensor in tensors if tensor.name not in FACTORS]
+        config = read_config(first, about, {tensor.name for tensor in tensors}, factors)
         architecture = about["general.architecture"]
-        processor = TENSOR_PROCESSORS.get(architecture, TensorProcessor)(config=config.to_dict())
+        processor = PROCESSORS.get(architecture, TensorProcessor)(config=config.to_dict())
         places = _places(first, config, processor, architecture)
         _require_same(first, places, tensors)
         with (target / WEIGHTS).open("wb") as file:
-            _write(file, dict(places[tensor.name] for tensor in tensors), _weights(first, tensors, places, processor))
+            shapes = {place: shape for tensor in tensors for place, shape in places[tensor.name].items()}
+            _write(file, shapes, _weights(first, tensors, places, processor))
         config.save_pretrained(target)
     with one_line(first, "the tokenizer"):
         read_gguf_tokenizer(first, about).save_pretrained(target)
