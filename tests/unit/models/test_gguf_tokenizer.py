@@ -11,9 +11,10 @@ from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKEN
 
 from dkn.errors import UserError
 from dkn.models.gguf_files import metadata
-from dkn.models.gguf_tokenizer import AS_GPT2, SINGLE_DIGITS, WITH_BEGINNING, read_gguf_tokenizer
+from dkn.models.gguf_tokenizer import AS_GPT2, OWN_WAYS, WITH_BEGINNING, read_gguf_tokenizer
 from dkn.models.opening import read_tokenizer
 from tests.unit.gguf_models import byte_level, random_model, sentence_pieces, write_gguf
+from tests.unit.gguf_models import tokenizer_of as of_family
 from tests.unit.model_folders import TEXT, bpe
 from tests.unit.one_line import line_of
 
@@ -53,6 +54,20 @@ def test_digits_stand_alone_where_the_file_names_such_a_way(tmp_path: Path) -> N
     assert [piece for piece, _ in split[1:6]] == ["Ġ", "2", "0", "1", "0"]
 
 
+OWN: dict[str, list[str]] = {
+    "falcon": ["It", "'", "s", "Ġ", "123", "45", ",", "Ġ", "(", "the", "Ġ", "Ġcapital", ")!?"],
+    "bloom": ["It's", "Ġ12345", ",Ġ(", "the", "Ġ", "Ġcapital", ")!?"],
+    "stablelm2": ["It", "'s", "Ġ", "1", "2", "3", "4", "5", ",", "Ġ(", "the", "Ġ", "Ġcapital", ")!?"],
+}
+
+
+@pytest.mark.parametrize("way", OWN)
+def test_ways_that_transformers_does_not_know_are_their_models(way: str, tmp_path: Path) -> None:
+    found = tokenizer_of(tmp_path, {**byte_level(bpe()), "ggml.pre": way})
+    split = found.backend_tokenizer.pre_tokenizer.pre_tokenize_str("It's 12345, (the  capital)!?")
+    assert [piece for piece, _ in split] == OWN[way]
+
+
 def test_a_way_that_nobody_knows_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         tokenizer_of(tmp_path, {**byte_level(bpe()), "ggml.pre": "unheard-of"})
@@ -70,8 +85,8 @@ def test_the_beginning_is_added_as_llama_cpp_adds_it(way: str, stated: bool | No
 
 
 def test_no_way_is_named_twice() -> None:
-    assert not set(AS_GPT2) & set(SINGLE_DIGITS)
-    assert not {*AS_GPT2, *SINGLE_DIGITS} & set(GGUF_PRE_TOKENIZER_SPLITS)
+    assert not set(AS_GPT2) & set(OWN_WAYS)
+    assert not {*AS_GPT2, *OWN_WAYS} & set(GGUF_PRE_TOKENIZER_SPLITS)
     assert set(WITH_BEGINNING) <= set(GGUF_PRE_TOKENIZER_SPLITS)
 
 
@@ -92,6 +107,14 @@ def test_no_way_is_named_twice() -> None:
 def test_the_first_space_is_what_the_file_says(changes: dict[str, Any], expected: list[str], tmp_path: Path) -> None:
     found = tokenizer_of(tmp_path, sentence_pieces(**changes))
     assert pieces_of(found, "the capital") == expected
+    assert found.decode(found("the capital")["input_ids"], skip_special_tokens=True) == "the capital"
+
+
+@pytest.mark.parametrize("architecture", ["phi3", "nemotron"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_first_space_of_other_families_too(architecture: str, first: bool, tmp_path: Path) -> None:
+    found = tokenizer_of(tmp_path, {**of_family(architecture), "ggml.add_space_prefix": first}, architecture)
+    assert pieces_of(found, "the capital") == ["<s>", "▁the" if first else "the", "▁capital"]
     assert found.decode(found("the capital")["input_ids"], skip_special_tokens=True) == "the capital"
 
 

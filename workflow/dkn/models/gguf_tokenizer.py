@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenizers import decoders, pre_tokenizers
+from tokenizers import Regex, decoders, normalizers, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
 
@@ -18,6 +18,36 @@ from dkn.errors import UserError
 
 AS_GPT2 = ("default", "gpt-2", "olmo", "phi-2", "mpt", "trillion", "granite-docling")
 SINGLE_DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b")  # then as GPT-2
+_SPLIT_OF_BLOOM = " ?[^(\\s|.,!?…。，、।۔،)]+"
+# Ways that transformers does not know, as the tokenizer.json of the models that they are called after states them.
+OWN_WAYS: dict[str, pre_tokenizers.PreTokenizer] = {
+    "falcon": pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Punctuation(behavior="contiguous"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            pre_tokenizers.Digits(individual_digits=False),
+            pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), behavior="isolated"),
+        ]
+    ),
+    "bloom": pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_SPLIT_OF_BLOOM), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    ),
+    "stablelm2": pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(GGUF_PRE_TOKENIZER_SPLITS["qwen2"]), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    ),
+    **dict.fromkeys(
+        SINGLE_DIGITS,
+        pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        ),
+    ),
+}
 # llama.cpp begins every text of these with the beginning token, whether or not the file says so.
 WITH_BEGINNING = ("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2")
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token", "mask_token")
@@ -30,12 +60,10 @@ def _split_as_stated(path: Path, tokenizer: PreTrainedTokenizerBase, metadata: M
         UserError: nobody here knows that way.
     """
     way = metadata.get("tokenizer.ggml.pre", "default")
-    if way in SINGLE_DIGITS:
-        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-        )
+    if way in OWN_WAYS:
+        tokenizer.backend_tokenizer.pre_tokenizer = OWN_WAYS[way]
     elif way not in AS_GPT2 and way not in GGUF_PRE_TOKENIZER_SPLITS:
-        known = ", ".join(sorted({*AS_GPT2, *SINGLE_DIGITS, *GGUF_PRE_TOKENIZER_SPLITS}))
+        known = ", ".join(sorted({*AS_GPT2, *OWN_WAYS, *GGUF_PRE_TOKENIZER_SPLITS}))
         raise UserError(f"{path}: its tokenizer splits texts as {way!r}, which is not known; allowed: {known}")
 
 
@@ -44,6 +72,9 @@ def _without_first_space(tokenizer: PreTrainedTokenizerBase) -> None:
     backend = tokenizer.backend_tokenizer
     if isinstance(backend.pre_tokenizer, pre_tokenizers.Metaspace):
         backend.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="never", split=False)
+    elif backend.pre_tokenizer is None:  # Phi-3's
+        backend.normalizer = normalizers.Replace(" ", "▁")
+    if backend.pre_tokenizer is None or isinstance(backend.pre_tokenizer, pre_tokenizers.Metaspace):
         backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
 
 
