@@ -51,7 +51,7 @@ def make_wheel(folder: Path, members: dict[str, bytes], name: str = "tiny-1.0-py
     """A made-up wheel."""
     with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as archive:
         for member, content in {"tiny/__init__.py": b"raise SystemExit('never run')", **members}.items():
-            archive.writestr(member, content)
+            archive.writestr(zipfile.ZipInfo(member), content, zipfile.ZIP_DEFLATED)  # of one date
     return folder / name
 
 
