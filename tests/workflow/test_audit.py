@@ -52,7 +52,10 @@ def test_every_switch_is_in_the_table_and_in_the_figures(audited: Checkout) -> N
         )
         assert stored["sample"] >= AUDIT["facts"]
     assert set(table["model"]) == {"gpt2-short", "llama-short"}
-    assert "what each departure of the released code changes" in (results / "audit.html").read_text(encoding="utf-8")
+    page = (results / "audit.html").read_text(encoding="utf-8")
+    assert "what each departure of the released code changes" in page
+    assert "What the audit says" in page
+    assert "explorer.html" not in page, "the audit needs no study, so that there may be no such page"
     for name in FIGURES:
         assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert imread(results / "figures" / f"{name}.png").std() > 0.05
