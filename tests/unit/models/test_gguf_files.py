@@ -18,6 +18,7 @@ from dkn.models.gguf_files import (
     require_checksum,
     require_gguf,
     whole_files,
+    whole_header,
 )
 from tests.unit.gguf_models import ROWS, pieces, random_model, write_gguf
 from tests.unit.one_line import line_of
@@ -78,6 +79,57 @@ def test_a_file_that_is_no_gguf_is_one_line(kind: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         require_gguf([tmp_path / "model.gguf"])
     assert line_of(caught).startswith(f"{tmp_path / 'model.gguf'}: {cause}")
+
+
+HEADER = b"GGUF\x03\0\0\0" + bytes(8) + b"\x01" + bytes(7)  # of no tensors and one value
+KEY = b"\x01" + bytes(7) + b"a"
+LIST = KEY + b"\x09\0\0\0"
+MANY = ((1 << 64) - 1).to_bytes(8, "little")
+LIES: dict[str, bytes] = {
+    "a text of most bytes": HEADER + KEY + b"\x08\0\0\0" + MANY,
+    "a list of most texts": HEADER + LIST + b"\x08\0\0\0" + MANY + bytes(1000),
+    "a list of most bytes": HEADER + LIST + b"\0\0\0\0" + MANY + bytes(1000),
+    "a list of most large numbers": HEADER + LIST + b"\x0a\0\0\0" + MANY + bytes(1000),
+    "most tensors": HEADER[:8] + MANY + bytes(8),
+    "most values": HEADER[:16] + MANY,
+    "a cut": HEADER[:20],
+}
+
+
+@pytest.mark.parametrize("kind", LIES)
+def test_a_header_that_lies_of_sizes_is_a_cut_off_one(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(LIES[kind])
+    assert metadata(path) == {}
+    with pytest.raises(UserError) as caught:
+        whole_header(path)
+    assert line_of(caught).startswith(f"{path}: cut off within its header ({len(LIES[kind])} bytes), or damaged")
+
+
+DAMAGES: dict[str, tuple[bytes, str]] = {
+    "lists of lists": (HEADER + LIST + (b"\x09\0\0\0\x01" + bytes(7)) * 5000, "(a value of type 9)"),
+    "values of zeros": (HEADER[:16] + MANY + bytes(1000), "(key '' stands twice in it)"),
+    "tensors of zeros": (HEADER[:8] + MANY + bytes(1000), "(tensor '' with 0 axes)"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_header_ends_at_once(kind: str, tmp_path: Path) -> None:
+    content, cause = DAMAGES[kind]
+    (tmp_path / "model.gguf").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        whole_header(tmp_path / "model.gguf")
+    assert line_of(caught) == f"{tmp_path / 'model.gguf'}: its header cannot be read {cause}"
+
+
+def test_a_folder_is_no_gguf_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"not a file$"):
+        require_gguf([tmp_path])
+
+
+def test_a_long_text_hides_nothing_behind_it(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "long.gguf", random_model("llama"), title="a" * (2 << 20))
+    assert metadata(tmp_path / "long.gguf")["llama.block_count"] == 2
 
 
 # --- families -----------------------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ def test_a_file_that_is_cut_off_is_one_line(tmp_path: Path) -> None:
     first, _ = pieces(tmp_path / "tiny.gguf", 2)
     with pytest.raises(UserError) as caught:
         convert_gguf([first], tmp_path)
-    assert line_of(caught).startswith(f"{first}: the weights cannot be read: ")
+    assert line_of(caught).startswith(f"{first}: cut off: it has ")
 
 
 # --- memory -------------------------------------------------------------------------------------------------

@@ -7,11 +7,13 @@ Splits are what llama.cpp's ``gguf-split`` makes: each is a GGUF file with some 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,7 +41,34 @@ FAMILIES = {
 }
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
+_MOST_AXES = 4  # of a tensor
 _PIECE = 1 << 20  # bytes that are read at once
+
+
+class Entries(int):
+    """How many entries a list in a header has, in place of the list."""
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """A tensor as the header of its file describes it.
+
+    Attributes:
+        name: its name.
+        shape: the size of every axis, that of a row first.
+        kind: the number of its type.
+        offset: where its bytes begin, counted from those of the first tensor.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    offset: int
+
+
+def _left(file: BinaryIO) -> int:
+    """Return how many bytes of a file are still to be read. What a header says of sizes may be far more."""
+    return os.fstat(file.fileno()).st_size - file.tell()
 
 
 def _take(file: BinaryIO, form: str) -> Any:
@@ -54,25 +83,76 @@ def _take(file: BinaryIO, form: str) -> Any:
 def _text(file: BinaryIO) -> str:
     """Read one string; raise EOFError where the file ends before."""
     length = _take(file, "Q")
-    content = file.read(length) if length < _PIECE else b""
-    if len(content) < length:
+    if length > _left(file):
         raise EOFError
-    return content.decode("utf-8", errors="replace")
+    return file.read(length).decode("utf-8", errors="replace")
 
 
 def _value(file: BinaryIO, kind: int) -> Any:
-    """Read a value of metadata; of an array, which is skipped, the number of its entries."""
+    """Read a value of metadata; of a list, which is skipped, the number of its entries.
+
+    Raises:
+        EOFError: the file ends before.
+        KeyError: the value is of no known type, or a list of lists, which llama.cpp does not read either.
+    """
     if kind == _STRING:
         return _text(file)
     if kind != _ARRAY:
         return _take(file, _NUMBERS[kind])
     of, count = _take(file, "I"), _take(file, "Q")
-    if of in _NUMBERS:
-        file.seek(count * struct.calcsize(f"<{_NUMBERS[of]}"), 1)
-    else:
-        for _ in range(count):
-            _value(file, of)
-    return count
+    form = "Q" if of == _STRING else _NUMBERS[of]  # a string takes the bytes of its length at least
+    size = count * struct.calcsize(f"<{form}")
+    if size > _left(file):
+        raise EOFError
+    if of != _STRING:
+        file.seek(size, 1)
+    for _ in range(count if of == _STRING else 0):
+        _text(file)
+    return Entries(count)
+
+
+def _tensor(file: BinaryIO, path: Path) -> TensorEntry:
+    """Read the entry of one tensor; raise EOFError where the file ends before.
+
+    Raises:
+        UserError: it has no axes, or more than any tensor of the format.
+    """
+    name, axes = _text(file), _take(file, "I")
+    if not 1 <= axes <= _MOST_AXES:
+        raise UserError(f"{path}: its header cannot be read (tensor {name[:100]!r} with {axes} axes)")
+    shape = tuple(_take(file, "Q") for _ in range(axes))
+    return TensorEntry(name, shape, _take(file, "I"), _take(file, "Q"))
+
+
+def _read_header(path: Path, found: dict[str, Any], tensors: list[TensorEntry] | None) -> int:
+    """Fill ``found`` with the metadata of a file, and ``tensors`` where it is a list; return the bytes that were read.
+
+    Raises:
+        EOFError: the file ends before; what stands before the end is filled in.
+        UserError: as ``metadata`` raises it.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(POINTER))
+            if start == POINTER:
+                raise UserError(f"{path}: a pointer of Git LFS instead of the file; run `git lfs pull` there")
+            if not start.startswith(MAGIC):
+                raise UserError(f"{path}: not a GGUF file; the first part is the one that begins with GGUF")
+            file.seek(len(MAGIC))
+            version, held, count = _take(file, "I"), _take(file, "Q"), _take(file, "Q")
+            if version not in VERSIONS:
+                raise UserError(f"{path}: GGUF of version {version}; allowed: {', '.join(map(str, VERSIONS))}")
+            for _ in range(count):
+                if (key := _text(file)) in found:
+                    raise UserError(f"{path}: its header cannot be read (key {key[:100]!r} stands twice in it)")
+                found[key] = _value(file, _take(file, "I"))
+            if tensors is not None:
+                tensors.extend(_tensor(file, path) for _ in range(held))
+            return file.tell()
+    except KeyError as error:
+        raise UserError(f"{path}: its header cannot be read (a value of type {error})") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def metadata(path: Path) -> dict[str, Any]:
@@ -84,27 +164,26 @@ def metadata(path: Path) -> dict[str, Any]:
         UserError: the file cannot be read, is a pointer of Git LFS, or is no GGUF file of a known version.
     """
     found: dict[str, Any] = {}
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(POINTER))
-            if start == POINTER:
-                raise UserError(f"{path}: a pointer of Git LFS instead of the file; run `git lfs pull` there")
-            if not start.startswith(MAGIC):
-                raise UserError(f"{path}: not a GGUF file; the first part is the one that begins with GGUF")
-            file.seek(len(MAGIC))
-            version, _, count = _take(file, "I"), _take(file, "Q"), _take(file, "Q")
-            if version not in VERSIONS:
-                raise UserError(f"{path}: GGUF of version {version}; allowed: {', '.join(map(str, VERSIONS))}")
-            for _ in range(count):
-                key = _text(file)
-                found[key] = _value(file, _take(file, "I"))
-    except EOFError:
-        pass
-    except KeyError as error:
-        raise UserError(f"{path}: its header cannot be read (a value of type {error})") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    with suppress(EOFError):
+        _read_header(path, found, None)
     return found
+
+
+def whole_header(path: Path) -> tuple[dict[str, Any], list[TensorEntry], int]:
+    """Return what ``metadata`` does, the entries of the tensors, and the number of bytes of the whole header.
+
+    Raises:
+        UserError: the file ends within its header, or as ``metadata`` raises it.
+    """
+    found: dict[str, Any] = {}
+    tensors: list[TensorEntry] = []
+    try:
+        size = _read_header(path, found, tensors)
+    except EOFError:
+        raise UserError(
+            f"{path}: cut off within its header ({path.stat().st_size} bytes), or damaged; fetch or copy it again"
+        ) from None
+    return found, tensors, size
 
 
 def _is_split(path: Path) -> bool:
@@ -155,7 +234,7 @@ def require_gguf(paths: Sequence[Path]) -> None:
     """
     for path in paths:
         if not path.is_file():
-            raise UserError(f"{path}: no such file")
+            raise UserError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     _require_order(paths)
     require_architecture(paths[0])
 

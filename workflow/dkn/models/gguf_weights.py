@@ -26,6 +26,7 @@ from transformers.modeling_gguf_pytorch_utils import (
 from dkn.errors import UserError
 from dkn.models.gguf_config import read_config
 from dkn.models.gguf_files import metadata
+from dkn.models.gguf_layout import require_layout
 from dkn.models.gguf_rotation import FACTORS
 from dkn.models.gguf_tokenizer import read_gguf_tokenizer
 from dkn.models.opening import one_line, require_opens
@@ -159,6 +160,8 @@ def convert_gguf(paths: Sequence[Path], target: Path) -> None:
         UserError: the model cannot be read, or it holds what transformers' model has no place for.
     """
     first = paths[0]
+    for path in paths:
+        require_layout(path)
     about = metadata(first)
     with one_line(first, "the weights"):
         tensors = [tensor for path in paths for tensor in gguf.GGUFReader(path).tensors]
