@@ -199,8 +199,27 @@ FURTHER = {
     "a listed pattern": (
         "gemma2",
         {"about": {"attention.sliding_window_pattern": [True, False]}},
-        "states for each of 2 layers",
+        "states attention.sliding_window_pattern as a list of 2 entries",
     ),
+    "a listed window": (
+        "llama",
+        {"about": {"attention.sliding_window": [4, 8]}},
+        "states attention.sliding_window as a list of 2 entries",
+    ),
+    "no pattern": (
+        "gemma3",
+        {"about": {"attention.sliding_window_pattern": 0}},
+        "states attention.sliding_window_pattern as 0; allowed: numbers of layers",
+    ),
+    "an unstated context": ("falcon", {"about": {"context_length": None}}, "does not state context_length"),
+    "an unstated epsilon": (
+        "llama",
+        {"about": {"attention.layer_norm_rms_epsilon": None}},
+        "does not state attention.layer_norm_epsilon",
+    ),
+    "an odd rotation": ("phi3", {"about": {"rope.dimension_count": 3}}, "rope.dimension_count as 3; allowed: even"),
+    "a long rotation": ("stablelm", {"about": {"rope.dimension_count": 64}}, "as 64; allowed: even numbers up to 8"),
+    "an encoder": ("llama", {"about": {"attention.causal": False}}, "its attention looks ahead (attention.causal)"),
     "an untied Gemma 2": (
         "gemma2",
         {"extra": {"output.weight": np.ones((8, 32), np.float32)}},

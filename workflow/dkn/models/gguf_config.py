@@ -14,6 +14,7 @@ import torch
 from transformers import AutoConfig, MistralConfig, PretrainedConfig
 
 from dkn.errors import UserError
+from dkn.models.gguf_files import Entries
 from dkn.models.gguf_rotation import PARTLY, part_of, set_rotation
 
 # What only the tensors of a file say, by family: the key of the config, and a tensor that is there where it is true.
@@ -28,6 +29,24 @@ _CAPS = ("attn_logit_softcapping", "final_logit_softcapping")
 _ALL_WINDOWED = ("mistral", "phi3", "starcoder2")  # a window in all layers or in none
 _PATTERNS = {"gemma2": 2, "gemma3_text": 6}  # one layer in so many has no window
 _27B_LAYERS = {"gemma2": 46, "gemma3_text": 62}  # llama.cpp tells by them the ones whose attention is scaled otherwise
+
+
+def _require_numbers(path: Path, about: Mapping[str, Any]) -> None:
+    """Raise unless a file states what transformers would take its own number for, and nothing by layers.
+
+    Raises:
+        UserError: the line names the key.
+    """
+    for name in ("context_length", "attention.layer_norm_epsilon"):
+        if not any(key in about for key in (name, name.replace("norm_eps", "norm_rms_eps"))):
+            raise UserError(f"{path}: does not state {name}, which every model has")
+    for name, value in about.items():
+        if isinstance(value, Entries):
+            raise UserError(
+                f"{path}: states {name} as a list of {value} entries, such as one for each layer, which is not read"
+            )
+    if about.get("attention.causal", True) is not True:
+        raise UserError(f"{path}: its attention looks ahead (attention.causal), which no adapter does")
 
 
 def _set_sizes(config: PretrainedConfig, about: Mapping[str, Any]) -> None:
@@ -85,6 +104,8 @@ def _set_heads(path: Path, config: PretrainedConfig, about: Mapping[str, Any]) -
     if len(sizes) > 1 or (not partly and turned not in (None, *sizes)):
         raise UserError(f"{path}: keys, values and rotations of a head differ in size, which no adapter knows")
     (size,) = sizes
+    if partly and turned is not None and (turned % 2 or not 0 < turned <= size):
+        raise UserError(f"{path}: states rope.dimension_count as {turned}; allowed: even numbers up to {size}")
     if "head_dim" in vars(config):
         config.head_dim = size
     elif size != usual:
@@ -97,7 +118,7 @@ def _set_gemma(path: Path, config: PretrainedConfig, about: Mapping[str, Any]) -
     """Set a Gemma's scale of attention, its pattern of layers and its local rotation, as llama.cpp takes them.
 
     Raises:
-        UserError: the pattern is a list.
+        UserError: the pattern is no number of layers.
     """
     if config.model_type not in _PATTERNS:
         return
@@ -105,8 +126,8 @@ def _set_gemma(path: Path, config: PretrainedConfig, about: Mapping[str, Any]) -
     of_hidden = layers == _27B_LAYERS[config.model_type]
     config.query_pre_attn_scalar = config.hidden_size // config.num_attention_heads if of_hidden else config.head_dim
     pattern = about.get("attention.sliding_window_pattern", _PATTERNS[config.model_type])
-    if pattern == layers and "attention.sliding_window_pattern" in about:  # so long is a list of all layers
-        raise UserError(f"{path}: states for each of {layers} layers whether it has a window, which is not read")
+    if type(pattern) is not int or pattern < 1:
+        raise UserError(f"{path}: states attention.sliding_window_pattern as {pattern!r}; allowed: numbers of layers")
     config.layer_types = ["sliding_attention" if (layer + 1) % pattern else "full_attention" for layer in range(layers)]
     if config.model_type == "gemma3_text":
         config._sliding_window_pattern = pattern
@@ -160,6 +181,7 @@ def read_config(
     config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
     prefix = f"{metadata['general.architecture']}."
     about = {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
+    _require_numbers(path, about)
     _set_sizes(config, about)
     _set_by_tensors(config, tensors)
     _set_falcon(config, about, tensors)
