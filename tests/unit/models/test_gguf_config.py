@@ -243,6 +243,13 @@ def test_what_a_family_does_not_have_is_one_line(kind: str, tmp_path: Path) -> N
     assert cause in line_of(caught)
 
 
+def test_a_factor_without_a_kind_scales_linearly(tmp_path: Path) -> None:
+    """As in llama.cpp."""
+    write_gguf(tmp_path / "tiny.gguf", random_model("llama"), about={"rope.scaling.factor": 4.0})
+    rope = config_of(tmp_path / "tiny.gguf").rope_parameters
+    assert (rope["rope_type"], rope["factor"]) == ("linear", 4.0)
+
+
 def test_splits_say_together_what_a_model_is_like(tmp_path: Path) -> None:
     """The first, which alone transformers reads for it, has neither biases nor a norm in front of the MLP."""
     model = random_model("stablelm", use_qkv_bias=True)

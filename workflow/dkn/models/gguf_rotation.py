@@ -57,7 +57,7 @@ def _by_kind(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: in a way that has no words here.
     """
-    kind = about.get("rope.scaling.type", "linear" if "rope.scale_linear" in about else "none")
+    kind = about.get("rope.scaling.type", "linear")  # what llama.cpp takes where a file states none
     factor = about.get("rope.scaling.factor", about.get("rope.scale_linear", 1.0))
     for name, neutral in _NEUTRAL.items():
         if about.get(f"rope.scaling.{name}", neutral) != neutral:
