@@ -219,6 +219,12 @@ FURTHER = {
     ),
     "an odd rotation": ("phi3", {"about": {"rope.dimension_count": 3}}, "rope.dimension_count as 3; allowed: even"),
     "a long rotation": ("stablelm", {"about": {"rope.dimension_count": 64}}, "as 64; allowed: even numbers up to 8"),
+    "a huge number of layers": (
+        "gemma3",
+        {"about": {"block_count": (1 << 32) - 1}},
+        "states block_count as 4294967295, its tensors are of 7 layers",
+    ),
+    "a layer too many": ("llama", {"about": {"block_count": 1}}, "states block_count as 1, its tensors are of 2"),
     "an encoder": ("llama", {"about": {"attention.causal": False}}, "its attention looks ahead (attention.causal)"),
     "an untied Gemma 2": (
         "gemma2",

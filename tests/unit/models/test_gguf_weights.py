@@ -132,7 +132,7 @@ def extra(name: str, *shape: int) -> dict[str, Any]:
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a bias without a place": ({}, extra("blk.0.attn_q.bias", 32), "1 tensors for which the architecture has no place"),
     "an expert": ({}, extra("blk.0.ffn_gate_exps.weight", 2, 64, 32), "no place: blk.0.ffn_gate_exps.weight"),
-    "a layer is missing": ({}, {"about": {"block_count": 3}}, "lacks 9 of the model's tensors: blk.2.attn_k.weight"),
+    "a layer is missing": ({}, {"about": {"block_count": 3}}, "states block_count as 3, its tensors are of 2 layers"),
     "another width": ({}, {"about": {"feed_forward_length": 48}}, "is 64 by 32, the architecture needs 48 by 32"),
     "unknown scaling": ({}, {"about": {"rope.scaling.type": "su"}}, "positions are scaled by 'su'"),
     "a part of a head is turned": ({}, {"about": {"attention.key_length": 16}}, "differ in size"),

@@ -6,6 +6,7 @@ file. What of these can be said in a config is set here, and the rest is refused
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ _BY_TENSORS = {
     "stablelm": {"use_qkv_bias": "attn_q.bias", "qk_layernorm": "attn_q_norm.weight"},
     "starcoder2": {"use_bias": "attn_q.bias"},
 }
+_LAYER = re.compile(r"blk\.(\d+)\.")
 _EPSILONS = ("layer_norm_epsilon", "layer_norm_eps", "norm_epsilon", "norm_eps")  # the names of one number in configs
 _CAPS = ("attn_logit_softcapping", "final_logit_softcapping")
 _ALL_WINDOWED = ("mistral", "phi3", "starcoder2")  # a window in all layers or in none
@@ -47,6 +49,18 @@ def _require_numbers(path: Path, about: Mapping[str, Any]) -> None:
             )
     if about.get("attention.causal", True) is not True:
         raise UserError(f"{path}: its attention looks ahead (attention.causal), which no adapter does")
+
+
+def _require_layers(path: Path, about: Mapping[str, Any], tensors: Collection[str]) -> None:
+    """Raise unless a file holds tensors of as many layers as it states, before a config or a model of them is made.
+
+    Raises:
+        UserError: the line states both numbers.
+    """
+    layers = {int(found[1]) for name in tensors if (found := _LAYER.match(name))}
+    stated = about.get("block_count")
+    if stated != len(layers) or max(layers, default=-1) != len(layers) - 1:
+        raise UserError(f"{path}: states block_count as {stated!r}, its tensors are of {len(layers)} layers")
 
 
 def _set_sizes(config: PretrainedConfig, about: Mapping[str, Any]) -> None:
@@ -178,10 +192,11 @@ def read_config(
     Raises:
         UserError: the file states something that cannot be kept. Other errors are transformers'.
     """
-    config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
-    prefix = f"{metadata['general.architecture']}."
+    prefix = f"{metadata.get('general.architecture')}."
     about = {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
     _require_numbers(path, about)
+    _require_layers(path, about, tensors)
+    config = AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
     _set_sizes(config, about)
     _set_by_tensors(config, tensors)
     _set_falcon(config, about, tensors)
