@@ -129,3 +129,26 @@ def test_a_tensor_too_many_is_named_beside_images_and_masks(tmp_path: Path) -> N
         opened(tmp_path / "pythia")
     with pytest.raises(UserError, match=r"no place: model\.extra"):
         opened(tmp_path / "gemma3")
+
+
+WITH_WINDOWS = ("mistral-windowed", "qwen2-windowed", "gemma2", "gemma3", "cohere2", "starcoder2", "gpt-neo")
+
+
+@pytest.mark.parametrize("window", [0, -4])
+@pytest.mark.parametrize("name", WITH_WINDOWS)
+def test_a_window_that_no_model_has_is_named(name: str, window: int, tmp_path: Path) -> None:
+    random_model(name).save_pretrained(tmp_path)
+    key = "window_size" if name == "gpt-neo" else "sliding_window"
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, key: window}))
+    with pytest.raises(UserError, match=f"config.json says {key} {window}; allowed: whole numbers from 1"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "key"), [("cohere", "logit_scale"), ("granite", "embedding_multiplier")])
+def test_a_factor_of_0_is_not_blamed_on_the_adapter(name: str, key: str, tmp_path: Path) -> None:
+    random_model(name).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, key: 0.0}))
+    with pytest.raises(UserError, match="the model's logits are 0 for every token"):
+        opened(tmp_path)

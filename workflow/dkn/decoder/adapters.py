@@ -25,6 +25,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from dkn.decoder.attention import Rotation, Scoring, alibi_slopes
+from dkn.errors import UserError
 from dkn.families import BLOCKS, FAMILIES, PAIRS, PAIRS_FROM_HALVES, UNSTATED_CONTEXT, Family
 
 _TANH_GELUS = ("NewGELUActivation", "BloomGelu")  # by name: to import a family's module takes time in every job
@@ -372,9 +373,16 @@ def _factor(config: Any, times: str | None, over: str | None) -> float | None:
 
 
 def _window(config: Any, family: Family, layer: int) -> int | None:
-    """Return the sliding window of a layer in positions, or None."""
+    """Return the sliding window of a layer in positions, or None.
+
+    Raises:
+        UserError: the config states one that no model can have.
+    """
     if family.window is None:
         return None
     types, windowed, size = family.window
     kinds = getattr(config, types, None) if types else [windowed] * config.num_hidden_layers
-    return getattr(config, size, None) if kinds and kinds[layer] == windowed else None
+    window = getattr(config, size, None) if kinds and kinds[layer] == windowed else None
+    if window is not None and window < 1:
+        raise UserError(f"config.json says {size} {window}; allowed: whole numbers from 1, or null for none")
+    return window

@@ -85,6 +85,8 @@ def _check_parity(adapter: Adapter) -> None:
     expected = adapter.model(tokens[None]).logits[0].float()
     if not expected.isfinite().all():
         raise _not_finite(adapter.model, _first_overflow(adapter.model, tokens[None]))
+    if not expected.any():
+        raise UserError("the model's logits are 0 for every token: a factor in its config.json, or its weights are 0")
     prefix = read_prompts(adapter, [tokens.tolist()], [range(len(tokens))])
     logits = adapter.unembed(adapter.final_norm(prefix.final[0]))
     if not logits.isfinite().all():
