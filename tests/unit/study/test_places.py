@@ -58,6 +58,8 @@ def test_inputs_in_the_results_are_refused(path: str) -> None:
 def test_one_file_named_twice_is_refused() -> None:
     line = complaint(("facts.sources", [{"path": "a.jsonl"}, {"path": "./a.jsonl"}]))
     assert line == "facts.sources.2.path: is facts.sources.1.path again (found 'a.jsonl')"
+    line = complaint(("facts.sources", [{"bundled": "common"}, {"path": "a"}, {"bundled": "common"}]))
+    assert line == "facts.sources.3: is facts.sources.1 again (found 'common')"
     assert complaint(("facts.templates", ["a", "b", "a"])).startswith("facts.templates.3: is facts.templates.1 again")
 
 

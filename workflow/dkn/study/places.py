@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dkn.study.inputs import RESERVED_NAMES, Facts, FolderModel, GgufModel, Model, PathFacts
+from dkn.study.inputs import RESERVED_NAMES, BundledFacts, Facts, FolderModel, GgufModel, Model, PathFacts
 from dkn.study.replicates import replicates
 from dkn.validation_messages import shown
 
@@ -57,4 +57,8 @@ def place_problems(results: str, cache: str | None, models: Sequence[Model], fac
         if place in seen and not key.startswith("models"):
             problems.append(f"{key}: is {seen[place]} again (found {shown(path)})")
         seen.setdefault(place, key)
+    bundled = [source.bundled if isinstance(source, BundledFacts) else None for source in facts.sources]
+    for number, name in enumerate(bundled):
+        if name is not None and (first := bundled.index(name)) < number:
+            problems.append(f"facts.sources.{number + 1}: is facts.sources.{first + 1} again (found {shown(name)})")
     return problems
