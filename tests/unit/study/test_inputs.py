@@ -63,6 +63,23 @@ def test_a_shape_names_its_missing_keys() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sizes", "cause"),
+    [
+        ({"kv_heads": 3}, "heads must be a multiple of kv_heads (found 4 and 3)"),
+        ({"kv_heads": 8}, "heads must be a multiple of kv_heads (found 4 and 8)"),
+        ({"width": 10}, "width must be a multiple of heads (found 10 and 4), or state head_size"),
+    ],
+    ids=str,
+)
+def test_heads_of_a_shape_divide(sizes: dict[str, int], cause: str) -> None:
+    shape = {"architecture": "gpt2", "layers": 2, "width": 8, "heads": 4, "kv_heads": 2, "neurons": 8, "tied": True}
+    shape |= {"vocabulary": 300, "context": 64, **sizes}
+    assert complaint(("models.1", {**MODELS["hub"], "shape": shape})) == f"models.2.shape: {cause}"
+    stated = {**shape, "kv_heads": 2, "head_size": 2}
+    assert parse_config(changed(("models.1", {**MODELS["hub"], "shape": stated})))
+
+
+@pytest.mark.parametrize(
     ("field", "value", "bound"),
     [
         ("vocabulary", 299, "300"),

@@ -149,6 +149,16 @@ class Shape(Sizes):
     )
     tied: bool = Field(description="The value true says that the unembedding is the embedding.")
 
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Shape:
+        if self.heads % self.kv_heads:
+            raise ValueError(f"heads must be a multiple of kv_heads (found {self.heads} and {self.kv_heads})")
+        if self.head_size is None and self.width % self.heads:
+            raise ValueError(
+                f"width must be a multiple of heads (found {self.width} and {self.heads}), or state head_size"
+            )
+        return self
+
 
 _SHAPE = (
     "These sizes let `snakemake estimate` count operations before the model is here; null leaves the count to the "
