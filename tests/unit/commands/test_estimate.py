@@ -136,3 +136,34 @@ def test_local_facts_are_counted(
         content["facts"]["most"] = most
         assert run(content, "--source", str(tmp_path / "facts.jsonl")) == 0
         assert f"of {counted} |" in capsys.readouterr().out
+
+
+SIZES = {"model_type": "llama", "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 2, "vocab_size": 9}
+NO_MODELS: dict[str, tuple[object, str]] = {
+    "no object": ([], "config.json is not a model's"),
+    "another family": ({**SIZES, "model_type": "mixtral"}, "model family 'mixtral' has no adapter (its neurons belong"),
+    "no sizes": ({"model_type": "llama"}, "config.json does not state 'hidden_size'"),
+    "no heads": ({**SIZES, "num_attention_heads": 0}, "config.json states no sizes of a model ("),
+    "a text for a number": ({**SIZES, "hidden_size": "32"}, "config.json states no sizes of a model ("),
+    "heads that do not divide": (
+        {**SIZES, "num_key_value_heads": 3},
+        "config.json states no sizes of a model (heads must be a multiple of kv_heads (found 4 and 3))",
+    ),
+    "a negative size": ({**SIZES, "vocab_size": -9}, "config.json states no sizes of a model (vocabulary: "),
+    "no text part": ({"model_type": "gemma3", "text_config": [1]}, "config.json states no sizes of a model ("),
+}
+
+
+@pytest.mark.parametrize("kind", NO_MODELS)
+def test_a_folder_without_a_models_sizes_is_one_line(
+    kind: str, tree: Callable[..., dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, cause = NO_MODELS[kind]
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "config.json").write_text(json.dumps(config))
+    study = tree()
+    study["models"] = [{"name": "m", "source": "folder", "path": str(tmp_path / "own")}]
+    assert run({**study, "results": str(tmp_path / "results")}, "--source", "https://a.org/facts.json") == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {tmp_path / 'own'}: {cause}")
+    assert error.count("\n") == 1

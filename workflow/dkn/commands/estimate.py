@@ -4,15 +4,17 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+from pydantic import ValidationError
 from typer import Option
 
 from dkn import flags
 from dkn.errors import UserError
 from dkn.facts.sources import FactsSource, read_source
+from dkn.models.families import require_config
 from dkn.run.benchmarks import job_seconds
 from dkn.run.durations import duration
 from dkn.storage.completeness import completeness_files, converged_facts, read_completeness
-from dkn.storage.files import read_json, read_table
+from dkn.storage.files import read_table
 from dkn.storage.schemas import FACTS, KNOWN
 from dkn.study.config import Study, parse_config
 from dkn.study.estimates import (
@@ -32,13 +34,32 @@ from dkn.study.replicates import replicates
 TRAINED_CONTEXT = 128  # the length of a nano model's context, in tokens
 
 
+def _shape_of_folder(folder: Path) -> Shape:
+    """Return the shape of the model in a folder, from its config.json.
+
+    Raises:
+        UserError: no adapter reads the model, or its config.json states no sizes that one can have.
+    """
+    config = require_config(folder / "config.json", str(folder))
+    try:
+        return shape_of(config)
+    except KeyError as error:
+        raise UserError(f"{folder}: config.json does not state {error}") from None
+    except ValidationError as error:
+        found = error.errors()[0]
+        reason = ": ".join((*map(str, found["loc"]), found["msg"].removeprefix("Value error, ")))
+        raise UserError(f"{folder}: config.json states no sizes of a model ({reason})") from None
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise UserError(f"{folder}: config.json states no sizes of a model ({error})") from None
+
+
 def _shape(model: object, prepared: Path) -> Shape:
     """Return a model's shape: from its prepared folder, from the folder it comes from, or from the configuration."""
     name = getattr(model, "name", "")
     folders = [prepared, *([Path(model.path)] if isinstance(model, FolderModel) else [])]
     for folder in folders:
         if (folder / "config.json").is_file():
-            return shape_of(read_json(folder / "config.json"))
+            return _shape_of_folder(folder)
     if isinstance(model, TrainedModel):
         sizes = {key: getattr(model, key) for key in ("architecture", *Sizes.model_fields)}
         return Shape(**sizes, context=TRAINED_CONTEXT, tied=True)
