@@ -126,7 +126,7 @@ class Sizes(Section):
         ge=1,
         le=10_000,
         description="Each layer's attention has this many heads of keys and values; fewer than `heads` make it "
-        "grouped-query attention. In a trained model `heads` must be a multiple of them.",
+        "grouped-query attention. `heads` must be a multiple of them.",
     )
     neurons: int = Field(ge=1, le=1_000_000, description="Each layer's MLP has this many neurons.")
     vocabulary: int = Field(ge=1, le=10_000_000, description="The model's vocabulary has this many tokens.")
