@@ -39,13 +39,20 @@ WHEEL = {"name": "packed", "source": "wheel", "package": "name", "version": "1",
 PART = {"package": "name", "version": "1", "sha256": "0" * 64}
 WHEELS = {"name": "parts", "source": "wheel"}
 HUB = {"name": "fetched", "source": "hub", "repo": "owner/name", "revision": "main"}
+
+
+def asked(source: dict[str, Any], *templates: str) -> dict[str, Any]:
+    """The section of the facts with one source."""
+    return {"facts": {"sources": [source], "most": None, "templates": list(templates)}}
+
+
 # Every key of the schema that holds any text, with the part of a configuration that has it there.
 KEYS: dict[str, Callable[[str], dict[str, Any]]] = {
     "results": lambda text: {"results": text},
-    "facts.sources.path": lambda text: {"facts": {"sources": [{"path": text}], "templates": []}},
-    "facts.sources.url": lambda text: {"facts": {"sources": [{"url": f"https://a.org/{text}"}], "templates": []}},
-    "facts.sources.sha256": lambda text: {"facts": {"sources": [{"path": "x", "sha256": text}], "templates": []}},
-    "facts.templates": lambda text: {"facts": {"sources": [{"bundled": "static"}], "templates": [text]}},
+    "facts.sources.path": lambda text: asked({"path": text}),
+    "facts.sources.url": lambda text: asked({"url": f"https://a.org/{text}"}),
+    "facts.sources.sha256": lambda text: asked({"path": "x", "sha256": text}),
+    "facts.templates": lambda text: asked({"bundled": "static"}, text),
     "models.name": lambda text: {"models": [{"name": text, "source": "folder", "path": "x"}]},
     "models.path": lambda text: {"models": [{"name": "linked", "source": "folder", "path": text}]},
     "models.repo": lambda text: {"models": [{**HUB, "repo": f"owner/{text}"}]},

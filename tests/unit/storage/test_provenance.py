@@ -32,7 +32,7 @@ CHECKED = "storage/checked_texts"
 FOLDER = ("models/families", "models/files", "models/weights")
 MODEL = (*FOLDER, "decoder", "models/opening", "models/prepared")
 PREPARED = (*FOLDER, "models/opening", "models/sources", "models/tokens")
-GGUF = tuple(f"models/gguf_{part}" for part in ("config", "files", "rotation", "tokenizer", "weights"))
+GGUF = tuple(f"models/gguf_{part}" for part in ("config", "files", "layout", "rotation", "tokenizer", "weights"))
 SWITCHES = "study/protocol"
 FACTS = ("facts/schema", "facts/stored", "facts/text", SWITCHES)
 SOURCES = ("facts/addresses", "facts/schema", "facts/sources", "facts/template_files", "facts/text")
@@ -69,7 +69,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "candidates-random": ("neurons/sets", "structure", "study/names"),
     "components": (*MODEL, *FACTS, *INTERVENTIONS, "neurons/sets", "structure/functional_test", "study/names"),
     "distances": (*MODEL, "neurons/sets", "structure/distances", SWITCHES),
-    "estimate": (*SOURCES, "run/benchmarks", "run/durations", "storage/completeness", "study"),
+    "estimate": (*SOURCES, "models/families", "run/benchmarks", "run/durations", "storage/completeness", "study"),
     "experiment-ablation": (
         *(*MODEL, *FACTS, "facts/sampling", *INTERVENTIONS, "neurons/sets", "study/names"),
         "experiments/ablation",
