@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 from unittest.mock import patch
 
 import numpy as np
@@ -12,7 +14,8 @@ import torch
 
 from dkn.attribution import integrated_gradients, path_integrals
 from dkn.attribution.integrated_gradients import AttributionSettings, attribute, completeness_rows, score_rows
-from dkn.attribution.path_gradients import Points, evaluate
+from dkn.attribution.path_gradients import Paths, Points, Values, evaluate
+from dkn.attribution.path_integrals import integrate_adaptively
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.loading import adapt
@@ -66,6 +69,30 @@ def test_types_of_few_digits_cost_what_float32_costs(
             largest = np.abs(result.change.sum(0)).max()
             assert np.allclose(result.error, np.abs(result.total - result.change) / largest, rtol=1e-6, atol=0)
     assert nodes["short"] < 2 * nodes["float32"]
+
+
+def rounded_sigmoid(dtype: torch.dtype) -> Callable[..., Values]:
+    """P along a path as a steep sigmoid of alpha whose log odds are off by a few roundings of ``dtype``."""
+
+    def evaluate(_paths: Paths, points: Points) -> Values:
+        prob = 1 / (1 + np.exp(-30 * (points.alpha - 0.5)))
+        slope = prob * (1 - prob)
+        noise = 8 * torch.finfo(dtype).eps * np.sin(1e4 * points.alpha)
+        return Values(prob + slope * noise, 30 * slope, torch.zeros(len(points), 1))
+
+    return evaluate
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_piece_is_not_halved_for_what_rounding_gives_it(dtype: torch.dtype) -> None:
+    """However many pieces a path has: their roundings add up, and more pieces would have more."""
+    upper, nodes = np.array([[1 / (1 + np.exp(-15))]]), {}
+    for kind in (torch.float32, dtype):
+        paths = SimpleNamespace(dtype=kind, still=lambda: np.zeros((1, 1, 1), dtype=bool))
+        with patch.object(path_integrals, "evaluate", rounded_sigmoid(kind)):
+            found = integrate_adaptively(cast(Paths, paths), (1, 1, 1), upper, 3, 1e-3, 10**4)
+        nodes[kind] = int(found.nodes.max())
+    assert nodes[dtype] <= 1.5 * nodes[torch.float32]
 
 
 def test_pieces_whose_nodes_would_coincide_are_not_halved(adapter: Adapter, random_fact: MakeFact) -> None:

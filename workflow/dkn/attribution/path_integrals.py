@@ -164,6 +164,11 @@ class Rule:
         rounded = torch.from_numpy(places).to(torch.float32).to(dtype).double().numpy()
         return np.asarray((np.diff(rounded) > 0).all(axis=1))
 
+    def roundings(self, samples: Samples, pieces: np.ndarray, dtype: torch.dtype) -> np.ndarray:
+        """Return the error that rounding alone may give pieces, (n,), in a model that computes in ``dtype``."""
+        prob = samples.values.prob[pieces]
+        return ROUNDINGS * torch.finfo(dtype).eps * (prob * (1 - prob)).max(1)
+
     def errors(self, samples: Samples, pieces: np.ndarray) -> np.ndarray:
         """Return how far pieces are from completeness, (n,): |integral of dP/dalpha - difference of P|."""
         prob = samples.values.prob
@@ -224,15 +229,16 @@ def integrate_adaptively(
     prob_lower = np.where(paths.still(), prob_upper[:, :, None], samples.values.prob[::count].reshape(shape))
     samples.values.prob[::count] = prob_lower.ravel()
     scale = np.abs((prob_upper[:, :, None] - prob_lower).sum(1)).max(-1)
-    prob = samples.values.prob.reshape(*shape, count)
-    rounding = ROUNDINGS * torch.finfo(paths.dtype).eps * (prob * (1 - prob)).max(-1)
+    rounding = rule.roundings(samples, pieces, paths.dtype).reshape(shape)
     allowed = np.maximum((tolerance * scale / shape[1])[:, None, None], rounding).ravel()
     nodes = np.full(size, count)
     while True:
         path, error = samples.path[pieces[:, 0]], rule.errors(samples, pieces)
         total = np.bincount(path, error, minlength=size)
         share = allowed / np.bincount(path, minlength=size)
-        split = (total > allowed)[path] & (error > share[path])
+        split = (total > allowed)[path] & (
+            error > np.maximum(share[path], rule.roundings(samples, pieces, paths.dtype))
+        )
         split[split] = rule.divisible(samples, pieces[split], paths.dtype)
         split &= _rank_by_error(path, error) < ((max_nodes - nodes) // cost)[path]
         if not split.any():
