@@ -94,10 +94,8 @@ def _edited_branches(
     edits = _by_layer(adapter, variants)
     first = next((layer for layer, (fact, _, _) in enumerate(edits) if len(fact)), adapter.n_layers - 1)
     positions = prefix.positions[:, None].expand(-1, rows, -1)
-    apart = (
-        settings.positions == "last"
-    )  # each token is a branch of its own: it sees the prefix and not the edits there
-    if apart:
+    apart = settings.positions == "last"
+    if apart:  # each token is a branch of its own, which sees the prefix and not the edits there
         positions = positions.flatten(1)[..., None]
     places = Places.of(adapter, prefix, positions)
     hidden = prefix.middle[first][:, None].expand(-1, rows, -1, -1)
