@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dkn import __main__
-from dkn.__main__ import gpus_wanted, main
+from dkn.__main__ import gpus_wanted, imported, main
 from dkn.stages import PACKAGE
 from tests.unit.made_up_gpus import GPUS, Machine
 
@@ -62,3 +64,24 @@ def test_a_stage_sees_its_gpu_when_it_is_imported(
 def test_claims_come_before_torch() -> None:
     code = "import sys, dkn.__main__; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)}, check=True)
+
+
+@pytest.mark.parametrize("problem", [None, ImportError("no such library")])
+def test_an_import_is_not_searched_for_garbage(monkeypatch: pytest.MonkeyPatch, problem: Exception | None) -> None:
+    searched: list[bool] = []
+
+    def load(_: str) -> Any:
+        searched.append(gc.isenabled())
+        if problem:
+            raise problem
+        return SimpleNamespace()
+
+    monkeypatch.delitem(sys.modules, "dkn.commands.known", raising=False)
+    monkeypatch.setattr(__main__.importlib, "import_module", load)
+    before = gc.get_freeze_count()
+    with pytest.raises(ImportError) if problem else nullcontext():
+        imported("known")
+    assert searched == [False]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > before
+    gc.unfreeze()

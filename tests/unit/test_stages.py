@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dkn.stages import PACKAGE, stage_file, stage_module, stages
+from dkn.stages import PACKAGE, stage_file, stage_module, stages, summary_of
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,16 @@ def test_every_stage_is_found_with_the_first_line_of_its_module() -> None:
         assert stage_file(stage).is_file()
         assert stage_file(stage).read_text().startswith(f'"""{summary}')
         assert summary.endswith((".", "?"))
+
+
+def test_a_stage_is_told_from_its_own_module_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, parsed = stages(), []
+    parse = ast.parse
+    monkeypatch.setattr("ast.parse", lambda text: parsed.append(text) or parse(text))
+    assert summary_of("figure-kn-graph") == found["figure-kn-graph"]
+    assert len(parsed) == 1
+    for other in ("no-such-stage", "figure-style", "table-lines", "../run/jobs", "--help", ""):
+        assert summary_of(other) is None
 
 
 def test_modules_without_a_main_are_no_stages() -> None:
