@@ -113,6 +113,11 @@ def write_tables(results: Path, models: list[str]) -> None:
     stage("table-funnel", *models, *repeated("--grouping", GROUPINGS), shards=1, output=tables / "funnel.csv")
     stage("table-seeds", seeds=results / "seeds.json", output=tables / "seeds.csv")
     stage("table-verdicts", verdicts=results / "verdicts.json", output=tables / "verdicts.csv")
+    kept = [tables / f"{name}.csv" for name in (*(setting.replace("-", "_") for setting in WITH_TABLES), "funnel")]
+    outcome = results / "outcome"
+    files = {"verdicts": results / "verdicts.json", "study": "{}", "output": outcome / "study.json"}
+    stage("outcome", *models, *repeated("--table", kept), **files)
+    stage("verify", outcome=outcome, reference=outcome, output=outcome / "reproduction.csv")
     for name in TABLES:
         words = {"title": name, "note": "note"}
         stage("table-page", table=tables / f"{name}.md", **words, output=tables / f"{name}.html")

@@ -65,6 +65,7 @@ KEYS: dict[str, Callable[[str], dict[str, Any]]] = {
     "models.packages.version": lambda text: {"models": [{**WHEELS, "packages": [{**PART, "version": text}]}]},
     "models.packages.sha256": lambda text: {"models": [{**WHEELS, "packages": [{**PART, "sha256": text}]}]},
     "figures.example_fact": lambda text: {"figures": {"example_fact": text}},
+    "reference": lambda text: {"reference": text},
     "cache": lambda text: {"cache": text},
     "container": lambda text: {"container": text},
 }
@@ -148,11 +149,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
         ],
         "figures": {"example_fact": texts["figures.example_fact"]},
         "estimate": {"facts": 100},
+        "reference": texts["reference"],
         "cache": f"c{texts['cache']}",
         "container": texts["container"],
     }
     (folder / "odd.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
-    return Hostile(folder, texts, jobs_of_a_run(["all", "sensitivity", "seeds", "estimate"], folder, ["odd.yaml"]))
+    targets = ["all", "sensitivity", "seeds", "estimate", "verify"]
+    return Hostile(folder, texts, jobs_of_a_run(targets, folder, ["odd.yaml"]))
 
 
 def test_every_value_of_a_command_is_quoted() -> None:

@@ -156,6 +156,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "model-size": (*CLAIMS, *OVER_SEEDS, "models/files", "models/weights", "paper/model_size"),
     "model-trained": ("facts/schema", "facts/text", "models"),
     "model-wheel": (*PREPARED, *GGUF),
+    "outcome": ("paper/reproduction",),
     "seeds": (*CLAIMS, *OVER_SEEDS, "paper/model_size", "paper/seeds", "statistics/meta_analysis"),
     "summary-ablation": (*SUMMARIES, "summaries/ablation", *MEANS),
     "summary-degeneracy": (
@@ -201,6 +202,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "table-sharing": (*SETTING_TABLE, *MEANS, "summaries/sharing"),
     "table-suppression": (*SETTING_TABLE, "tables/perturbation"),
     "table-verdicts": ("study/names", "summaries/wording", *TABLE),
+    "verify": ("paper/reproduction", *TABLE),
     "verdicts": (
         *(*CLAIMS, *OVER_SEEDS, "paper/growth", "paper/model_size", "paper/verdicts"),
         "statistics/simultaneous",

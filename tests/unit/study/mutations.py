@@ -43,6 +43,7 @@ def whole_study() -> dict[str, Any]:
     tree["facts"]["templates"] = ["own.yaml"]
     tree["clustering"]["tau1"] = {"quantile": 0.5}
     tree["figures"]["example_fact"] = "a_P54_2012"
+    tree["reference"] = "own"
     tree["cache"], tree["container"] = "cache", "docker://a.org/b:1"
     return tree
 

@@ -76,7 +76,7 @@ def test_any_other_text_is_refused_with_how_it_is_written(place: str, value: Any
     assert hint in line
 
 
-@pytest.mark.parametrize("place", ["cache", "container", "figures.example_fact"])
+@pytest.mark.parametrize("place", ["reference", "cache", "container", "figures.example_fact"])
 def test_null_as_text_is_null_and_no_name(place: str) -> None:
     assert parse_config(changed((place, "null"))) == parse_config(changed((place, None)))
     assert complaint((place, "None")) == f"{place}: must be a name, not a word for null (found 'None')"

@@ -124,6 +124,13 @@ class Study(Section):
         "stages have told replaces it. docs/paper.md says more."
     )
     compute: Compute = Field(description="This section says where and how jobs compute.")
+    reference: (
+        Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$"), AfterValidator(not_null_as_text)]
+        | None
+    ) = Field(
+        description="`snakemake verify` compares the study with the outcome of this name, a folder below `reference/` "
+        "in the checkout; null names none."
+    )
     cache: PlainPath | None = Field(
         description="Attributions of equal content are kept in this folder and found there by any study; null keeps "
         "none. docs/caching.md says more. Changing it reruns nothing."

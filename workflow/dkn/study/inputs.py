@@ -14,7 +14,7 @@ from dkn.validation_messages import shown
 Dtype = Literal["float32", "bfloat16", "float16"]
 # What the rules write straight below the folder of the results, where every model has a folder of its own, too.
 RESERVED_NAMES = (
-    *("facts", "figures", "tables", "logs", "benchmarks"),
+    *("facts", "figures", "tables", "outcome", "logs", "benchmarks"),
     *("report.html", "audit.html", "verdicts.json", "complexity.json", "seeds.json"),
 )
 RESERVED_ENDINGS = (".log", ".tsv")  # of the study's own logs and benchmarks, which lie beside the models' folders

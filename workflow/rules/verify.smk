@@ -1,0 +1,66 @@
+# What the study found, in three small files, and how it compares with the kept outcome of the same study; not part of `all`.
+NO_NUMBERS = {"results", "sensitivity", "audit", "figures", "explorer", "estimate", "compute", "cache", "container"}
+REPEATED = {"verdicts", "seeds", "reported", "contrasts"}  # tables whose numbers are in other tables too
+OF_OUTCOME = [f"{RESULTS}/tables/{name}.csv" for name in TABLES if name not in ON_REQUEST | REPEATED]
+OUTCOME = [f"{RESULTS}/outcome/{name}" for name in ("study.json", "numbers.csv", "verdicts.csv")]
+REFERENCE = Path(workflow.basedir) / "reference" / STUDY.reference if STUDY.reference else None
+
+
+rule make_outcome:
+    input:
+        models=expand(MODEL_FOLDER, model=MODELS),
+        tables=OF_OUTCOME,
+        verdicts=rules.make_verdicts.output,
+    output:
+        OUTCOME,
+    log:
+        f"{RESULTS}/logs/outcome.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/outcome.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        **ANALYSIS,
+    params:
+        code=code("outcome"),
+        models=of_models(),
+        tables=repeated("--table", OF_OUTCOME),
+        study=verbatim(STUDY.model_dump_json(exclude={*NO_NUMBERS, "reference"})),
+    message:
+        "Collecting what the study found"
+    shell:
+        "python -m dkn outcome {params.models:q} {params.tables:q} --verdicts {input.verdicts:q}"
+        " --study {params.study:q} --output {output[0]:q} 2>&1 | tee -- {log:q}"
+
+
+rule make_reproduction:
+    input:
+        OUTCOME,
+    output:
+        multiext(f"{RESULTS}/outcome/reproduction", ".csv", ".md"),
+    log:
+        f"{RESULTS}/logs/reproduction.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/reproduction.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        **ANALYSIS,
+    params:
+        code=code("verify", *sorted(REFERENCE.glob("*")) if REFERENCE else ()),
+        outcome=f"{RESULTS}/outcome",
+        reference=of_checkout("--reference", [REFERENCE] if REFERENCE else []),
+    message:
+        "Comparing the study with its reference"
+    shell:
+        "python -m dkn verify --outcome {params.outcome:q} {params.reference:q} --output {output[0]:q} 2>&1 | tee -- {log:q}"
+
+
+rule outcome:
+    input:
+        OUTCOME,
+
+
+rule verify:
+    input:
+        rules.make_reproduction.output,
