@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn import metrics
 
 from dkn.statistics.detection import AUROC, COUNTED, Scores, by_draw, detection_contrasts, detection_estimates
 from dkn.statistics.inference import Contrast
+from dkn.statistics.roc import Cumulated, Ranked
 
 METRICS = ("f1", "balanced_accuracy", "auroc")
 LIMIT = 0.5
@@ -222,3 +224,18 @@ def test_facts_of_another_detector_keep_the_fixed_threshold() -> None:
     few = Scores(frame, frame[frame["fact_id"].isin(["1", "2"])])
     left = Scores(frame, frame, 5e-7).on_facts_of(few)
     assert (left.fixed, left.threshold < 5e-7, set(left.test["fact_id"])) == (5e-7, True, {"1", "2"})
+
+
+def test_twice_the_facts_are_at_most_twice_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries, cumulated = [0], Ranked.cumulated
+
+    def counted(self: Ranked, weights: np.ndarray) -> Iterator[Cumulated]:
+        entries[0] += weights.size
+        return cumulated(self, weights)
+
+    monkeypatch.setattr(Ranked, "cumulated", counted)
+    for facts in (300, 600):
+        entries.append(entries[0])
+        detectors = [with_threshold(statements(facts, seed), LIMIT) for seed in (0, 1)]
+        detection_contrasts(*detectors, 20, 0.95, np.random.default_rng(0))
+    assert 0 < entries[0] - entries[2] <= 2.1 * entries[2]

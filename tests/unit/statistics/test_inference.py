@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from dkn.statistics import inference
 from dkn.statistics.inference import (
     MIN_SUBJECTS,
+    bootstrap_weights,
     estimate,
     holm,
     paired_contrast,
@@ -183,3 +185,23 @@ def test_contrasts_are_adjusted_over_all_rows_or_over_those_of_a_family() -> Non
         assert [row["name"] for row in adjusted] == ["a", "b", "c", "d"]
     assert str(rows) == str(before), "what was given stays as it is"
     assert with_holm([]) == with_holm([], "metric") == []
+
+
+def test_samples_do_not_depend_on_how_many_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of all resamples by all subjects would exceed the memory of a large study."""
+    draw = np.random.default_rng(0)
+    subjects, values = np.arange(203) // 2, draw.normal(size=203)
+
+    def found() -> tuple[object, ...]:
+        state = np.random.default_rng(1)
+        estimated = estimate(values, subjects, 50, 0.95, state)
+        weights = bootstrap_weights(102, 50, state)
+        assert (weights.sum(1) == 102).all()
+        return estimated, weights.tolist(), sign_flip_p(values, 3000, state), state.random()
+
+    together = found()
+    monkeypatch.setattr(inference, "AT_ONCE", 1000)
+    assert found() == together
+    sizes = [block.size for block in inference.bootstrap_blocks(102, 50, np.random.default_rng(1))]
+    assert max(sizes) <= 1000
+    assert sum(sizes) == 102 * 50

@@ -105,3 +105,14 @@ def test_a_hundred_thousand_statements_need_little_memory() -> None:
     truth = np.arange(100_000) % 2 == 0
     frame = pd.DataFrame({"subject": np.arange(100_000) // 500, "truth": truth, "score": np.arange(100_000.0) + truth})
     assert roc.Ranked.of(frame, np.arange(200)).auroc(np.ones((3, 200))) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("subjects", "levels"), [(40, 9), (40, 10**9), (3, 2), (1, 5)])
+def test_the_area_without_each_subject_is_that_of_the_others(subjects: int, levels: int) -> None:
+    draw = np.random.default_rng(levels)
+    columns = {"subject": draw.integers(0, subjects, 120), "truth": draw.random(120) < 0.5}
+    ranked = roc.Ranked.of(
+        pd.DataFrame(columns).assign(score=draw.integers(0, levels, 120).astype(float)), np.arange(subjects)
+    )
+    expected = ranked.auroc(1 - np.eye(subjects))
+    assert np.array_equal(ranked.auroc_without_each(), expected, equal_nan=True)

@@ -28,7 +28,6 @@ from dkn.statistics.inference import (
 from dkn.statistics.roc import Ranked, threshold
 
 AUROC = "auroc"
-STEP = 1000  # the jackknife computes so many samples at once
 Counts = np.ndarray  # (…, 4) numbers of true positives, false positives, false negatives and true negatives
 
 
@@ -153,9 +152,7 @@ class _Bootstrap:
 
     def auroc_without_each(self, detector: Detector) -> np.ndarray:
         """Return (subjects,) the AUROC of the samples that lack one test subject each."""
-        ranked, subjects = [Ranked.of(scores.test, self._test) for scores in detector], self.subjects
-        weights = (1 - np.eye(min(STEP, subjects - start), subjects, start) for start in range(0, subjects, STEP))
-        return np.concatenate([np.mean([one.auroc(part) for one in ranked], axis=0) for part in weights])
+        return np.mean([Ranked.of(scores.test, self._test).auroc_without_each() for scores in detector], axis=0)
 
 
 def jackknife_error(without: np.ndarray) -> float:

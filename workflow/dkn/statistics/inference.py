@@ -6,7 +6,7 @@ subjects and not facts, and the permutation test changes the signs of subjects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ import pandas as pd
 
 MIN_SUBJECTS = 5  # a bootstrap over fewer subjects says nothing
 FLIPS_PER_RESAMPLE = 10  # so many that the smallest p survives Holm's adjustment over the contrasts of a setting
+AT_ONCE = 2**20  # entries, at most, of a table of resamples or patterns by subjects, so that it stays in a cache
+DRAWN_FLIPS = 1000  # patterns that are drawn at once; another number would draw other patterns
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,47 @@ def _by_subject(values: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, n
     return np.bincount(subject, values, len(names)), np.bincount(subject, minlength=len(names)).astype(float)
 
 
-def bootstrap_weights(subjects: int, resamples: int, generator: np.random.Generator) -> np.ndarray:
-    """Return (resamples, subjects) how often each bootstrap sample contains each subject.
+def _rows_at_once(subjects: int) -> int:
+    """Return how many resamples or patterns are computed at once: a multiple of four, as matrix products take rows."""
+    return max(4, AT_ONCE // subjects // 4 * 4)
 
-    The sums over all samples are then one product of this matrix with the sums of the subjects.
+
+def bootstrap_blocks(subjects: int, resamples: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield how often bootstrap samples contain each subject, (some resamples, subjects) at a time.
+
+    The sums over the samples are then products of these blocks with the sums of the subjects. The samples do not depend
+    on the size of the blocks, which bounds memory.
     """
-    drawn = generator.integers(0, subjects, (resamples, subjects)) + subjects * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
+    step = _rows_at_once(subjects)
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        drawn = generator.integers(0, subjects, (rows, subjects)) + subjects * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+
+
+def bootstrap_weights(subjects: int, resamples: int, generator: np.random.Generator) -> np.ndarray:
+    """Return (resamples, subjects) how often each bootstrap sample contains each subject, as small whole numbers."""
+    weights = np.empty((resamples, subjects), np.uint16)  # no subject is drawn 65,536 times
+    done = 0
+    for block in bootstrap_blocks(subjects, resamples, generator):
+        weights[done : done + len(block)] = block
+        done += len(block)
+    return weights
+
+
+def bootstrap_sums(
+    parts: Sequence[np.ndarray], resamples: int, generator: np.random.Generator
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield the sums over bootstrap samples, (some resamples,) at a time, of each of several parts.
+
+    Args:
+        parts: (subjects,) or (subjects, numbers) what each subject adds.
+        resamples: the number of bootstrap resamples.
+        generator: the source of the resamples.
+    """
+    for block in bootstrap_blocks(len(parts[0]), resamples, generator):
+        weights = block.astype(float)
+        yield tuple(weights @ part for part in parts)
 
 
 def percentile_interval(resampled: np.ndarray, subjects: int, confidence: float) -> tuple[float, float]:
@@ -152,10 +188,12 @@ def estimates(
         missing = float("nan")
         return [Estimate(missing, missing, missing, missing, missing, 0, 0) for _ in columns]
     by_subject = [_by_subject(column, subjects) for column in columns]
-    weights = bootstrap_weights(len(by_subject[0][1]), resamples, generator)
+    counted = by_subject[0][1]  # the same facts have every number
+    parts = [*(sums for sums, _ in by_subject), counted]
+    blocks = ([total / drawn[-1] for total in drawn[:-1]] for drawn in bootstrap_sums(parts, resamples, generator))
     found = []
-    for sums, counts in by_subject:
-        low, high = percentile_interval((weights @ sums) / (weights @ counts), len(sums), confidence)
+    for (sums, counts), resampled in zip(by_subject, zip(*blocks, strict=True), strict=True):
+        low, high = percentile_interval(np.concatenate(resampled), len(sums), confidence)
         mean, error = float(sums.sum() / counts.sum()), standard_error(sums, counts)
         found.append(Estimate(mean, low, high, error, len(sums) - 1.0, len(values), len(sums)))
     return found
@@ -196,15 +234,16 @@ def sign_flip_p(sums: np.ndarray, flips: int, generator: np.random.Generator) ->
         return float("nan")
     every = count < 32 and 2**count <= flips
     patterns = 2**count if every else flips
-    extreme = 0
-    for start in range(0, patterns, 1000):
-        size = min(1000, patterns - start)
+    extreme, step = 0, _rows_at_once(count)
+    for start in range(0, patterns, DRAWN_FLIPS):
+        size = min(DRAWN_FLIPS, patterns - start)
         if every:
             kept = np.arange(start, start + size)[:, None] >> np.arange(count) & 1
         else:
             kept = generator.integers(0, 2, (size, count), dtype=np.int8)
-        totals = 2 * (kept.astype(float) @ sums) - observed
-        extreme += int((np.abs(totals) >= abs(observed) - rounding).sum())
+        for first in range(0, size, step):
+            totals = 2 * (kept[first : first + step].astype(float) @ sums) - observed
+            extreme += int((np.abs(totals) >= abs(observed) - rounding).sum())
     return extreme / patterns if every else (extreme + 1) / (patterns + 1)
 
 

@@ -120,6 +120,37 @@ class Ranked:
         """Return (resamples,) the area under the ROC curve of resamples, of which ``weights`` are as above."""
         return np.concatenate([part.auroc() for part in self.cumulated(weights)])
 
+    def auroc_without_each(self) -> np.ndarray:
+        """Return (subjects,) the area under the ROC curve of the samples that lack one subject each, for the jackknife.
+
+        A sample has all pairs of a true and a false statement but those that hold a statement of the subject: its true
+        statements' and its false ones', of which pairs with both of the subject count twice. Everything is counted in
+        half pairs, which are whole numbers.
+        """
+        level = np.repeat(np.arange(len(self.levels)), np.diff(self.ends, prepend=0))
+        true, false = (np.append(0, np.cumsum(kind)[self.ends - 1]) for kind in (self.truth, ~self.truth))
+        won = np.where(self.truth, false[level + 1] + false[level], 2 * true[-1] - true[level + 1] - true[level])
+        of_subject = np.bincount(self.subject, won, self.subjects) - self._won_within(level)
+        own_true = np.bincount(self.subject, self.truth, self.subjects)
+        own_false = np.bincount(self.subject, ~self.truth, self.subjects)
+        pairs = (true[-1] - own_true) * (false[-1] - own_false)
+        wins = (won[self.truth].sum() - of_subject) / 2
+        return np.divide(wins, pairs, out=np.full(self.subjects, np.nan), where=pairs > 0)
+
+    def _won_within(self, level: np.ndarray) -> np.ndarray:
+        """Return (subjects,) the half pairs that are won where both statements are of the same subject.
+
+        Args:
+            level: (statements,) the place of each statement's score among ``levels``.
+        """
+        order = np.argsort(self.subject, kind="stable")  # within a subject, levels stay ascending
+        subject, truth, level = self.subject[order], self.truth[order], level[order]
+        starts = np.flatnonzero(np.diff(subject, prepend=-1) | np.diff(level, prepend=-1))  # of subjects' levels
+        true, false = (np.add.reduceat(kind.astype(np.int64), starts) for kind in (truth, ~truth))
+        below = np.cumsum(false) - false
+        first = np.searchsorted(subject[starts], subject[starts])  # each subject's lowest level
+        return np.bincount(subject[starts], true * (2 * (below - below[first]) + false), self.subjects)
+
     def thresholds(self, weights: np.ndarray) -> np.ndarray:
         """Return (resamples,) the best threshold of each resample, of which ``weights`` are as above."""
         return np.concatenate([part.thresholds() for part in self.cumulated(weights)])

@@ -16,7 +16,7 @@ import pandas as pd
 from dkn.statistics.inference import (
     FLIPS_PER_RESAMPLE,
     Contrast,
-    bootstrap_weights,
+    bootstrap_sums,
     percentile_interval,
     sign_flip_p,
 )
@@ -99,9 +99,9 @@ def measured(combination: Combination, resamples: int, confidence: float, genera
     totals = denominators.sum(1)
     means = numerators.sum(1) / totals
     value = float(signs @ means)
-    drawn = bootstrap_weights(len(names), resamples, generator)
+    blocks = bootstrap_sums((numerators.T, denominators.T), resamples, generator)
     with np.errstate(invalid="ignore", divide="ignore"):  # a resample may hold none of a mean's subjects
-        resampled = ((drawn @ numerators.T) / (drawn @ denominators.T)) @ signs
+        resampled = np.concatenate([(above / below) @ signs for above, below in blocks])
     resampled = resampled[np.isfinite(resampled)]
     fewest = min(int((part > 0).sum()) for part in denominators)
     low, high = percentile_interval(resampled, fewest, confidence) if len(resampled) else (missing, missing)
