@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from dkn.attribution.selection import knowledge_neurons
+from dkn.attribution.selection import knowledge_neurons, knowledge_neurons_of_parts
 from dkn.errors import UserError
 
 
@@ -79,3 +80,16 @@ def test_input_is_left_alone_and_may_be_empty() -> None:
 def test_a_neuron_with_two_scores_is_one_line() -> None:
     with pytest.raises(UserError, match="fact a: neuron 3 of layer 1 has two scores"):
         knowledge_neurons(table(("a", 1, 3, 0.5), ("b", 1, 3, 0.5), ("a", 1, 3, 0.5)), 0.3, None)
+
+
+def test_scores_in_parts_give_the_same_neurons() -> None:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"fact_id": np.repeat(["d", "b", "a", "c"], 20), "layer": 0, "neuron": np.tile(range(20), 4)})
+    frame = frame.assign(score=draw.random(80))
+    parts = [frame.iloc[:40], frame.iloc[40:]]
+    neurons, capped = knowledge_neurons_of_parts(parts, 0.3, 9)
+    expected, expected_capped = knowledge_neurons(frame, 0.3, 9)
+    pd.testing.assert_frame_equal(neurons, expected)
+    assert capped == expected_capped != []
+    with pytest.raises(UserError, match="is a shard given twice"):
+        knowledge_neurons_of_parts([*parts, parts[0]], 0.3, None)

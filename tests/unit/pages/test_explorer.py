@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from dkn.pages.explorer import Tables, choose_facts, explorer_data, fact_data, model_description, neuron_columns
+from dkn.pages.explorer import Tables, explorer_data, fact_data, model_description, neuron_columns
 from dkn.pages.template import page, script_data
 from dkn.storage.provenance import PACKAGE
 from tests.unit.explorer_study import BEFORE, RANDOM, SETTINGS, WITHOUT, study
@@ -174,26 +174,6 @@ def test_the_order_of_rows_does_not_matter() -> None:
     tables = study()
     mixed = Tables(**{name: frame.sample(frac=1, random_state=1) for name, frame in vars(tables).items()})
     assert explorer_data(mixed, SETTINGS) == explorer_data(tables, SETTINGS)
-
-
-def test_the_sample_is_half_degenerate_and_seeded() -> None:
-    facts = [f"f{number}" for number in range(100)]
-    degenerate = set(facts[:60])
-
-    def shares(chosen: list[str]) -> tuple[int, int]:
-        assert len(set(chosen)) == len(chosen)
-        return len(degenerate.intersection(chosen)), len(chosen)
-
-    chosen = choose_facts(facts, degenerate, 21, 0)
-    assert shares(chosen) == (11, 21)
-    assert choose_facts(facts[::-1], degenerate, 21, 0) == chosen
-    assert choose_facts(facts, degenerate, 21, 1) != chosen
-    assert set(chosen) < set(choose_facts(facts, degenerate, 51, 0))
-    assert shares(choose_facts(facts, degenerate, 90, 0)) == (50, 90)
-    few = choose_facts(facts, facts[:4], 20, 0)
-    assert len(few) == 20
-    assert set(facts[:4]) < set(few)
-    assert choose_facts(facts, degenerate, None, 0) == choose_facts(facts, degenerate, 100, 0) == sorted(facts)
 
 
 def test_a_nano_model_is_called_one() -> None:

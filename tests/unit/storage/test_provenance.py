@@ -24,6 +24,7 @@ HEAVY = ("torch", "transformers", "pandas")
 GROUND = (
     "storage/artefacts",
     "storage/files",
+    "storage/parts",
     "storage/provenance",
     "storage/schemas",
     "storage/writing",

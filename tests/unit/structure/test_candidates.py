@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 
 from dkn.storage.schemas import CANDIDATES, DIAGRAMS, DISTANCES, KNOWLEDGE_NEURONS
-from dkn.structure.candidates import candidates_table, components_table, diagrams_table, distance_matrices
+from dkn.structure.candidates import (
+    candidates_table,
+    components_table,
+    diagrams_table,
+    distance_matrices,
+    matrices_of_parts,
+)
 from dkn.structure.ntc import Component
 
 INFINITE = float("inf")
@@ -78,3 +84,23 @@ def test_diagrams_are_a_row_per_point_with_its_dimension() -> None:
         ["y", 0, 0.0, 1.0],
     ]
     assert list(diagrams_table({}).columns) == DIAGRAMS.names
+
+
+def test_distances_in_parts_are_taken_as_they_are_needed() -> None:
+    facts, taken = [f"f{number}" for number in range(9)], list[int]()
+    neurons = pd.DataFrame({"fact_id": np.repeat(facts, 2)})
+    distances = pd.DataFrame({"fact_id": facts, "first": 0, "second": 1, "distance": np.arange(1.0, 10)})
+    distances = distances[distances["fact_id"] != "f4"]
+
+    def parts() -> Iterator[pd.DataFrame]:
+        for number in range(4):
+            taken.append(number)
+            yield distances.iloc[2 * number : 2 * number + 2]
+
+    found = []
+    for fact_id, matrix in matrices_of_parts(neurons, parts(), set(distances["fact_id"])):
+        found.append((fact_id, matrix[0, 1], len(taken)))
+    expected = [1, 1, 2, 2, 2, 3, 3, 4, 4]  # f4 has no distance and asks for none
+    assert found == [(fact, np.inf if fact == "f4" else 1 + int(fact[1:]), expected[int(fact[1:])]) for fact in facts]
+    whole = dict(distance_matrices(neurons, distances))
+    assert {fact: distance for fact, distance, _ in found} == {fact: whole[fact][0, 1] for fact in facts}

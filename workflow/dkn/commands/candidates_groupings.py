@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import numpy as np
 from typer import Option
 
 from dkn import flags
@@ -9,8 +10,8 @@ from dkn.progress import progress
 from dkn.randomness import generator
 from dkn.storage.files import read_table, write_table
 from dkn.storage.provenance import provenance
-from dkn.storage.schemas import CANDIDATES, DISTANCES, KNOWLEDGE_NEURONS
-from dkn.structure.candidates import candidates_table, distance_matrices
+from dkn.storage.schemas import CANDIDATES, KNOWLEDGE_NEURONS
+from dkn.structure.candidates import candidates_table, stored_matrices
 from dkn.structure.other_clusterings import GroupingSettings, grouped
 from dkn.study.protocol import applied
 
@@ -37,15 +38,16 @@ def main(
     flags.one_output_each(output, method=method)
     stated = GroupingSettings(min_size, dbscan_min_samples, hdbscan_min_samples, max_groups, variance, restarts)
     settings = applied("groupings", stated, released)
-    matrices = dict(distance_matrices(read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES)))
+    table = read_table(neurons, KNOWLEDGE_NEURONS, ["fact_id"])
+    facts = table["fact_id"].nunique()
+    found: dict[str, dict[str, list[list[np.ndarray]]]] = {name: {} for name in method}
+    for fact_id, matrix in progress(stored_matrices(table, distances), "groupings", total=facts):
+        for name, groups in found.items():
+            groups[fact_id] = [grouped(name, matrix, settings, generator(seed, name, fact_id))]
     for name, path in zip(method, output, strict=True):
-        groups = {
-            fact_id: [grouped(name, matrix, settings, generator(seed, name, fact_id))]
-            for fact_id, matrix in progress(matrices.items(), name)
-        }
-        candidates = candidates_table(groups)
+        candidates = candidates_table(found.pop(name))
         record = provenance(
             "candidates-groupings", {"method": name, "seed": seed, **vars(settings)}, [neurons, distances]
         )
         write_table(path, candidates, CANDIDATES, record)
-        print(f"{name}: {len(candidates)} groups in {candidates['fact_id'].nunique()} of {len(matrices)} facts")
+        print(f"{name}: {len(candidates)} groups in {candidates['fact_id'].nunique()} of {facts} facts")

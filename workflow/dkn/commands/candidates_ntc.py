@@ -9,8 +9,8 @@ from dkn import flags
 from dkn.progress import progress
 from dkn.storage.files import read_table, write_table
 from dkn.storage.provenance import provenance
-from dkn.storage.schemas import CANDIDATES, DIAGRAMS, DISTANCES, KNOWLEDGE_NEURONS
-from dkn.structure.candidates import components_table, diagrams_table, distance_matrices
+from dkn.storage.schemas import CANDIDATES, DIAGRAMS, KNOWLEDGE_NEURONS
+from dkn.structure.candidates import components_table, diagrams_table, stored_matrices
 from dkn.structure.ntc import NTCSettings, ntc
 from dkn.structure.persistence_diagrams import persistence_diagrams
 from dkn.study.protocol import applied
@@ -27,8 +27,8 @@ def main(
 ) -> None:
     """Cluster the knowledge neurons of every fact that has any, and write its persistence diagram."""
     settings = applied("clustering", NTCSettings(**vars(clustering)), released)
-    table = read_table(neurons, KNOWLEDGE_NEURONS)
-    matrices = distance_matrices(table, read_table(distances, DISTANCES))
+    table = read_table(neurons, KNOWLEDGE_NEURONS, ["fact_id"])
+    matrices = stored_matrices(table, distances)
     components, diagrams_of = {}, {}
     for fact_id, matrix in progress(matrices, "NTC", total=table["fact_id"].nunique()):
         components[fact_id] = ntc(matrix, settings)

@@ -9,9 +9,11 @@ from typer import Option
 
 from dkn import flags
 from dkn.models.files import parameters
+from dkn.pages.choice import Choice
 from dkn.pages.explorer import Settings, Tables, explorer_data, model_description
 from dkn.pages.template import look, page
 from dkn.storage.files import atomic_file, read_json, read_table
+from dkn.storage.parts import read_distinct, read_facts
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import COMPONENTS, DEGENERACY, DIAGRAMS, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
 from dkn.structure.ntc import NTCSettings
@@ -38,6 +40,14 @@ class Shown:
     wording: str = "left-to-right"
 
 
+def _choice(model: Path, settings: Settings) -> Choice:
+    """Choose the facts that the page shows from what is small of the model's stored tables."""
+    paths = {name: (model / path, schema) for name, (path, schema) in STORED.items()}
+    layers = read_distinct(*paths["neurons"], ["fact_id", "layer"])
+    kept = read_table(*paths["components"], ["fact_id", "kept"])
+    return Choice.of(layers, kept, len(read_table(*paths["known"], ["fact_id"])), settings.facts, settings.seed)
+
+
 def main(
     model: Annotated[Path, Option(help="Folder with the results of the model.")],
     facts: flags.Facts,
@@ -53,11 +63,12 @@ def main(
     """Write the page, which needs neither a server nor a network."""
     ntc = applied("clustering", NTCSettings(**vars(clustering)), released)
     settings = applied("functional test", Settings(ntc, test, tau2, sample, seed), released)
-    stored = {name: read_table(model / path, schema) for name, (path, schema) in STORED.items()}
-    joined = read_table(facts, FACTS).merge(stored.pop("known"), on="fact_id", validate="one_to_one")
+    choice = _choice(model, settings)
+    stored = {name: read_facts(model / path, schema, choice.shown) for name, (path, schema) in STORED.items()}
+    joined = read_facts(facts, FACTS, choice.shown).merge(stored.pop("known"), on="fact_id", validate="one_to_one")
     if applied("asked facts", Shown(), released).wording == "original":
         joined = joined.assign(prompt=joined["query"])
-    data = explorer_data(Tables(joined, **stored), settings)
+    data = explorer_data(Tables(joined, **stored), settings, choice)
     files = {suffix: template.with_suffix(suffix) for suffix in (".html", ".css", ".js")}
     tables = [facts, *(model / path for path, _ in STORED.values())]
     stated = {**vars(settings), "ntc": vars(ntc)}

@@ -1,10 +1,9 @@
 """Select the knowledge neurons of all facts from the attribution scores of all shards."""
 
-import pandas as pd
-
 from dkn import flags
-from dkn.attribution.selection import knowledge_neurons
-from dkn.storage.files import read_table, write_table
+from dkn.attribution.selection import knowledge_neurons_of_parts
+from dkn.storage.files import write_table
+from dkn.storage.parts import whole_facts
 from dkn.storage.provenance import provenance
 from dkn.storage.schemas import KNOWLEDGE_NEURONS, SCORES
 
@@ -16,8 +15,8 @@ def main(
     cap: flags.Cap = None,
 ) -> None:
     """Write the neurons whose scores exceed the threshold, and state for which facts the cap binds."""
-    table = pd.concat([read_table(path, SCORES) for path in scores], ignore_index=True)
-    neurons, capped = knowledge_neurons(table, fraction, cap)
+    parts = (part for path in scores for part in whole_facts(path, SCORES))
+    neurons, capped = knowledge_neurons_of_parts(parts, fraction, cap)
     record = provenance("knowledge-neurons", {"fraction": fraction, "cap": cap, "capped_facts": capped}, scores)
     write_table(output, neurons, KNOWLEDGE_NEURONS, record)
     sizes = neurons.groupby("fact_id").size()

@@ -9,8 +9,9 @@ from typer import Option
 from dkn import flags
 from dkn.experiments.degeneracy_measures import Averages
 from dkn.statistics.inference import StatisticsSettings
-from dkn.storage.completeness import read_completeness
+from dkn.storage.completeness import read_converged
 from dkn.storage.files import read_table
+from dkn.storage.parts import ReadOnDemand, read_distinct
 from dkn.storage.schemas import COMPONENTS, DEGENERACY, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
 from dkn.study.names import NTC, TESTED_CONTROLS, of_first_draw
 from dkn.study.protocol import applied
@@ -18,6 +19,11 @@ from dkn.summaries.degeneracy import summarise
 from dkn.summaries.funnel import funnel
 from dkn.summaries.grouping_comparison import compare_gaps, compare_tests
 from dkn.summaries.stored import write_summary
+
+# What a summary needs of the tables; lists of places would take most of the memory.
+IDS = ["fact_id"]
+OF_COMPONENTS = ["fact_id", "repeat", "kept", "recovery"]
+OF_RECORDS = [name for name in DEGENERACY.names if name not in ("relation", "suppressed")]
 
 
 def main(
@@ -39,13 +45,13 @@ def main(
     flags.one_output_each(output, grouping=grouping, components=components, records=records)
     settings = StatisticsSettings(**vars(statistics))
     averages = applied("averages", Averages(), released)
-    subjects = read_table(facts, FACTS).set_index("fact_id")["subject"]
-    found = (read_table(neurons, KNOWLEDGE_NEURONS), read_table(distances, DISTANCES))
-    shared = (read_table(known, KNOWN), read_completeness(completeness), *found)
+    subjects = read_table(facts, FACTS, ["fact_id", "subject"]).set_index("fact_id")["subject"]
+    found = (read_distinct(neurons, KNOWLEDGE_NEURONS, ["fact_id", "layer"]), read_distinct(distances, DISTANCES, IDS))
+    shared = (read_table(known, KNOWN), read_converged(completeness), *found)
     component_files = dict(zip(grouping, components, strict=True))
     record_files = dict(zip(grouping, records, strict=True))
-    tested = {name: read_table(path, COMPONENTS) for name, path in component_files.items()}
-    measured = {name: read_table(path, DEGENERACY) for name, path in record_files.items()}
+    tested = {name: read_table(path, COMPONENTS, OF_COMPONENTS) for name, path in component_files.items()}
+    measured = ReadOnDemand(record_files, DEGENERACY, OF_RECORDS)
     common = [facts, known, *completeness, neurons, distances]
 
     for name, target in zip(grouping, output, strict=True):

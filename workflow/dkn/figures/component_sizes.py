@@ -153,11 +153,13 @@ def main(
     statistics: flags.Statistics,
 ) -> None:
     """Draw the figure from the stored components and knowledge neurons of all models."""
-    subjects = read_table(facts, FACTS).set_index("fact_id")["subject"]
+    subjects = read_table(facts, FACTS, ["fact_id", "subject"]).set_index("fact_id")["subject"]
     tables = []
     for folder in model:
-        components = read_table(folder / "components" / "ntc.parquet", COMPONENTS)
-        neurons = read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS)
+        components = read_table(
+            folder / "components" / "ntc.parquet", COMPONENTS, ["fact_id", "component", "places", "kept"]
+        )
+        neurons = read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS, ["fact_id", "place", "layer"])
         sizes = measured(components, neurons, subjects)
         tables.append(shares(folder.name, sizes, StatisticsSettings(**vars(statistics))))
     table = pd.concat(tables, ignore_index=True)

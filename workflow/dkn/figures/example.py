@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
+import pyarrow as pa
 from typer import Option
 
 from dkn.errors import UserError
 from dkn.figures.style import COLOURS
 from dkn.plain_text import isolated
 from dkn.storage.files import read_table
+from dkn.storage.parts import read_distinct, read_facts
 from dkn.storage.schemas import COMPONENTS, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
 from dkn.structure.dendrogram import Dendrogram, dendrogram, matrix_of_pairs
 from dkn.summaries.wording import bullets
@@ -104,19 +106,17 @@ def caption(examples: Sequence[Example]) -> str:
 FactFlag = Annotated[str | None, Option(help="Id of the fact; by default the one with most components.")]
 
 
-def _example(
-    folder: Path, fact: pd.Series, components: pd.DataFrame, neurons: pd.DataFrame, quantile: float
-) -> Example:
-    def of_fact(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[frame["fact_id"] == fact["fact_id"]]
+def _example(folder: Path, fact: pd.Series, quantile: float) -> Example:
+    def of_fact(name: str, schema: pa.Schema) -> pd.DataFrame:
+        return read_facts(folder / f"{name}.parquet", schema, [fact["fact_id"]])
 
-    answer = of_fact(read_table(folder / "known.parquet", KNOWN))["answer"].iloc[0]
+    answer = of_fact("known", KNOWN)["answer"].iloc[0]
     return Example(
         model=folder.name,
         fact=f"“{fact['prompt']} … {answer}”",
-        neurons=of_fact(neurons).sort_values("place"),
-        distances=of_fact(read_table(folder / "distances.parquet", DISTANCES)),
-        components=of_fact(components),
+        neurons=of_fact("knowledge_neurons", KNOWLEDGE_NEURONS).sort_values("place"),
+        distances=of_fact("distances", DISTANCES),
+        components=of_fact("components/ntc", COMPONENTS),
         quantile=quantile,
     )
 
@@ -132,13 +132,19 @@ def read_examples(facts: Path, models: list[Path], quantile: float, chosen: str 
     Raises:
         UserError: the chosen fact does not exist.
     """
-    components = {folder.name: read_table(folder / "components" / "ntc.parquet", COMPONENTS) for folder in models}
-    stored = {folder.name: read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS) for folder in models}
-    table = read_table(facts, FACTS).set_index("fact_id", drop=False)
-    fact_id = chosen or choose_example(components, stored, list(table.index))
+    table = read_table(facts, FACTS, ["fact_id", "prompt"]).set_index("fact_id", drop=False)
+    fact_id = chosen or _chosen(models, list(table.index))
     if fact_id not in table.index:
         raise UserError(f"figures.example_fact: there is no fact {fact_id!r}")
-    return fact_id, [
-        _example(folder, table.loc[fact_id], components[folder.name], stored[folder.name], quantile)
+    return fact_id, [_example(folder, table.loc[fact_id], quantile) for folder in models]
+
+
+def _chosen(models: list[Path], fact_ids: Sequence[str]) -> str:
+    """Return the fact that ``choose_example`` chooses from stored tables."""
+    kept, attributed = ["fact_id", "kept"], ["fact_id"]
+    components = {folder.name: read_table(folder / "components" / "ntc.parquet", COMPONENTS, kept) for folder in models}
+    neurons = {
+        folder.name: read_distinct(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS, attributed)
         for folder in models
-    ]
+    }
+    return choose_example(components, neurons, fact_ids)

@@ -18,7 +18,7 @@ from dkn import flags
 from dkn.figures.example import KINDS, Example, FactFlag, caption, read_examples, why_empty
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, fitted, panels, say_nothing_to_draw
-from dkn.storage.files import read_table
+from dkn.storage.parts import read_facts
 from dkn.storage.schemas import DIAGRAMS
 
 LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # the most bars that are drawn of each kind
@@ -158,7 +158,7 @@ def main(
 ) -> None:
     """Draw the figure from the stored tables of all models."""
     fact_id, examples = read_examples(facts, model, quantile, example)
-    diagrams = [read_table(folder / "diagrams.parquet", DIAGRAMS) for folder in model]
-    loops = [frame[(frame["fact_id"] == fact_id) & (frame["dimension"] == 1)] for frame in diagrams]
+    diagrams = [read_facts(folder / "diagrams.parquet", DIAGRAMS, [fact_id]) for folder in model]
+    loops = [frame[frame["dimension"] == 1] for frame in diagrams]
     shown = table(examples, loops).replace(np.inf, np.nan)
     save(draw(examples, loops), shown, output, caption(examples))

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dkn.pages.choice import Choice
 from dkn.pages.filtration import Merging, bars, colour_slots, merging
 from dkn.plain_text import isolated
-from dkn.randomness import generator
 from dkn.structure.dendrogram import matrix_of_pairs
 from dkn.structure.ntc import NTCSettings
 from dkn.structure.short_edges import short_edges, union_by_rank
@@ -86,26 +86,6 @@ def number(value: float) -> float | None:
 def percent(value: float) -> str:
     """Return a share in words, as a percentage."""
     return f"{100 * value:.4g} %"
-
-
-def choose_facts(fact_ids: Collection[str], degenerate: Collection[str], count: int | None, seed: int) -> list[str]:
-    """Return a random sample of facts in ascending order.
-
-    Half of the sample are degenerate facts, as far as there are enough of either kind.
-
-    Args:
-        fact_ids: the facts to choose from.
-        degenerate: those that are degenerate.
-        count: how many are chosen; None for all.
-        seed: the seed of the study, which keys the draws together with the fact ids.
-    """
-    if count is None or len(fact_ids) <= count:
-        return sorted(fact_ids)
-    order = sorted(fact_ids, key=lambda fact: (generator(seed, "explorer", fact).random(), fact))
-    chosen = [fact for fact in order if fact in degenerate]
-    others = [fact for fact in order if fact not in degenerate]
-    taken = min(len(chosen), max(count - count // 2, count - len(others)))
-    return sorted(chosen[:taken] + others[: count - taken])
 
 
 def neuron_columns(neurons: pd.DataFrame) -> dict[str, list[Any]]:
@@ -343,27 +323,25 @@ def fact_data(tables: Tables, settings: Settings) -> dict[str, Any]:
     }
 
 
-def explorer_data(tables: Tables, settings: Settings) -> dict[str, Any]:
+def explorer_data(tables: Tables, settings: Settings, choice: Choice | None = None) -> dict[str, Any]:
     """Return the data of the page: the chosen facts by subject, counts of facts, and the settings that the page states.
 
     Args:
-        tables: the model's tables.
+        tables: the model's tables, whole or of the chosen facts.
         settings: the settings of the page.
+        choice: the chosen facts; where it is not given, the tables are whole and the facts are chosen here.
     """
-    bdcs = tables.components.groupby("fact_id")["kept"].sum()
-    degenerate = set(bdcs.index[bdcs >= 2])
-    attributed = set(tables.neurons["fact_id"])
-    chosen = choose_facts(attributed, degenerate, settings.facts, settings.seed)
-    facts = [fact_data(tables_of_fact, settings) for tables_of_fact in tables.of_facts(chosen).values()]
+    choice = choice or Choice.of(tables.neurons, tables.components, len(tables.facts), settings.facts, settings.seed)
+    facts = [fact_data(tables_of_fact, settings) for tables_of_fact in tables.of_facts(choice.shown).values()]
     return {
-        "layers": int(tables.neurons["layer"].max()) + 1 if attributed else 0,
+        "layers": choice.layers,
         "settings": {**_stated(settings.ntc), "test": settings.test, "tau2": settings.tau2},
         "counts": {
-            "shown": len(chosen),
-            "degenerateShown": len(degenerate.intersection(chosen)),
-            "attributed": len(attributed),
-            "degenerate": len(degenerate),
-            "facts": len(tables.facts),
+            "shown": len(choice.shown),
+            "degenerateShown": len(set(choice.degenerate).intersection(choice.shown)),
+            "attributed": choice.attributed,
+            "degenerate": len(choice.degenerate),
+            "facts": choice.facts,
             "seed": settings.seed,
         },
         "facts": sorted(facts, key=lambda fact: (fact["subject"], fact["id"])),

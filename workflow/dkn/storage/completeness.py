@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from dkn.storage.files import read_table
+from dkn.storage.parts import read_distinct
 from dkn.storage.schemas import COMPLETENESS
 
 
@@ -24,6 +25,12 @@ def completeness_files(folder: Path, shards: int) -> list[Path]:
 def read_completeness(files: Iterable[Path]) -> pd.DataFrame:
     """Return the tables of all shards as one, with the columns of ``schemas.COMPLETENESS``."""
     return pd.concat([read_table(path, COMPLETENESS) for path in files], ignore_index=True)
+
+
+def read_converged(files: Iterable[Path]) -> pd.DataFrame:
+    """Return what ``converged_facts`` needs of the tables of all shards: each fact with whether paths converged."""
+    needed = ["fact_id", "converged"]
+    return pd.concat([read_distinct(path, COMPLETENESS, needed) for path in files], ignore_index=True)
 
 
 def converged_facts(completeness: pd.DataFrame) -> int:

@@ -7,7 +7,8 @@ says of itself (``dkn.storage.artefacts``): one that is damaged, or not what its
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,35 +100,59 @@ def _has_nulls(table: pa.Table) -> str | None:
     return None
 
 
-def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
-    """Read a table and compare it with its schema and with what it says of itself.
+@contextmanager
+def open_table(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetFile]:
+    """Open a table that is compared with its schema; it is compared with what it says of itself when it closes.
 
     Raises:
-        UserError: the file is no whole Parquet table, its columns are not those of the schema, values are missing, or
-            ``dkn.storage.artefacts.require_own`` refuses it.
+        UserError: as ``read_table`` raises it, what the caller reads included.
     """
     _require_file(path)
     try:
         with _open(path) as file:
             found = file.schema_arrow
             record = _record_of(found)
-            expected = found.remove_metadata().equals(schema)
-            table = file.read(use_threads=False) if expected else None
-            if table is not None:
-                table.validate(full=True)
-    except MemoryError:
+            if not found.remove_metadata().equals(schema):
+                stage = f"a table of stage {record['stage']}, " if record.get("stage") else ""
+                columns = ", ".join(schema.names)
+                raise UserError(f"{path}: {stage}not a table of the expected columns ({columns}); {remake(path)}")
+            yield file
+    except (MemoryError, UserError):
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path}: no whole Parquet table here ({_in_short(error)}); {remake(path)}") from None
-    if table is None:
-        stage = f"a table of stage {record['stage']}, " if record.get("stage") else ""
-        raise UserError(
-            f"{path}: {stage}not a table of the expected columns ({', '.join(schema.names)}); {remake(path)}"
-        )
+    require_own(path, record)
+
+
+def _whole(path: Path, table: pa.Table) -> pa.Table:
+    """Return what was read of a table; raise where its texts are none, or values are missing."""
+    table.validate(full=True)
     if name := _has_nulls(table):
         raise UserError(f"{path}: column {name} has missing values; {remake(path)}")
-    require_own(path, record)
+    return table
+
+
+def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a table and compare it with its schema and with what it says of itself.
+
+    Args:
+        path: the file.
+        schema: the schema of the whole table.
+        columns: the columns to read; None reads all.
+    Raises:
+        UserError: the file is no whole Parquet table, its columns are not those of the schema, values are missing, or
+            ``dkn.storage.artefacts.require_own`` refuses it.
+    """
+    with open_table(path, schema) as file:
+        table = _whole(path, file.read(columns=columns, use_threads=False))
     return table.to_pandas(use_threads=False)
+
+
+def row_groups(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield a table's row groups, compared as ``read_table`` does; memory does not grow with their number."""
+    with open_table(path, schema) as file:
+        for number in range(file.num_row_groups):
+            yield _whole(path, file.read_row_group(number, columns=columns, use_threads=False))
 
 
 def read_row_groups(path: Path) -> Iterator[pd.DataFrame]:

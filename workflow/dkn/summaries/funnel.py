@@ -50,10 +50,11 @@ def funnel(
 
     Args:
         known: the columns of ``schemas.KNOWN``.
-        completeness: the columns of ``schemas.COMPLETENESS``.
-        neurons: the columns of ``schemas.KNOWLEDGE_NEURONS``.
-        distances: the columns of ``schemas.DISTANCES``.
-        components: the grouping's tested components, with the columns of ``schemas.COMPONENTS``.
+        completeness: the columns fact_id and converged of ``schemas.COMPLETENESS``; here and in what follows, rows that
+            are equal in the columns need not stand there twice.
+        neurons: the columns fact_id and layer of ``schemas.KNOWLEDGE_NEURONS``.
+        distances: the column fact_id of ``schemas.DISTANCES``.
+        components: the columns fact_id, repeat and kept of ``schemas.COMPONENTS``, all rows of the grouping.
     """
     first = components[components["repeat"] == 0]
     candidates = first.groupby("fact_id").size()

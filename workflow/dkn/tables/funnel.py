@@ -11,8 +11,9 @@ import pandas as pd
 from typer import Option
 
 from dkn import flags
-from dkn.storage.completeness import completeness_files, read_completeness
+from dkn.storage.completeness import completeness_files, read_converged
 from dkn.storage.files import read_table
+from dkn.storage.parts import read_distinct
 from dkn.storage.schemas import COMPONENTS, DISTANCES, KNOWLEDGE_NEURONS, KNOWN
 from dkn.study.names import of_first_draw
 from dkn.summaries.funnel import STEPS, funnel
@@ -29,11 +30,13 @@ def main(
     rows = []
     for folder in model:
         known = read_table(folder / "known.parquet", KNOWN)
-        completeness = read_completeness(completeness_files(folder, shards))
-        neurons = read_table(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS)
-        distances = read_table(folder / "distances.parquet", DISTANCES)
+        completeness = read_converged(completeness_files(folder, shards))
+        neurons = read_distinct(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS, ["fact_id", "layer"])
+        distances = read_distinct(folder / "distances.parquet", DISTANCES, ["fact_id"])
         for name in grouping:
-            components = read_table(folder / "components" / f"{name}.parquet", COMPONENTS)
+            components = read_table(
+                folder / "components" / f"{name}.parquet", COMPONENTS, ["fact_id", "repeat", "kept"]
+            )
             counts = funnel(known, completeness, neurons, distances, components)
             rows += [(folder.name, of_first_draw(name), step, counts[step]) for step in STEPS]
     table = pd.DataFrame(rows, columns=["model", "grouping", "step", "facts"])
