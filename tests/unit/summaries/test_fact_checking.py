@@ -8,7 +8,14 @@ import pytest
 
 from dkn.errors import UserError
 from dkn.statistics.inference import StatisticsSettings
-from dkn.summaries.fact_checking import JUDGEMENT_THRESHOLD, RELEASED_THRESHOLDS, conditions, summarise
+from dkn.summaries.fact_checking import (
+    JUDGEMENT_THRESHOLD,
+    RELEASED_THRESHOLDS,
+    SCORED,
+    USED,
+    conditions,
+    summarise,
+)
 from tests.unit.planted_statements import planted_records
 
 STATISTICS = StatisticsSettings(resamples=1000, confidence=0.95, seed=0)
@@ -165,3 +172,12 @@ def test_the_released_thresholds_and_the_one_of_judgements() -> None:
     assert {row["metric"]: row["mean"] for row in rows}["f1"] == pytest.approx(1 - 1 / 60)
     with pytest.raises(UserError, match="unknown detector 'dnk'; allowed: dkn, random, kn, random-kn, plm"):
         summarise(judged, "plm", STATISTICS, {"dnk": 1.0})
+
+
+def test_a_summary_needs_and_keeps_few_columns() -> None:
+    """Texts that no number needs would take most of the memory of a large study."""
+    records = planted_records("planted")
+    settings = StatisticsSettings(20, 0.95, 0)
+    assert summarise(records[USED], "kn", settings) == summarise(records, "kn", settings)
+    scores = next(iter(conditions(records).values()))[0]
+    assert list(scores.test) == list(scores.training) == SCORED

@@ -11,7 +11,7 @@ from dkn.statistics.inference import StatisticsSettings
 from dkn.storage.files import read_table
 from dkn.storage.schemas import FACT_CHECKING
 from dkn.study.protocol import applied
-from dkn.summaries.fact_checking import ThresholdSettings, summarise
+from dkn.summaries.fact_checking import USED, ThresholdSettings, summarise
 from dkn.summaries.stored import write_summary
 
 
@@ -27,7 +27,7 @@ def main(
     """Summarise one model's records of one experiment."""
     settings = StatisticsSettings(**vars(statistics))
     thresholds = applied("threshold", ThresholdSettings(), released).of_detectors()
-    joined = pd.concat([read_table(path, FACT_CHECKING) for path in records], ignore_index=True)
+    joined = pd.concat([read_table(path, FACT_CHECKING, USED) for path in records], ignore_index=True)
     content = {"experiment": experiment, "model": model_name, **summarise(joined, detector, settings, thresholds)}
     write_summary(output, content, "summary-fact-checking", settings, records)
     print(f"{model_name}, {experiment}: {content['counts']['test']} test facts")

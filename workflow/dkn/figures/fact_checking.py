@@ -29,7 +29,7 @@ from dkn.storage.schemas import FACT_CHECKING
 from dkn.study.names import ANSWER_PROB, DKN, KN, NONE, PLM, RANDOM, RANDOM_KN, WORDS
 from dkn.study.protocol import applied
 from dkn.study.registry import of_setting
-from dkn.summaries.fact_checking import ThresholdSettings, conditions
+from dkn.summaries.fact_checking import USED, ThresholdSettings, conditions
 
 WORDINGS = ("triple", "complex")
 # The detectors with the origins of their neurons, in the order from top to bottom.
@@ -250,7 +250,7 @@ def main(model: flags.Folders, output: flags.Pdf, released: flags.Released = Non
     for folder in model:
         experiments = [folder / "experiments" / name for name in of_setting("fact-checking")]
         summaries += [read_json(path / "summary.json") for path in experiments]
-        tables = [read_table(path / "records.parquet", FACT_CHECKING) for path in experiments]
+        tables = [read_table(path / "records.parquet", FACT_CHECKING, USED) for path in experiments]
         records[summaries[-1]["model"]] = pd.concat(tables, ignore_index=True)
     frame = table(summaries, records, applied("threshold", ThresholdSettings(), released).of_detectors())
     save(draw(frame, list(records), intervals_of(summaries)), frame, output, of_experiments(summaries))

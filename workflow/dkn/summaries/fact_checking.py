@@ -23,6 +23,8 @@ from dkn.statistics.inference import StatisticsSettings, with_holm
 from dkn.study.names import ANSWER_PROB, DETECTORS, DKN, KN, NONE, PLM, RANDOM, RANDOM_KN
 
 KEYS = ["detector", "neurons", "wording"]
+SCORED = ["fact_id", "subject", "truth", "size", "score"]  # of a statement, beside its condition, split and draw
+USED = [*KEYS, "draw", "split", *SCORED]  # what a summary needs of ``schemas.FACT_CHECKING``
 OTHERS = {DKN: (KN, RANDOM, PLM, ANSWER_PROB), KN: (RANDOM_KN, PLM, ANSWER_PROB), PLM: (ANSWER_PROB,)}
 CONTRASTED = ("balanced_accuracy", AUROC, "f1")
 LIKE = {DKN: RANDOM, KN: RANDOM_KN}  # the drawn sets of the same sizes, of which a set that is not drawn is one more
@@ -65,7 +67,7 @@ def conditions(records: pd.DataFrame, thresholds: Mapping[str, float] | None = N
     A condition that lacks a split is left out.
 
     Args:
-        records: the columns of ``schemas.FACT_CHECKING``.
+        records: the columns ``USED``.
         thresholds: fixed thresholds by detector: it accepts the scores that are at least this. The training split
             chooses those of all other detectors.
     Raises:
@@ -77,7 +79,7 @@ def conditions(records: pd.DataFrame, thresholds: Mapping[str, float] | None = N
             raise UserError(f"a threshold of the unknown detector {name!r}; allowed: {', '.join(known)}")
     found: Conditions = {}
     for (*key, _draw), frame in records.groupby([*KEYS, "draw"]):
-        training, test = (frame[frame["split"] == split] for split in ("train", "test"))
+        training, test = (frame.loc[frame["split"] == split, SCORED] for split in ("train", "test"))
         if len(training) and len(test):
             scores = Scores(training, test.sort_values(["fact_id", "truth"]), fixed.get(key[0]))
             found.setdefault(tuple(key), []).append(scores)
@@ -160,7 +162,7 @@ def summarise(
     """Return the counts, estimates and contrasts of one fact-checking experiment.
 
     Args:
-        records: the columns of ``schemas.FACT_CHECKING``, of all three fact-checking experiments of a model.
+        records: the columns ``USED``, of all three fact-checking experiments of a model.
         detector: the experiment, by its main detector: dkn, kn or plm.
         settings: the number of resamples, the confidence and the seed.
         thresholds: fixed thresholds by detector, as ``conditions`` takes them.
