@@ -193,7 +193,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "table-fine-tuning": SETTING_TABLE,
     "table-funnel": (*TABLE, "storage/completeness", "study/names", "summaries/funnel"),
     "table-overlap": SETTING_TABLE,
-    "table-page": (CHECKED,),
+    "table-page": (CHECKED, "tables/reading"),
     "table-reported": (*SUMMARIES, "study/registry", *TABLE),
     "table-seeds": (*TABLE, *OVER_SEEDS),
     "table-sensitivity": (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from typer import Option
 from dkn import flags, plain_text
 from dkn.storage.checked_texts import read_checked
 from dkn.storage.files import atomic_file
+from dkn.tables.reading import Cells, blocks
 
 STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; color: #1a1a1a; margin: 1.5rem; }
@@ -22,23 +22,17 @@ tr:hover td { background: #f8fafc; }
 """
 
 
-def _cells(line: str) -> list[str]:
-    """Return the cells of one line of a table as plain text; an escaped bar belongs to its cell."""
-    return [plain_text.from_markdown(cell.strip()) for cell in re.findall(r"((?:\\.|[^\\|])*)\|", line.strip()[1:])]
-
-
-def _table(lines: list[str]) -> str:
-    """Return one table in HTML, from a header, a line that says which columns are aligned to the right, and rows."""
-    header, rule, *rows = map(_cells, lines)
-    classes = [' class="right"' if cell.endswith(":") and not cell.startswith(":") else "" for cell in rule]
+def _table(table: Cells) -> str:
+    """Return one table in HTML."""
+    classes = [' class="right"' if right else "" for right in table.right]
 
     def row(cells: list[str], tag: str) -> str:
         return "".join(
             f"<{tag}{attribute}>{plain_text.html(cell)}</{tag}>" for cell, attribute in zip(cells, classes, strict=True)
         )
 
-    body = "".join(f"<tr>{row(cells, 'td')}</tr>\n" for cells in rows)
-    return f"<table>\n<thead><tr>{row(header, 'th')}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
+    body = "".join(f"<tr>{row(cells, 'td')}</tr>\n" for cells in table.rows)
+    return f"<table>\n<thead><tr>{row(table.header, 'th')}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
 
 
 def page(markdown: str, title: str, note: str) -> str:
@@ -50,11 +44,10 @@ def page(markdown: str, title: str, note: str) -> str:
         note: a paragraph that stands below the title.
     """
     title = title[:1].upper() + title[1:]
-    elements = []
-    for block in re.split(r"\n\s*\n", markdown.strip()):
-        lines = block.strip().splitlines()
-        is_table = len(lines) > 1 and all(line.lstrip().startswith("|") for line in lines)
-        elements.append(_table(lines) if is_table else f"<p>{plain_text.html(' '.join(lines))}</p>\n")
+    elements = [
+        _table(block) if isinstance(block, Cells) else f"<p>{plain_text.html(block)}</p>\n"
+        for block in blocks(markdown)
+    ]
     head = f'<meta charset="utf-8"><title>{plain_text.html(title)}</title><style>{STYLE}</style>'
     return (
         f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n<h1>{plain_text.html(title)}</h1>\n'
