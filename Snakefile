@@ -37,6 +37,7 @@ include: "workflow/rules/verify.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/end.smk"
 include: "workflow/rules/explorer.smk"
+include: "workflow/rules/index.smk"
 include: "workflow/rules/estimate.smk"
 
 
@@ -50,6 +51,7 @@ rule all:
         rules.reported.input,
         rules.report.input,
         rules.explorer.input,
+        rules.index.input,
     message:
         "The study is complete"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -147,6 +148,35 @@ def draw_figures(results: Path, models: list[str], folders: Sequence[Path], exam
         figure(name, *models, *repeated("--example", [example] if example else []), **facts, quantile=0.5)
 
 
+def make_page(results: Path, names: Sequence[str], models: list[str]) -> None:
+    """Write the front page, with all figures and tables in one part."""
+    titles = {"title": "title", "note": "note"}
+    claims = {"alpha": 0.05, "margins": {"drop": 0.05}, "minimum_subjects": MINIMUM_SUBJECTS}
+    stated = {
+        "study": {
+            "models": [{"name": name} for name in names],
+            "statistics": {"confidence": 0.95},
+            "claims": claims,
+            "seed": 0,
+        },
+        "models": {name: {"repo": None} for name in names},
+        "experiments": EXPERIMENTS,
+        "released": [],
+        "sections": [{"title": "All", "figures": dict.fromkeys(FIGURES, "t"), "tables": dict.fromkeys(TABLES, titles)}],
+    }
+    stage(
+        "index",
+        *models,
+        *repeated("--experiment", EXPERIMENTS),
+        contents=json.dumps(stated),
+        verdicts=results / "verdicts.json",
+        complexity=results / "complexity.json",
+        template=ROOT / "workflow" / "dkn" / "pages" / "index.html",
+        words=ROOT / "workflow" / "report" / "table.rst",
+        output=results / "index.html",
+    )
+
+
 def finish_study(results: Path, names: Sequence[str], example: str | None) -> None:
     """Run every stage that needs no model, on the stored tables of a study."""
     folders = [results / name for name in names]
@@ -168,3 +198,4 @@ def finish_study(results: Path, names: Sequence[str], example: str | None) -> No
     judge(results, models, [name.partition("-s")[0] for name in names])
     write_tables(results, models)
     draw_figures(results, models, folders, example)
+    make_page(results, names, models)

@@ -148,6 +148,9 @@ def test_every_outcome_ends_with_all_files(name: str, tmp_path: Path, drawn: dic
     finish_study(tmp_path, scenario.models, None if scenario.example is None else scenario.ids.format(scenario.example))
     for place, said in SAID.get(name, {}).items():
         assert said in ((tmp_path / place).read_text() if "/" in place else drawn[place]), place
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert page.count("<figure ") == len(FIGURES)
+    assert page.count('<details class="table"') == len(TABLES)
     for table in TABLES:
         pd.read_csv(tmp_path / "tables" / f"{table}.csv")
         for kind in ("md", "tex", "html"):

@@ -29,6 +29,10 @@ WITHOUT_RULE = {"model-check"}  # the checks before the first job run it
 READ_BY = {
     "explorer": [WORKFLOW / "dkn" / "pages" / f"explorer.{kind}" for kind in ("html", "css", "js")],
     "facts": [RESOURCES / name for name in ("templates.yaml", "temporal.jsonl", "static.jsonl")],
+    "index": [
+        *(WORKFLOW / "dkn" / "pages" / f"index.{kind}" for kind in ("html", "css", "js")),
+        *sorted((WORKFLOW / "report").glob("*.rst")),
+    ],
     "table-reported": [ROOT / "resources" / "reported_results.yaml"],
 }
 

@@ -18,7 +18,7 @@ ROOT = PACKAGE.parents[1]
 FILES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "benchmarks").glob("*.py"), ROOT / "envs" / "pin.py"])
 TEXT = {"read_text", "write_text"}
 PROCESSES = {"run", "Popen", "check_output"}  # of subprocess; they give bytes unless they are asked for text
-NO_TEXT = {"os", "archive"}  # what is opened by os.open and out of a ZIP file is bytes
+NO_TEXT = {"os", "archive", "Image"}  # what is opened by os.open, out of a ZIP file and by Pillow is bytes
 
 
 def without_encoding(source: str) -> Iterator[str]:

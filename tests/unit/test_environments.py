@@ -17,8 +17,15 @@ from dkn.storage.provenance import code_files
 from tests.environments import ENVIRONMENTS, JOBS, STAGES, packages, requirements, tree
 from tests.workflow_rules import ROOT
 
-# Import name -> package name, where they differ. urllib3 is no pin of its own: requests is built on it and brings it.
-PACKAGES = {"yaml": "pyyaml", "sklearn": "scikit-learn", "urllib3": "requests"}
+# Import name -> package name, where they differ. Two are no pin of their own: requests brings urllib3, and jinja2
+# brings markupsafe.
+PACKAGES = {
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "urllib3": "requests",
+    "markupsafe": "jinja2",
+}
 
 
 # Packages that no stage imports itself, and why an environment holds them.
@@ -27,7 +34,6 @@ NEEDED_BY_OTHERS = {
     "gguf": "transformers reads GGUF weights with it",
     "accelerate": "transformers wants it for GGUF weights",
     "tabulate": "pandas writes Markdown with it",
-    "jinja2": "pandas writes LaTeX with it",
 }
 
 

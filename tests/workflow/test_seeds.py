@@ -30,7 +30,7 @@ def test_a_second_seed_adds_a_model_and_reruns_none(study: Checkout) -> None:
     assert "Training gpt2-short-s1 on the facts" in result.stdout
     assert "make_facts" not in jobs
     assert {rule for rule in jobs if rule.startswith("figure_")} == FIGURES, "all others draw first models"
-    assert jobs.keys() >= {"make_seeds", "table_seeds", "make_complexity", "make_verdicts", "make_report"}
+    assert jobs.keys() >= {"make_seeds", "table_seeds", "make_complexity", "make_verdicts", "make_index", "make_report"}
 
 
 def test_the_first_seeds_model_is_the_one_without_seeds(

@@ -1,4 +1,5 @@
 # Helpers that all rules share; no rule here.
+import json
 import os
 import re
 import sys
@@ -213,6 +214,15 @@ CLUSTERING = [
     f"--min-size={STUDY.clustering.min_size}",
     *(["--tau1-is-quantile"] if hasattr(STUDY.clustering.tau1, "quantile") else []),
 ]
+
+
+def of_category(listed, category, *parts):
+    """What the page needs to know of the figures or tables of a category, by name."""
+    return {
+        name: {part: stated[part] for part in parts}
+        for name, stated in listed.items()
+        if stated["category"] == category and name not in ON_REQUEST
+    }
 
 
 def same_study():

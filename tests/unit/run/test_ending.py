@@ -70,8 +70,9 @@ def test_the_slowest_rules_are_of_this_run_and_sum_their_jobs(tmp_path: Path) ->
 
 def test_a_finished_study_is_summed_up(tmp_path: Path) -> None:
     benchmark(tmp_path, "facts", "75")
-    (tmp_path / "report.html").write_text("")
-    os.utime(tmp_path / "report.html", (START + 5, START + 5))
+    for name, later in (("index.html", 5), ("report.html", -5)):
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (START + later, START + later))
     rows = [
         {"claim": "C2", "model": "nano", "reading": "primary", "verdict": "supported"},
         {"claim": "C2", "model": "nano", "reading": "literal", "verdict": "equivalent"},
@@ -86,7 +87,8 @@ def test_a_finished_study_is_summed_up(tmp_path: Path) -> None:
         "facts: 1 min 15 s in 1 job",
     ]
     assert str(tmp_path / "verdicts.json") in lines[0]
-    assert lines[-2].endswith("report.html")
+    assert lines[-3] == f"Results, to open in a browser: {tmp_path / 'index.html'}"
+    assert lines[-2].endswith("report.html (of an earlier run; `snakemake report` makes it anew)")
     assert lines[-1] == "Finished in 2 min 10 s."
 
 
@@ -98,10 +100,11 @@ def test_a_run_for_one_figure_ends_well_too(tmp_path: Path, verdicts: str | None
     assert finished(tmp_path, 3, START, RULES) == "Finished in 3 s."
 
 
-def test_an_older_report_is_called_so(tmp_path: Path) -> None:
-    (tmp_path / "report.html").write_text("")
-    os.utime(tmp_path / "report.html", (START - 5, START - 5))
-    assert "of an earlier run" in finished(tmp_path, 3, START, RULES)
+@pytest.mark.parametrize("name", ["index", "report"])
+def test_an_older_page_is_called_so(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.html").write_text("")
+    os.utime(tmp_path / f"{name}.html", (START - 5, START - 5))
+    assert f"(of an earlier run; `snakemake {name}` makes it anew)" in finished(tmp_path, 3, START, RULES)
 
 
 def test_failed_jobs_are_named_once_with_their_logs() -> None:

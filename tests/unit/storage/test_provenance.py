@@ -148,6 +148,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "figure-sharing": (*FIGURE, *SUMMARIES, *MEANS, "summaries/sharing"),
     "figure-suppression": (*HEADLINES, "figures/perturbation"),
     "figure-verdicts": FIGURE,
+    "index": (
+        *(CHECKED, "figures/style", "pages", "paper/claims", "paper/verdicts", "statistics/simultaneous"),
+        *("study/names", "study/registry", "statistics/inference", "summaries/stored", "summaries/wording"),
+        "tables/reading",
+    ),
     "knowledge-neurons": ("attribution/selection",),
     "known": (*MODEL, "facts/schema", "facts/text"),
     "model-check": PREPARED,

@@ -16,6 +16,8 @@ from dkn.run.benchmarks import job_seconds
 from dkn.run.durations import duration
 
 SLOWEST = 5
+# The pages that a run names, by their targets; the one to begin with comes first.
+PAGES = {"index": "Results, to open in a browser", "report": "Snakemake's report, with rules and run times"}
 
 
 def slowest_rules(
@@ -60,7 +62,7 @@ def _verdicts(path: Path) -> list[str]:
 
 
 def finished(results: Path, seconds: float, since: float, rules: Mapping[str, Callable[[str], object]]) -> str:
-    """Return the message of a run without failed jobs: verdicts, slowest rules, the report, and the time.
+    """Return the message of a run without failed jobs: verdicts, slowest rules, the pages to open, and the time.
 
     Args:
         results: the study's folder.
@@ -76,10 +78,11 @@ def finished(results: Path, seconds: float, since: float, rules: Mapping[str, Ca
     if slow:
         lines.append("Slowest rules of this run:")
         lines += [f"  {rule}: {duration(total)} in {jobs} job{'s' * (jobs > 1)}" for rule, total, jobs in slow]
-    report = results / "report.html"
-    if report.is_file():
-        remark = "" if report.stat().st_mtime >= since else " (of an earlier run; `snakemake report` makes it anew)"
-        lines.append(f"Report, to open in a browser: {report}{remark}")
+    for name, words in PAGES.items():
+        page = results / f"{name}.html"
+        if page.is_file():
+            remark = "" if page.stat().st_mtime >= since else f" (of an earlier run; `snakemake {name}` makes it anew)"
+            lines.append(f"{words}: {page}{remark}")
     lines.append(f"Finished in {duration(seconds)}.")
     return "\n".join(lines)
 

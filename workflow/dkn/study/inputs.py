@@ -15,7 +15,7 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 # What the rules write straight below the folder of the results, where every model has a folder of its own, too.
 RESERVED_NAMES = (
     *("facts", "figures", "tables", "outcome", "logs", "benchmarks"),
-    *("report.html", "audit.html", "verdicts.json", "complexity.json", "seeds.json"),
+    *("index.html", "report.html", "audit.html", "verdicts.json", "complexity.json", "seeds.json"),
 )
 RESERVED_ENDINGS = (".log", ".tsv")  # of the study's own logs and benchmarks, which lie beside the models' folders
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
