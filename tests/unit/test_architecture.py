@@ -27,6 +27,7 @@ LEVELS = [
     ("audit",),
     ("figures", "tables"),
     ("pages",),
+    ("one_fact",),
     ("run",),
     ("commands",),
 ]
@@ -87,7 +88,7 @@ def test_the_package_root_holds_few_modules() -> None:
 def test_a_package_says_what_it_holds_and_no_more(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree)
-    assert len(tree.body) == 1
+    assert len(tree.body) == 1 or path.parent == PACKAGE  # which names the library, see test_init.py
 
 
 def test_no_module_is_too_long() -> None:

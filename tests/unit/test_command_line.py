@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / "workflow"
 STAGES = sorted(stages())
 RESOURCES = ROOT / "resources" / "facts"
-WITHOUT_RULE = {"model-check"}  # the checks before the first job run it
+WITHOUT_RULE = {"ask", "model-check"}  # people run the first, and the checks before the first job the second
 # The files of the checkout beside its modules that a stage reads: an edit of them is one of its code.
 READ_BY = {
     "explorer": [WORKFLOW / "dkn" / "pages" / f"explorer.{kind}" for kind in ("html", "css", "js")],
@@ -89,7 +89,9 @@ def test_every_stage_has_help(stage: str, capsys: pytest.CaptureFixture[str], mo
         assert parameter.help, f"{flag} says nothing"
 
 
-@pytest.mark.parametrize("stage", sorted(set(STAGES) - {"estimate", "model-check"}))  # which print, and write nothing
+@pytest.mark.parametrize(
+    "stage", sorted(set(STAGES) - {"ask", "estimate", "model-check"})
+)  # which print, and write nothing
 def test_every_stage_states_where_it_writes(stage: str) -> None:
     assert parameters(stage)["--output"].required
 

@@ -62,6 +62,11 @@ AUDITED = (
 )  # what an audit repeats
 # Beside its own module: the packages and modules that a stage may depend on. Everything else is a stranger to it.
 ALLOWED: dict[str, tuple[str, ...]] = {
+    "ask": (
+        *(*MODEL, *PREPARED, *GGUF, *FACTS, "facts/perturbed_prompts", "models/named", "one_fact", "pages"),
+        *("attribution", "neurons", "structure", "study", "experiments/degeneracy", "experiments/perturbation"),
+        "figures/style",
+    ),
     "audit": (*MODEL, *FACTS, *AUDITED),
     "attribution": (*MODEL, *FACTS, "attribution", "storage/cache", "storage/shard_parts"),
     "candidates-amig": (*MODEL, *FACTS, *INTERVENTIONS, "neurons/sets", "structure", "study/names"),

@@ -1,0 +1,1 @@
+"""Tests of one fact asked alone, and of the library by name."""
