@@ -58,7 +58,7 @@ format: $(VENV)/installed
 reference: $(VENV)/installed  ## write docs/configuration.md's table and config/schema.json from the schema
 	PYTHONPATH=workflow $(BIN)/python -m dkn.study.reference
 
-envs:  ## write requirements.txt's versions into the conda environments
+envs:  ## write requirements.txt's versions into the conda environments and into pyproject.toml
 	$(PYTHON) envs/pin.py
 
 clean:

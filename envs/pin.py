@@ -1,4 +1,4 @@
-"""Write the exact versions of requirements.txt into the environment files beside this script: `make envs`."""
+"""Write the exact versions of requirements.txt into the environment files here and into pyproject.toml: `make envs`."""
 
 import re
 from pathlib import Path
@@ -20,6 +20,17 @@ def pinned(text: str) -> str:
     return head + "  - pip:\n" + "".join(f"      - {name}=={versions[name]}\n" for name in packages)
 
 
+def pinned_project(text: str) -> str:
+    """The text of pyproject.toml with every dependency of the package at its pinned version."""
+    versions = pins()
+    head, start, rest = text.partition("\ndependencies = [\n")
+    listed, end, tail = rest.partition("\n]\n")
+    packages = re.findall(r'^  "([\w.-]+)', listed, flags=re.MULTILINE)
+    return head + start + "\n".join(f'  "{name}=={versions[name]}",' for name in packages) + end + tail
+
+
 if __name__ == "__main__":
+    project = HERE.parent / "pyproject.toml"
+    project.write_text(pinned_project(project.read_text(encoding="utf-8")), encoding="utf-8")
     for path in sorted(HERE.glob("*.yaml")):
         path.write_text(pinned(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import re
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -106,6 +107,22 @@ def test_conda_gives_python_and_pip_from_conda_forge_only(path: Path) -> None:
     names = [part for part in content["dependencies"] if isinstance(part, str)]
     assert [re.split(r"[=<>]", name)[0] for name in names] == ["python", "pip"]
     assert content["name"] == f"dkn-{path.stem}"
+
+
+def test_an_installation_has_what_the_package_imports_at_its_pins() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = dict(line.split("==") for line in project["dependencies"])
+    needed = {PACKAGES.get(name, name) for file in PACKAGE.rglob("*.py") for name in imported(file)}
+    assert wanted.items() <= requirements().items(), "run `make envs`"
+    assert wanted.keys() == needed | NEEDED_BY_OTHERS.keys()
+
+
+def test_pinning_mends_the_projects_versions_and_nothing_else() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    assert PIN.pinned_project(text) == text
+    older = text.replace('"torch==', '"torch==0.0.1+').replace('"pandas==', '"pandas>=0.')
+    assert older != text
+    assert PIN.pinned_project(older) == text
 
 
 def test_environments_agree_on_python() -> None:

@@ -92,7 +92,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run the stage that the command line names, and end the process with its exit status."""
     status = main(sys.argv[1:])
     gc.freeze()  # what is left goes with the process
     if status == OUT_OF_MEMORY:  # what libraries do at the end would need memory again
@@ -100,3 +101,7 @@ if __name__ == "__main__":
         sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
+
+
+if __name__ == "__main__":
+    run()
