@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
 from dkn.attribution import path_gradients
 from dkn.attribution.integrated_gradients import AttributionSettings, attribute
+from dkn.decoder import row_budget
 from dkn.decoder.adapters import Adapter
 from dkn.decoder.encoded_facts import EncodedFact
 from dkn.decoder.row_budget import MOST_ROWS, RowBudget
@@ -70,5 +72,32 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
 
 def test_the_first_size_comes_from_free_memory(adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
     assert RowBudget.for_model(adapter).rows == MOST_ROWS
-    monkeypatch.setattr("dkn.decoder.row_budget.free_memory", lambda device: 10**6)
+    monkeypatch.setattr("dkn.decoder.row_budget.free_memory", lambda device, weights: 10**6)
     assert 1 <= RowBudget.for_model(adapter).rows < 100
+
+
+def test_a_cache_of_files_is_free_but_for_the_weights_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has read many files has hardly a page unused, and yet most of its memory is to be had."""
+    cpu, unused = torch.device("cpu"), {"SC_AVPHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(row_budget.os, "sysconf", unused.__getitem__)
+    monkeypatch.setattr(row_budget, "_reclaimable", lambda: 10**10)
+    assert row_budget.free_memory(cpu) == 10**10
+    assert row_budget.free_memory(cpu, weights=4 * 10**9) == 6 * 10**9
+    assert row_budget.free_memory(cpu, weights=10**11) == 4_096_000, "what nobody uses is free in any case"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("MemTotal:       24000000 kB\nMemAvailable:   16483744 kB\n", 16_483_744 * 1024),
+        ("MemTotal:       24000000 kB\n", 0),
+        ("MemAvailable: lots\n", 0),
+        ("no table", 0),
+        (None, 0),
+    ],
+)
+def test_what_linux_can_give_is_read_off_its_table(content: str | None, expected: int, tmp_path: Path) -> None:
+    table = tmp_path / "meminfo"
+    if content is not None:
+        table.write_text(content)
+    assert row_budget._reclaimable(table) == expected

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -19,11 +20,28 @@ SHARE = 0.4  # the share of the free memory that the branches may take
 MOST_ROWS = 4096  # more branches at once are no faster
 
 
-def free_memory(device: torch.device) -> int:
-    """Return the number of free bytes on a device."""
+def _reclaimable(table: Path = Path("/proc/meminfo")) -> int:
+    """Return the bytes of main memory that Linux gives to who asks, its cache of files among them; 0 elsewhere."""
+    try:
+        lines = dict(line.split(":", 1) for line in table.read_text(encoding="ascii").splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    except (OSError, ValueError, KeyError, IndexError):
+        return 0
+
+
+def free_memory(device: torch.device, weights: int = 0) -> int:
+    """Return the number of bytes on a device that a job can still take.
+
+    In main memory the cache of files counts as free, but for as much as the weights take: where they are mapped from
+    their files they are in that cache, and must stay there.
+
+    Args:
+        weights: the bytes of the model's weights on the device.
+    """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    unused = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(unused, _reclaimable() - weights)
 
 
 def bytes_per_branch(adapter: Adapter) -> int:
@@ -62,7 +80,9 @@ class RowBudget:
     @classmethod
     def for_model(cls, adapter: Adapter) -> RowBudget:
         """Return a budget of as many branches as a share of the free memory of the fullest device holds."""
-        room = int(SHARE * min(map(free_memory, adapter.devices))) // bytes_per_branch(adapter)
+        weights = sum(parameter.nbytes for parameter in adapter.model.parameters())
+        free = min(free_memory(device, weights) for device in adapter.devices)
+        room = int(SHARE * free) // bytes_per_branch(adapter)
         return cls(max(1, min(MOST_ROWS, room)))
 
     @contextmanager
