@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 
 import pytest
 
+from dkn.study.memory import Work, job_bytes
+from dkn.study.operations import shape_of
 from tests.short_study import Checkout, short_config
 
+CONFIG = {
+    "model_type": "gpt2",
+    "n_embd": 768,
+    "n_layer": 12,
+    "n_head": 12,
+    "vocab_size": 50257,
+}
 # The workflow, printing what each of its rules asks for in its first two attempts: memory, minutes, GPUs.
 ASKING = """
 import json
@@ -18,7 +28,7 @@ from snakemake.iocontainers import InputFiles, Wildcards
 
 include: "Snakefile"
 
-MODEL = InputFiles(fromdict={"model": "weights"})
+MODEL = InputFiles(fromdict={"model": "weights", "files": []})
 
 def asked(rule):
     known = {"model": next(iter(MODELS)), "subset": "all"}
@@ -35,6 +45,7 @@ def asking(made: Checkout) -> Checkout:
     (made.path / "asking.smk").write_text(ASKING)
     (made.path / "weights").mkdir()
     (made.path / "weights" / "tokenizer.json").write_text("{}" * 1000)
+    (made.path / "weights" / "config.json").write_text(json.dumps(CONFIG))
     return made
 
 
@@ -69,9 +80,25 @@ def test_jobs_ask_for_more_with_every_attempt_and_with_larger_weights(checkout: 
         larger, longer, _ = large[rule]["asks"][0]
         assert before["asks"][1] == [2 * memory, 2 * minutes, gpu], rule
         assert large[rule]["asks"][1] == [2 * larger, 2 * longer, gpu], rule
-        weights = {"experiment_fine_tuning": 135_000}.get(rule, 40_500) if before["loads"] else 0
-        assert (larger - memory, longer - minutes) == (weights, 405 if weights else 0), rule
+        # The file is mapped; what the weights take in memory follows from the model's sizes.
+        assert (larger - memory, longer - minutes) == ((13_500, 405) if before["loads"] else (0, 0)), rule
     assert {rule for rule, before in small.items() if before["loads"]} >= {"known", "sensitivity_records", "components"}
+
+
+WORK = {
+    "known": Work.PASSES,
+    "attribution": Work.BRANCHES,
+    "experiment_fact_checking": Work.BRANCHES,
+    "experiment_fine_tuning": Work.FULL_TUNING,  # the wildcard is ``all``
+    "audit_model": Work.AUDIT,
+}
+
+
+def test_jobs_ask_for_the_memory_of_their_work(checkout: Checkout) -> None:
+    rules = asked(checkout, 1)
+    for rule, work in WORK.items():
+        memory = job_bytes(shape_of(CONFIG), "float32", 1e9, work) / 1e6
+        assert rules[rule]["asks"][0][0] == math.ceil(memory), rule
 
 
 GPUS = {

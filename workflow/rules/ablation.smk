@@ -19,7 +19,7 @@ rule experiment_ablation:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 240),
+        **model_job(Work.PASSES, 240),
     params:
         code=code("experiment-ablation"),
         scores=lambda wildcards, input: repeated("--scores", input.scores),

@@ -17,7 +17,7 @@ rule attribution:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 240),
+        **model_job(Work.BRANCHES, 240),
     params:
         code=code("attribution"),
         released=released("attribution"),

@@ -18,7 +18,7 @@ rule audit_model:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 480),
+        **model_job(Work.AUDIT, 480),
     params:
         code=code("audit"),
         study=verbatim(AUDITED),

@@ -19,10 +19,12 @@ from dkn.models.files import model_files
 from dkn.run.checks import bundled_templates, check_facts, check_gpus, check_models, facts_locations, template_files
 from dkn.run.jobs import before_every_job, gpus_of_job, make_environments_whole, pass_to_jobs, put_interpreter_first
 from dkn.run.kept_models import put_back, set_aside
+from dkn.run.memory import bytes_of_weights, megabytes_of_job
 from dkn.run.paths import check_checkout, check_cluster, check_conda, check_containers
 from dkn.storage.provenance import code_sha256
 from dkn.study.config import check_scatter, parse_config
 from dkn.study.inputs import BundledFacts, PathFacts
+from dkn.study.memory import Work
 from dkn.study.names import CLUSTERINGS, DETECTORS, SITES, TESTED_CONTROLS, TUNED_SETS
 from dkn.study.overlays import check_overlays
 from dkn.study.protocol import flags as flags_of_switches
@@ -263,6 +265,11 @@ def gated(wildcards, input):
     return ["--gated"] if any(os.listdir(folder) and has_gate(Path(folder)) for folder in folders) else []
 
 
+def bytes_of(paths):
+    """The bytes of several files."""
+    return sum(os.path.getsize(path) for path in paths)
+
+
 def growing(base, per_gb=0):
     """A resource that grows with every attempt (see `retries`), and with the weights where the job loads a model.
 
@@ -270,16 +277,24 @@ def growing(base, per_gb=0):
     """
 
     def with_weights(wildcards, input, attempt):
-        files = [os.path.join(input.model, name) for name in os.listdir(input.model) if name.endswith(".safetensors")]
-        size = sum(os.path.getsize(file) for file in files if os.path.exists(file))  # the job says which link is broken
-        return attempt * (base + round(per_gb * size / 1e9))
+        return attempt * (base + round(per_gb * bytes_of_weights(input.model) / 1e9))
 
     return with_weights if per_gb else lambda wildcards, attempt: attempt * base
 
 
-def model_job(mem_mb, runtime, per_gb=3000):
-    """What a job that loads a model asks for; ``mem_mb`` and ``runtime`` grow with its weights."""
-    return {"mem_mb": growing(mem_mb, per_gb=per_gb), "runtime": growing(runtime, per_gb=30), "gpu": gpus}
+def memory_for(work):
+    """The megabytes that a job which loads a model may take, more with every attempt (`dkn.study.memory`)."""
+
+    def megabytes(wildcards, input, attempt):
+        wanted = Work.FULL_TUNING if wildcards.get("subset") == "all" else work
+        return attempt * megabytes_of_job(input.model, MODELS[wildcards.model].dtype, wanted)
+
+    return megabytes
+
+
+def model_job(work, runtime):
+    """What a job that loads a model asks for; memory and ``runtime`` grow with the model's sizes."""
+    return {"mem_mb": memory_for(work), "runtime": growing(runtime, per_gb=30), "gpu": gpus}
 
 
 # What a job without a model asks for.

@@ -18,7 +18,7 @@ rule experiment_degeneracy:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 240),
+        **model_job(Work.PASSES, 240),
     params:
         code=code("experiment-degeneracy"),
         released=released("experiment-degeneracy"),

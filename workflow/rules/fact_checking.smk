@@ -20,7 +20,7 @@ rule experiment_fact_checking:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 240),
+        **model_job(Work.BRANCHES, 240),
     params:
         code=code("experiment-fact-checking"),
         released=released("experiment-fact-checking"),
@@ -57,7 +57,7 @@ rule experiment_fact_checking_plm:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 120),
+        **model_job(Work.PASSES, 120),
     params:
         code=code("experiment-fact-checking-plm"),
         released=released("experiment-fact-checking-plm"),

@@ -25,7 +25,7 @@ rule experiment_fine_tuning:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 240, per_gb=10000),
+        **model_job(Work.TUNING, 240),
     params:
         code=code("experiment-fine-tuning"),
         released=released("experiment-fine-tuning"),

@@ -82,7 +82,7 @@ rule model_gguf:
     conda:
         "../../envs/lm.yaml"
     resources:
-        mem_mb=growing(6000),
+        mem_mb=lambda wildcards, input, attempt: attempt * (6000 + round(bytes_of(input.files) / 1e6)),
         runtime=growing(60),
     params:
         code=code("model-gguf"),
@@ -156,7 +156,7 @@ rule known:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(6000, 60),
+        **model_job(Work.PASSES, 60),
     params:
         code=code("known"),
         wording=STUDY.known.wording,

@@ -21,7 +21,7 @@ rule experiment_perturbation:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 240),
+        **model_job(Work.PASSES, 240),
     params:
         code=code("experiment-perturbation"),
         released=lambda wildcards: released(f"experiment-{wildcards.setting}-{wildcards.site}"),

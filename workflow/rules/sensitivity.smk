@@ -29,7 +29,7 @@ rule sensitivity_records:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 240),
+        **model_job(Work.PASSES, 240),
     params:
         code=code("experiment-sensitivity"),
         released=released("experiment-sensitivity"),

@@ -20,7 +20,7 @@ rule experiment_sharing:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(8000, 60),
+        **model_job(Work.PASSES, 60),
     params:
         code=code("experiment-sharing"),
         limit=optional("--limit", STUDY.experiments.sharing.facts),

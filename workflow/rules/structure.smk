@@ -15,7 +15,7 @@ rule distances:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(6000, 60),
+        **model_job(Work.PASSES, 60),
     params:
         code=code("distances"),
         released=released("distances"),
@@ -109,7 +109,7 @@ rule candidates_amig:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(6000, 120),
+        **model_job(Work.PASSES, 120),
     params:
         code=code("candidates-amig"),
         released=released("candidates-amig"),
@@ -170,7 +170,7 @@ rule components:
         "../../envs/lm.yaml"
     threads: STUDY.compute.threads
     resources:
-        **model_job(6000, 120),
+        **model_job(Work.PASSES, 120),
     params:
         code=code("components"),
         released=released("components"),

@@ -8,9 +8,18 @@ import pytest
 from snakemake.utils import update_config
 
 from dkn.study.config import Study, parse_config
-from dkn.study.estimates import STAGES, KnownFacts, Range, estimate_space, estimate_stages, total, workloads
+from dkn.study.estimates import (
+    STAGES,
+    KnownFacts,
+    Range,
+    estimate_space,
+    estimate_stages,
+    nodes_per_path,
+    total,
+    workloads,
+)
 from dkn.study.inputs import Shape, Sizes, TrainedModel
-from dkn.study.operations import flops_of_stages
+from dkn.study.operations import attribution_flops, flops_of_stages
 from tests.unit.default_study import DEFAULT, PAPER
 
 # Seconds of one CPU thread on 2 cores of a server without a GPU, start of the jobs included: the default study's two
@@ -134,6 +143,41 @@ def test_what_a_run_has_told_takes_the_place_of_assumptions(paper: Study) -> Non
     assert told[0].subsets < told[1].subsets
 
 
+@pytest.mark.parametrize(
+    ("changes", "dtype", "expected"),
+    [
+        ({}, "float32", (3, 3.6)),
+        ({}, "bfloat16", (3, 4.2)),
+        ({"baseline": "zero"}, "float32", (3, 7.5)),
+        ({"nodes": 5, "max_nodes": 6}, "bfloat16", (5, 6)),
+        ({"quadrature": "gauss-legendre", "nodes": 20}, "bfloat16", (20, 20)),
+    ],
+)
+def test_adaptive_paths_need_more_nodes(changes: dict, dtype: str, expected: tuple[float, float]) -> None:
+    """And what they cost is counted: between whole numbers of nodes work is linear."""
+    tree = copy.deepcopy(DEFAULT)
+    tree["attribution"] |= changes
+    study = parse_config(tree)
+    assert nodes_per_path(study, dtype) == pytest.approx(expected)
+    loads = workloads(study, 1104, 1.11, KnownFacts(100, 8.0, 2.0), dtype)
+    assert [load.nodes for load in loads] == pytest.approx(expected)
+    work = [flops_of_stages(SMOLLM2, study, load)["attribution"] for load in loads]
+    one = attribution_flops(SMOLLM2, 8, 2, 10, "amig") - attribution_flops(SMOLLM2, 8, 2, 9, "amig")
+    assert work[1] - work[0] == pytest.approx(100 * one * (expected[1] - expected[0]), abs=1.0)
+
+
+def test_the_distances_of_a_large_model_wait_for_its_weights(paper: Study) -> None:
+    gpt2, llama = paper.models
+    found = []
+    for model in (gpt2, llama):
+        loads = workloads(paper, 100, 1.0, KnownFacts(100, 8.0, 2.0), model.dtype)
+        stages = estimate_stages(model.shape, model.dtype, paper, loads, 1)
+        found.append(next(stage.cpu for stage in stages if stage.stage == "analysis"))
+    more = 2 * 6_738_415_616 - 4 * 124_439_808
+    assert found[1].low - found[0].low == pytest.approx(more / 2e9)
+    assert found[1].high - found[0].high == pytest.approx(more / 0.2e9)
+
+
 def test_seconds_are_work_over_rate_and_the_start_of_every_job(paper: Study) -> None:
     """LLaMA2-7b's attribution in bfloat16, by hand; twice the peak is half of what goes by it."""
     model = paper.models[1]
@@ -164,6 +208,9 @@ def test_memory_and_disk_of_the_papers_models(paper: Study) -> None:
     assert spaces["gpt2"].device_in_full < 8e9
     assert 0.5e9 in spaces["gpt2"].download + Range(0, 1e7)
     assert 13.5e9 in spaces["llama2-7b"].download
+    main = spaces["llama2-7b"].main
+    assert 13.5e9 < main.low < main.high - 26e9 < 27e9 + 13.5e9, "files of float32 are mapped beside the weights"
+    assert spaces["llama2-7b"].main_in_full.low > spaces["llama2-7b"].device_in_full, "copies are kept there too"
 
 
 @pytest.mark.parametrize("end", [0, 1], ids=["least", "most"])

@@ -24,6 +24,7 @@ from dkn.study.estimates import (
     StageEstimate,
     estimate_space,
     estimate_stages,
+    nodes_per_path,
     total,
     workloads,
 )
@@ -134,23 +135,30 @@ def _row(model: str, stage: StageEstimate, measured: float | None) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _assumptions(config: Study, facts: int) -> str:
+def _nodes(config: Study, dtypes: set[str]) -> str:
+    """Return in words how many nodes the paths of an attribution are taken to need, for each type of weights."""
+    ranges = {dtype: nodes_per_path(config, dtype) for dtype in sorted(dtypes, reverse=True)}
+    needed = " and ".join(f"{low:.3g} – {high:.3g} nodes in {dtype}" for dtype, (low, high) in ranges.items())
+    if config.attribution.quadrature != "adaptive":
+        return f"Every path of an attribution has {config.attribution.nodes} nodes"
+    return f"A path of an attribution is taken to need {needed}, as measured"
+
+
+def _assumptions(config: Study, facts: int, dtypes: set[str]) -> str:
     """Return in words what the estimates assume.
 
     Args:
         facts: the number of facts of the study.
+        dtypes: the types of the models' weights.
     """
-    assumed, gpu, attribution = config.estimate, config.estimate.gpu, config.attribution
-    nodes = f"Every path of an attribution is taken to need {attribution.nodes} nodes"
-    if attribution.quadrature == "adaptive":
-        nodes += f"; one that does not converge with these takes up to {attribution.max_nodes}, and as much longer"
+    assumed, gpu = config.estimate, config.estimate.gpu
     return (
         f"Assumed: the study has {facts} facts. A CPU thread reaches {assumed.cpu_gflops} GFLOP/s (measured with "
         f"nano models, with SmolLM2-135M and with a model of GPT-2's shape). A GPU reaches a share {gpu.utilisation} "
         f"of {gpu.peak_tflops.float32} TFLOP/s in float32 and of {gpu.peak_tflops.bfloat16} TFLOP/s in bfloat16, and "
         f"starts its kernels in the time that a nano model takes on a CPU (both are assumed, no GPU was measured). "
-        f"{nodes}. The two ends of a range take the favourable and the unfavourable end of every assumption (keys "
-        f"below `estimate`). docs/paper.md says more."
+        f"{_nodes(config, dtypes)}. The two ends of a range take the favourable and the unfavourable end of every "
+        f"assumption (keys below `estimate`). docs/paper.md says more."
     )
 
 
@@ -168,7 +176,7 @@ def main(
     for name, model in models.items():
         shape = _shape(model, results / name / "model")
         seen = _seen(results / name)
-        loads = workloads(config, facts, answers, seen)
+        loads = workloads(config, facts, answers, seen, model.dtype)
         stages = estimate_stages(shape, model.dtype, config, loads, shards)
         spent = [_measured(stage.stage, results / "benchmarks" / name) for stage in stages]
         rows += [_row(name, stage, seconds) for stage, seconds in zip(stages, spent, strict=True)]
@@ -177,14 +185,18 @@ def main(
         known = f"{loads[0].known} known" if seen else f"{loads[0].known} – {loads[1].known} known (assumed)"
         spaces.append(
             f"| {name} | {known} of {facts} | {_amount(space.download, 1e9)} | {_amount(space.results, 1e9)} | "
-            f"{_memory(space.device, model.gpus)} | {_memory(space.device_in_full, model.full_tuning_gpus)} |"
+            f"{_memory(space.device, model.gpus)} | {_memory(space.device_in_full, model.full_tuning_gpus)} | "
+            f"{_amount(space.main, 1e9)} | {_amount(space.main_in_full, 1e9)} |"
         )
     print("| model | stage | PFLOP | one GPU | one CPU thread | measured |")
     print("|---|---|---|---|---|---|", *rows, sep="\n")
-    print("\n| model | facts | download (GB) | results (GB) | memory (GB) | memory, all parameters trained (GB) |")
-    print("|---|---|---|---|---|---|", *spaces, sep="\n")
+    print(
+        "\n| model | facts | download (GB) | results (GB) | memory (GB) | memory, all parameters trained (GB) "
+        "| main memory asked for (GB) | main memory, all parameters trained (GB) |"
+    )
+    print("|---|---|---|---|---|---|---|---|", *spaces, sep="\n")
     converged = [_converged(name, results / name, shards) for name in models]
     if any(converged):
         print("\n| model | facts whose attribution converged | paths that converged | nodes per path |")
         print("|---|---|---|---|", *filter(None, converged), sep="\n")
-    print(f"\n{_assumptions(config, facts)}")
+    print(f"\n{_assumptions(config, facts, {model.dtype for model in models.values()})}")

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 from dkn.study.config import Study
 from dkn.study.inputs import Shape
+from dkn.study.memory import BYTES, Work, job_bytes
 from dkn.study.operations import Workload, flops_of_stages, parameters
 
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 ALL_IN_FULL = "fine-tuning-all"  # this stage trains all parameters, in float32 whatever the model's type is
 ANALYSIS = "analysis"
+# How many times as many nodes as it begins with adaptive quadrature takes per path, at most: by the baseline, and for
+# weights of 32 and of 16 bits. docs/performance.md has 1.03 to 1.13 (amig) and 1.7 to 2.3 (zero) for nano models and
+# SmolLM2 in float32, and 1.27 for SmolLM2 in bfloat16 (amig); zero in 16 bits is assumed.
+MORE_NODES = {"amig": (1.2, 1.4), "zero": (2.5, 3.0)}
 
 
 @dataclass(frozen=True)
@@ -108,16 +112,29 @@ class Space:
         device: the least memory that a stage needs on the device of the model, which is main memory for a CPU. Beyond
             it, chunks of work take up to 40 % of what is free.
         device_in_full: the least memory on the device for training all parameters.
+        main, main_in_full: the main memory that a job asks for, at most but for an audit, and one that trains all
+            parameters (``dkn.study.memory``).
     """
 
     download: Range
     results: Range
     device: float
     device_in_full: float
+    main: Range
+    main_in_full: Range
+
+
+def nodes_per_path(study: Study, dtype: str) -> tuple[float, float]:
+    """Return the least and the greatest mean number of nodes that a path of an attribution is taken to need."""
+    attribution = study.attribution
+    if attribution.quadrature != "adaptive":
+        return attribution.nodes, attribution.nodes
+    more = MORE_NODES[attribution.baseline][BYTES[dtype] < BYTES["float32"]]
+    return attribution.nodes, max(attribution.nodes, min(more * attribution.nodes, attribution.max_nodes))
 
 
 def workloads(
-    study: Study, facts: int, answers: float | None, known_facts: KnownFacts | None
+    study: Study, facts: int, answers: float | None, known_facts: KnownFacts | None, dtype: str = "float32"
 ) -> tuple[Workload, Workload]:
     """Return the least and the most that the study may have to do for a model.
 
@@ -125,8 +142,9 @@ def workloads(
         facts: the number of all facts of the study.
         answers: the mean number of accepted answers of a fact, or None where the facts have not been read.
         known_facts: what finished stages say about the model's known facts, or None where they have not run.
+        dtype: the type of the model's weights.
     """
-    assumed = study.estimate
+    assumed, nodes = study.estimate, nodes_per_path(study, dtype)
 
     def workload_at(end: int) -> Workload:
         """Return the workload at one end of every assumption, 0 for low and 1 for high."""
@@ -139,6 +157,7 @@ def workloads(
             candidates=assumed.candidates[end],
             subsets=assumed.subsets[end],
             with_dkn=assumed.with_dkn[end],
+            nodes=nodes[end],
         )
 
     return workload_at(0), workload_at(1)
@@ -183,8 +202,10 @@ def estimate_stages(
         on_gpu = flops.over(utilisation * (getattr(peak, kind) * 1e12)) + kernel_starts[stage].over(cpu_rate)
         estimates.append(StageEstimate(stage, flops, startup + flops.over(cpu_rate), startup + on_gpu))
     jobs = STAGES[ANALYSIS][0] or 0
+    weights = BYTES[dtype] * parameters(shape)
+    loading = Range(weights, weights).over(LOADING)  # for the distances
     of_facts = Range(loads[0].known * ANALYSIS_OF_A_FACT.low, loads[1].known * ANALYSIS_OF_A_FACT.high)
-    return [*estimates, StageEstimate(ANALYSIS, NOTHING, STARTUP_OF_ANALYSIS * jobs + of_facts, None)]
+    return [*estimates, StageEstimate(ANALYSIS, NOTHING, STARTUP_OF_ANALYSIS * jobs + loading + of_facts, None)]
 
 
 def _work(shape: Shape, study: Study, loads: tuple[Workload, Workload]) -> dict[str, Range]:
@@ -202,11 +223,19 @@ def estimate_space(shape: Shape, dtype: str, loads: tuple[Workload, Workload]) -
         loads: the least and the most work, see ``workloads``.
     """
     count = parameters(shape)
+    download = Range(2.0 * count, 4.0 * count)  # stored in 16 or in 32 bits
+
+    def asked(work: Work) -> Range:
+        """Return the main memory of a job for what may be stored."""
+        return Range(*sorted(job_bytes(shape, dtype, stored, work) for stored in (download.low, download.high)))
+
     return Space(
-        download=Range(2.0 * count, 4.0 * count),  # stored in 16 or in 32 bits
+        download=download,
         results=Range(loads[0].known * BYTES_OF_A_FACT.low, loads[1].known * BYTES_OF_A_FACT.high),
         device=1.1 * BYTES[dtype] * count + 1e9,
         device_in_full=1.1 * 16 * count + 1e9,  # weights, gradients and AdamW's two moments take four bytes each
+        main=asked(Work.BRANCHES),
+        main_in_full=asked(Work.FULL_TUNING),
     )
 
 

@@ -98,6 +98,11 @@ def parameters(shape: Shape) -> int:
     return total + shape.layers * block
 
 
+def mlp_vectors(shape: Shape) -> int:
+    """Return the number of entries of all neurons' reading and writing vectors, without those of gates."""
+    return 2 * shape.layers * shape.neurons * shape.width
+
+
 def matrix_products(shape: Shape, prompt: int, answer: int, nodes: int, baseline: str) -> list[Product]:
     """Return the matrix products of one fact's attribution with Gauss-Lobatto nodes (``dkn.attribution``).
 
@@ -127,9 +132,18 @@ def matrix_products(shape: Shape, prompt: int, answer: int, nodes: int, baseline
     return [*products, (answer, width, vocabulary, 1)]
 
 
-def attribution_flops(shape: Shape, prompt: int, answer: int, nodes: int, baseline: str) -> int:
-    """Return the operations of one fact's attribution; the arguments are those of ``matrix_products``."""
-    return sum(2 * m * k * n * number for m, k, n, number in matrix_products(shape, prompt, answer, nodes, baseline))
+def attribution_flops(shape: Shape, prompt: int, answer: int, nodes: float, baseline: str) -> float:
+    """Return the operations of one fact's attribution.
+
+    Args:
+        nodes: the mean number of nodes of a path, in which the operations are linear.
+        shape, prompt, answer, baseline: as ``matrix_products`` takes them.
+    """
+    least, most = (
+        sum(2 * m * k * n * number for m, k, n, number in matrix_products(shape, prompt, answer, whole, baseline))
+        for whole in (int(nodes), int(nodes) + 1)
+    )
+    return least + (nodes - int(nodes)) * (most - least)
 
 
 def _size(matrices: list[tuple[int, int]]) -> int:
@@ -197,6 +211,7 @@ class Workload:
         candidates: the components of a known fact that are tested, over all groupings.
         subsets: the subsets of a known fact's components that are suppressed, with those of controls.
         with_dkn: the share of known facts that have a DKN, from 0 to 1.
+        nodes: the mean number of nodes of a path of an attribution.
     """
 
     facts: int
@@ -207,6 +222,7 @@ class Workload:
     candidates: float
     subsets: float
     with_dkn: float
+    nodes: float = 3.0
 
 
 def _tuning_flops(shape: Shape, study: Study, load: Workload) -> tuple[float, float]:
@@ -286,12 +302,11 @@ def flops_of_stages(shape: Shape, study: Study, load: Workload) -> dict[str, flo
         sets = 3 + 4 * random_sets
         return queries * (value_flops(shape, prompt, answer, sets) + weight_flops(shape, prompt, answer, sets))
 
-    nodes, baseline = study.attribution.nodes, study.attribution.baseline
     tuned, tuned_in_full = _tuning_flops(shape, study, load)
     return {
         "known": (load.facts * load.answers + known)
         * pass_flops(shape, prompt + answer, answer + 1),  # unseen wordings
-        "attribution": known * attribution_flops(shape, prompt, answer, nodes, baseline),
+        "attribution": known * attribution_flops(shape, prompt, answer, load.nodes, study.attribution.baseline),
         "components": known
         * (value_flops(shape, prompt, answer, pairs) + value_flops(shape, prompt, answer, 2 + 2 * load.candidates)),
         "degeneracy": known * value_flops(shape, prompt, answer, 1 + load.subsets),
