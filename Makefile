@@ -3,14 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 0
+PAPER_SIZE ?= --shape llama2-7b --facts 4
 
-.PHONY: demo smollm2 test test-parts test-studies test-slurm test-conda test-pretrained torture lint audit format reference envs clean
+.PHONY: demo smollm2 paper-size test test-parts test-studies test-slurm test-conda test-pretrained torture lint audit format reference envs clean
 
 demo: $(VENV)/installed  ## the default study: two nano models, all figures
 	$(BIN)/snakemake --cores all
 
 smollm2: $(VENV)/installed  ## the same on SmolLM2-135M-Instruct
 	$(BIN)/snakemake --cores all --configfile config/smollm2.yaml
+
+paper-size: $(VENV)/installed  ## stages on random weights of LLaMA2-7b's shape: time and memory; PAPER_SIZE has the flags
+	$(BIN)/python benchmarks/paper_size.py $(PAPER_SIZE)
 
 test: test-parts test-studies  ## all tests but those with SLURM, conda or pretrained models
 
