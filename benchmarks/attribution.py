@@ -7,10 +7,10 @@ Everything is measured in this one run, side by side, and printed as ratios. Par
 
     peer      the PyPI package knowledge-neurons 0.0.2 on GPT-2 124M with random weights
     plain     one patched forward per layer and token (the released codes' way) on SmolLM2-135M
-    roofline  the share of time that the same matrix products alone would take on this machine
+    roofline  the share of time that the same matrix products alone would take on this machine (--threads 1 measures
+              processor time)
     growth    time against facts, answer tokens, prompt tokens and layers, with fitted exponents
     precision knowledge neurons with bfloat16 weights against float32, SmolLM2-135M
-    cuda      LLaMA2-7b's shape with random bfloat16 weights; skipped without a CUDA device
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ import pandas as pd
 import peer_patched_forward
 import peers
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from products import cached, in_order, operations, taking_turns
+from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.utils import logging
 
 from dkn.attribution.integrated_gradients import AttributionSettings, attribute
@@ -212,31 +213,33 @@ def plain(cache: Path, _threads: int) -> None:
     table(rows)
 
 
-def product_seconds(m: int, k: int, n: int) -> float:
-    """Median time of one product of this shape, on matrices of its own."""
-    left, right = torch.randn(m, k), torch.randn(k, n)
-    return median_seconds(lambda: left @ right, 3)
-
-
 def roofline(_cache: Path, threads: int) -> None:
-    """Part 3: how long the same matrix products take alone."""
+    """Part 3: how long the same matrix products take alone, processor time where there is one thread."""
     adapter = adapt(random_gpt2())
-    fact = greedy_fact(adapter, PROMPT, ANSWER)
+    shape, clock = shape_of(adapter.model.config.to_dict()), time.process_time if threads == 1 else time.perf_counter
     rows: list[dict[str, object]] = []
-    for nodes in (3, NODES):
-        settings = AttributionSettings("zero", "gauss-lobatto", nodes)
-        products = matrix_products(shape_of(adapter.model.config.to_dict()), PROMPT, ANSWER, nodes, "zero")
-        limit = sum(often * product_seconds(m, k, n) for m, k, n, often in products)
-        budget = RowBudget.for_model(adapter)
-        seconds = median_seconds(lambda s=settings, b=budget: attribute(adapter, [fact], 0, s, b))
-        work = sum(2 * m * k * n * often for m, k, n, often in products)
+    for count, nodes in ((1, 3), (1, NODES), (8, 3)):
+        facts = [greedy_fact(adapter, PROMPT, ANSWER, seed) for seed in range(count)]
+        settings, budget = AttributionSettings("zero", "gauss-lobatto", nodes), RowBudget.for_model(adapter)
+        products = [(m * count, *rest) for m, *rest in matrix_products(shape, PROMPT, ANSWER, nodes, "zero")]
+
+        def whole(f: list[EncodedFact] = facts, s: AttributionSettings = settings, b: RowBudget = budget) -> object:
+            return attribute(adapter, f, 0, s, b)
+
+        alone = [cached(products, clock)]
+        seconds, ordered = taking_turns([whole, in_order(whole)], 9 if count == 1 else 5, clock)
+        alone.append(cached(products, clock))  # before and after, as a neighbour may come or go
+        work, limit = operations(products), float(np.mean(alone))
         rows.append(
             {
+                "facts": count,
                 "nodes": nodes,
                 "GFLOP": work / 1e9,
                 "seconds": seconds,
-                "matrix products alone (s)": limit,
                 "GFLOP/s": work / seconds / 1e9,
+                "products in their order (s)": ordered,
+                "products from cache (s)": limit,
+                "share, in order": ordered / seconds,
                 "share of the roofline": limit / seconds,
             }
         )
@@ -301,45 +304,7 @@ def precision(cache: Path, _threads: int) -> None:
     table([{"facts": len(jaccard), "mean Jaccard": float(np.mean(jaccard)), "least": float(np.min(jaccard))}])
 
 
-def cuda(_cache: Path, _threads: int) -> None:
-    """Part 5: LLaMA2-7b's shape on a GPU, if there is one."""
-    if not torch.cuda.is_available():
-        print("## cuda: skipped, there is no CUDA device\n")
-        return
-    config = LlamaConfig(  # the defaults of LlamaConfig are LLaMA-7b's shape
-        num_hidden_layers=32, hidden_size=4096, intermediate_size=11008, num_attention_heads=32, dtype="bfloat16"
-    )
-    with torch.device("cuda"):
-        torch.set_default_dtype(torch.bfloat16)
-        adapter = adapt(LlamaForCausalLM(config))
-        torch.set_default_dtype(torch.float32)
-    square = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
-
-    def product() -> None:
-        square @ square
-        torch.cuda.synchronize()
-
-    rate = 2 * 8192**3 / median_seconds(product)
-    facts = [EncodedFact(str(seed), list(range(10 + seed, 26 + seed)), [7, 8, 9]) for seed in range(8)]
-    settings, budget = AttributionSettings("amig", "gauss-lobatto", 3), RowBudget.for_model(adapter)
-    torch.cuda.reset_peak_memory_stats()
-    seconds = median_seconds(lambda: (attribute(adapter, facts, 2, settings, budget), torch.cuda.synchronize()), 3)
-    products = matrix_products(shape_of(adapter.model.config.to_dict()), 16, 3, 3, "amig")
-    work = len(facts) * sum(2 * m * k * n * often for m, k, n, often in products)
-    print(f"## cuda: LLaMA2-7b's shape, random bfloat16 weights, {torch.cuda.get_device_name()}\n")
-    table(
-        [
-            {
-                "facts per second": len(facts) / seconds,
-                "share of the bf16 rate": work / seconds / rate,
-                "peak GB": torch.cuda.max_memory_allocated() / 1e9,
-                "hours for 10,693 facts": 10693 * seconds / len(facts) / 3600,
-            }
-        ]
-    )
-
-
-PARTS = {f.__name__: f for f in (peer, plain, roofline, growth, precision, cuda)}
+PARTS = {f.__name__: f for f in (peer, plain, roofline, growth, precision)}
 
 
 def main() -> None:

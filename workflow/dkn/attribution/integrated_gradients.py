@@ -32,6 +32,7 @@ from dkn.decoder.adapters import NEURON_SITES, Adapter
 from dkn.decoder.answer_probabilities import log_odds_against, log_prob
 from dkn.decoder.encoded_facts import ANSWER_PATHS, EncodedFact
 from dkn.decoder.prefix import Prefix, read_prompts, read_with_masked
+from dkn.decoder.products import times_rows
 from dkn.decoder.row_budget import RowBudget
 from dkn.errors import UserError
 
@@ -166,7 +167,10 @@ def _end_points(
         end = own
     else:
         site, own, end = "output", prefix.neurons, prefix.outputs
-        start = [adapter.mlp_output(*layer) for layer in enumerate(start)]
+        if settings.baseline == "zero":
+            start = [adapter.silent_output(layer).expand_as(output) for layer, output in enumerate(end)]
+        else:
+            start = [adapter.mlp_output(*layer) for layer in enumerate(start)]
     delta = [upper - lower for lower, upper in zip(start, end, strict=True)]
     if settings.multiplier == "value":
         multipliers = [value[:, :1].float() for value in own]
@@ -223,7 +227,7 @@ def _collect(
     for layer, multiplier in enumerate(multipliers):
         gradient = paths.adapter.enter(layer, integral.gradient[:, :, layer])
         if paths.site == "output":
-            gradient = gradient @ paths.adapter.writing(layer).float().T
+            gradient = times_rows(gradient, paths.adapter.writing(layer).float())
         scores.append((multiplier * gradient).sum(1).cpu())
     dense = torch.stack(scores, dim=1)
     scale = np.abs(change.sum(1)).max(-1)  # (F,), each fact's largest layer change

@@ -25,6 +25,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from dkn.decoder.attention import Rotation, Scoring, alibi_slopes
+from dkn.decoder.products import times_rows
 from dkn.errors import UserError
 from dkn.families import BLOCKS, FAMILIES, PAIRS, PAIRS_FROM_HALVES, UNSTATED_CONTEXT, Family
 
@@ -299,6 +300,11 @@ class Adapter:
         """Return the down-projection of the neurons with its bias, (..., width)."""
         return self._layers[layer].down(neurons)
 
+    def silent_output(self, layer: int) -> Tensor:
+        """Return ``mlp_output`` of neurons that are all zero, (width,): the bias of the down-projection, if any."""
+        bias = self._layers[layer].down.bias
+        return self.writing(layer).new_zeros(self.width) if bias is None else bias
+
     def add_mlp(self, layer: int, middle: Tensor, output: Tensor) -> Tensor:
         """Return the residual stream after the MLP, from the layer's middle and a result of ``mlp_output``."""
         stream = middle[..., : self.width] if self.family.parallel else middle
@@ -342,7 +348,7 @@ class Adapter:
             normed: (..., width of the unembedding).
             out: a float32 tensor of the result's shape to write the logits into; None allocates one.
         """
-        logits = torch.matmul(normed, self.unembedding.T, out=out).float()
+        logits = times_rows(normed, self.unembedding, out).float()
         bias = self.model.get_output_embeddings().bias
         if bias is not None:
             logits += bias

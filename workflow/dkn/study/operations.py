@@ -121,7 +121,9 @@ def matrix_products(shape: Shape, prompt: int, answer: int, nodes: int, baseline
     branches, queried = answer * (nodes - 1), answer * (1 + copies)
     products = [(tokens, k, n, layers - 1) for k, n in block]  # the prompt and its copies, all layers but the last
     products += [(tokens, *block[0], 1), *((queried, k, n, 1) for k, n in block[1:])]  # the last layer
-    products += [(answer, neurons, width, layers), (answer, width, neurons, layers)]  # starts of paths; writing vectors
+    if baseline != "zero":  # where paths start
+        products += [(answer, neurons, width, layers)]
+    products += [(answer, width, neurons, layers)]  # writing vectors
     products += [(answer, k, n, 1) for k, n in mlp]  # the MLP of layer 0, for the upper ends
     for layer in range(1, layers):
         for k, n in block:
