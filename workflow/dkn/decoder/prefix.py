@@ -101,20 +101,30 @@ def _layout(
     return _Layout(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
-def attend_whole(adapter: Adapter, layer: int, hidden: Tensor, rotations: list[Rotation | None]) -> Tensor:
+def attend_whole(
+    adapter: Adapter, layer: int, hidden: Tensor, rotations: list[Rotation | None], queried: Tensor | None = None
+) -> Tensor:
     """Apply one layer's causal attention to B whole sequences, without a cache.
 
     Args:
         hidden: (B, S, width), the residual stream that enters the layer, on any device.
         rotations: how each layer turns the S positions.
+        queried: (B, Q), the positions whose middle is asked for; None for all.
     Returns:
-        (B, S, size), the layer's middle, on the layer's device.
+        (B, S or Q, size), the layer's middle, on the layer's device.
     """
     hidden = adapter.enter(layer, hidden)
     query, key, value = adapter.attention_inputs(layer, hidden)
     query, key = rotate(query, rotations[layer]), rotate(key, rotations[layer])
     attended = causal_attention(adapter.scoring(layer), query, key, value)
+    if queried is not None:
+        hidden, attended = at_positions(hidden, queried), at_positions(attended, queried)
     return adapter.add_attention(layer, hidden, attended)
+
+
+def at_positions(stream: Tensor, queried: Tensor) -> Tensor:
+    """Return what a stream (B, S, size) holds at some positions (B, Q) of each sequence, (B, Q, size)."""
+    return stream.gather(1, queried.to(stream.device)[..., None].expand(-1, -1, stream.shape[-1]))
 
 
 @torch.no_grad()

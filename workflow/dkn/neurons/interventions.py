@@ -34,7 +34,7 @@ from dkn.decoder.answer_probabilities import log_odds_against, log_prob
 from dkn.decoder.attention import Rotation
 from dkn.decoder.branches import Places, attend
 from dkn.decoder.encoded_facts import EncodedFact
-from dkn.decoder.prefix import Prefix, attend_whole, read_prompts
+from dkn.decoder.prefix import Prefix, at_positions, attend_whole, read_prompts
 from dkn.errors import UserError
 from dkn.neurons.edits import AS_TEXT, EditSettings
 from dkn.neurons.sets import NeuronSet
@@ -189,15 +189,18 @@ def _edited_rows(
     middles: list[Tensor],
     rotations: list[Rotation | None],
     rows: Sequence[tuple[int, NeuronSet]],
+    queried: Tensor,
     factor: float,
 ) -> Tensor:
-    """Return the final residual streams under weight interventions, (rows, S, width).
+    """Return the final residual streams under weight interventions at the queried positions, (rows, Q, width).
 
-    A row enters the stack at the first layer of its neuron set, because up to there it equals the model itself.
+    A row enters the stack at the first layer of its neuron set, because up to there it equals the model itself. In the
+    last layer nothing but keys and values is needed of the other positions.
 
     Args:
         middles: the model's own streams, see ``_middles``.
         rows: pairs of a fact's index and a neuron set, sorted by the sets' first layers.
+        queried: (rows, Q), positions.
     """
     first = np.array([_first_layer(edit, adapter.n_layers) for _, edit in rows])
     fact = np.array([index for index, _ in rows])
@@ -205,12 +208,17 @@ def _edited_rows(
     hidden = middles[0][:0]
     for layer in range(int(first[0]), adapter.n_layers):
         hidden = adapter.enter(layer, hidden)
-        if len(hidden):
-            hidden = attend_whole(adapter, layer, hidden, rotations)
-        hidden = torch.cat((hidden, middles[layer][fact[first == layer]]))
+        last, done = layer == adapter.n_layers - 1, len(hidden)
+        if done:
+            hidden = attend_whole(adapter, layer, hidden, rotations, queried[:done] if last else None)
+        entering = middles[layer][fact[first == layer]]
+        if last:
+            entering = at_positions(entering, queried[done : done + len(entering)])
+        hidden = torch.cat((hidden, entering)) if done else entering
         _, row, neuron = edits[layer]
         hidden = _edited_mlp(adapter, layer, hidden, row, neuron, factor)
-    return torch.cat((hidden.to(middles[-1].device), middles[-1][fact[len(hidden) :]]))
+    untouched = at_positions(middles[-1][fact[len(hidden) :]], queried[len(hidden) :])
+    return torch.cat((hidden.to(untouched.device), untouched)) if len(hidden) else untouched
 
 
 def _pad(prompts: Sequence[Sequence[int]]) -> Tensor:
@@ -241,9 +249,9 @@ def _weight_streams(
     step = max(1, rows // tokens.shape[1])
     for begin in range(0, len(order), step):
         chunk = order[begin : begin + step]
-        hidden = _edited_rows(adapter, middles, rotations, [pairs[index] for index in chunk], factor)
-        queried = positions[[pairs[index][0] for index in chunk], :, None]
-        final[chunk] = hidden.to(queried.device).gather(1, queried.expand(-1, -1, adapter.width))
+        queried = positions[[pairs[index][0] for index in chunk]]
+        hidden = _edited_rows(adapter, middles, rotations, [pairs[index] for index in chunk], queried, factor)
+        final[chunk] = hidden.to(final.device)
     done = 0
     for number, edits in enumerate(variants):
         if edits:

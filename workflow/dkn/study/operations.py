@@ -192,12 +192,15 @@ def value_flops(shape: Shape, prompt: int, answer: int, sets: float) -> float:
 def weight_flops(shape: Shape, prompt: int, answer: int, sets: float) -> float:
     """Return the operations of suppressing the weights of neuron sets of one fact, which act at all positions.
 
+    The last layer computes the answer-predicting positions only, but for queries, keys and values.
+
     Args:
         prompt, answer: the numbers of tokens of the prompt and the answer.
         sets: the number of neuron sets.
     """
     context = prompt + answer - 1
-    return pass_flops(shape, context, 0) + sets * _variant_flops(shape, context, answer)
+    spared = 2 * (context - answer) * _size(_block(shape)[1:] if shape.layers > 1 else _mlp(shape))
+    return pass_flops(shape, context, 0) + sets * (_variant_flops(shape, context, answer) - spared)
 
 
 @dataclass(frozen=True)
