@@ -228,8 +228,8 @@ def _collect(
         gradient = paths.adapter.enter(layer, integral.gradient[:, :, layer])
         if paths.site == "output":
             gradient = times_rows(gradient, paths.adapter.writing(layer).float())
-        scores.append((multiplier * gradient).sum(1).cpu())
-    dense = torch.stack(scores, dim=1)
+        scores.append((multiplier * gradient).sum(1).to(paths.answers.device))
+    dense = torch.stack(scores, dim=1).cpu()
     scale = np.abs(change.sum(1)).max(-1)  # (F,), each fact's largest layer change
     error = np.abs(integral.total - change) / np.maximum(scale, np.finfo(np.float32).tiny)[:, None, None]
     results = []

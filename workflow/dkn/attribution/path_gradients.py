@@ -60,7 +60,8 @@ class Paths:
 
     def still(self) -> np.ndarray:
         """Return which paths end where they begin, (F, T, layers), as all do in a model whose MLPs do nothing."""
-        return np.stack([~delta.any(-1).cpu().numpy() for delta in self.delta], axis=-1)
+        moving = torch.stack([delta.any(-1).to(self.answers.device) for delta in self.delta], dim=-1)
+        return ~moving.cpu().numpy()
 
     def own_value(self, layer: int, middle: Tensor) -> Tensor:
         """Return the model's own values at the site, (F, R, 1, size), for the stream after attention."""
@@ -189,7 +190,7 @@ def _through_the_stack(
 
 def _evaluate_chunk(
     paths: Paths, tables: list[np.ndarray], ends: np.ndarray, points: Points, differentiate: bool
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+) -> Iterator[tuple[np.ndarray, Tensor, Tensor, Tensor]]:
     """Compute one chunk of points.
 
     Args:
@@ -197,8 +198,8 @@ def _evaluate_chunk(
         ends: (F, riders, layers), the indices of the points at upper ends of paths, which riders give; -1 pads. There
             is one rider per answer token, or none in a chunk without upper ends.
     Yields:
-        Twice per layer, for the points of the table and for those of the riders: the points' indices (n,), P (n,), and
-        the gradient of P with respect to the moved values (n, size).
+        Twice per layer, for the points of the table and for those of the riders: the points' indices (n,), the same on
+        the device, P (n,), and the gradient of P with respect to the moved values (n, size).
     """
     device = paths.answers.device
     riders = ends.shape[1]
@@ -214,17 +215,18 @@ def _evaluate_chunk(
         # order one, whatever P is.
         leaves = (*moved, *ridden) if riders else moved
         gradients = torch.autograd.grad(normed, leaves, towards) if differentiate else leaves
-    probability, done = log_probs.exp(), riders
+    probability, done, given = log_probs.exp(), riders, []
     for layer, table in enumerate(tables):
-        for point_table, branches, gradient in (
-            (table, slice(done, done + table.shape[1]), gradients[layer]),
-            (ends[:, :, layer], slice(0, riders), gradients[layer - len(tables)]),
-        ):
-            padded = torch.from_numpy(point_table).to(device)
-            keep = padded >= 0
-            prob, of_log = probability[:, branches][keep], gradient[:, : point_table.shape[1], 0].to(device)[keep]
-            yield padded[keep], prob, prob[:, None].float() * of_log.float()
+        given += [(table, done, gradients[layer]), (ends[:, :, layer], 0, gradients[layer - len(tables)])]
         done += table.shape[1]
+    # Which branches count is known here. To ask a GPU for it, by a mask, would wait for all it has to do, each time.
+    kept = [np.nonzero(point_table >= 0) for point_table, _, _ in given]
+    chosen = [point_table[pair] for pair, (point_table, _, _) in zip(kept, given, strict=True)]
+    indices = np.concatenate([np.stack((*pair, found)) for pair, found in zip(kept, chosen, strict=True)], axis=1)
+    parts = torch.from_numpy(indices).to(device).split([len(found) for found in chosen], dim=1)
+    for (_, first, gradient), found, (row, column, index) in zip(given, chosen, parts, strict=True):
+        prob, of_log = probability[row, column + first], gradient.to(device)[row, column, 0]
+        yield found, index, prob, prob[:, None].float() * of_log.float()
 
 
 @dataclass(frozen=True)
@@ -268,11 +270,11 @@ def evaluate(paths: Paths, points: Points, differentiate: bool = True) -> Values
         with paths.budget.attempt(smallest=facts * (layers + targets)) as rows:
             chunk_ends = ends[:, : targets if left[upper].any() else 0]
             tables = _chunk(points, left & ~ridden, facts, layers, rows - facts * chunk_ends.shape[1])
-            for index, prob, prob_gradient in _evaluate_chunk(paths, tables, chunk_ends, points, differentiate):
+            for found, index, prob, prob_gradient in _evaluate_chunk(paths, tables, chunk_ends, points, differentiate):
                 probability[index] = prob
                 if differentiate:
                     gradient[index] = prob_gradient
-                left[index.cpu().numpy()] = False
+                left[found] = False
     if not differentiate:
         return Values(probability.cpu().numpy(), np.zeros(0), gradient)
     delta = torch.stack([layer_delta.to(device) for layer_delta in paths.delta])  # (layers, F, T, size)

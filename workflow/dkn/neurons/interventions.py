@@ -291,15 +291,19 @@ def _answers(
         (n, T) token ids.
     """
     length = len(facts[0].answer)
-    found = [[(np.zeros((0, length)), np.zeros((0, length), dtype=np.int64))] for _ in facts]
+    log_probs: list[list[Tensor]] = [[torch.zeros(0, length, dtype=torch.float64)] for _ in facts]
+    choices: list[list[Tensor]] = [[torch.zeros(0, length, dtype=torch.long)] for _ in facts]
     for number, hidden in streams(adapter, facts, variants, factor, rows):
         logits = adapter.unembed(adapter.final_norm(hidden)).expand(-1, length, -1)
         answers = torch.tensor(facts[number].answer, device=logits.device).expand(len(hidden), -1)
-        log_probs = log_prob(log_odds_against(logits, answers).double())
-        found[number].append((log_probs.cpu().numpy(), logits.argmax(-1).cpu().numpy()))
-    return [
-        (np.concatenate([one for one, _ in chunks]), np.concatenate([two for _, two in chunks])) for chunks in found
-    ]
+        log_probs[number].append(log_prob(log_odds_against(logits, answers).double()))
+        choices[number].append(logits.argmax(-1))
+    # A GPU is waited for here and not in between.
+
+    def fetched(chunks: list[Tensor]) -> np.ndarray:
+        return np.asarray(torch.cat([chunk.to(adapter.device) for chunk in chunks]).cpu())
+
+    return [(fetched(one), fetched(two)) for one, two in zip(log_probs, choices, strict=True)]
 
 
 @torch.no_grad()
