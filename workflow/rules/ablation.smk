@@ -60,5 +60,6 @@ rule summary_ablation:
 
 
 rule ablation:
+    """A control: what is left of a fact without more and more of its knowledge neurons"""
     input:
         expand(f"{ABLATION}/summary.json", model=MODELS),

@@ -8,6 +8,7 @@ SUMMARIES = per_model(
 
 # An entry with several seeds has several models, which differ in the seed of their training alone.
 rule make_seeds:
+    """The file of `seeds`"""
     input:
         summaries=SUMMARIES,
     output:
@@ -39,6 +40,7 @@ OVER_SEEDS = rules.make_seeds.output if "seeds" not in ON_REQUEST else []
 
 
 rule make_complexity:
+    """The file of `complexity`"""
     input:
         models=expand(MODEL_FOLDER, model=MODELS),
         summaries=SUMMARIES,
@@ -66,6 +68,7 @@ rule make_complexity:
 
 
 rule make_verdicts:
+    """The file of `verdicts`"""
     input:
         summaries=SUMMARIES,
         complexity=rules.make_complexity.output,
@@ -97,6 +100,7 @@ rule make_verdicts:
 
 
 rule seeds:
+    """The main numbers over all seeds of an entry; part of `all` where an entry has several"""
     input:
         rules.make_seeds.output,
         multiext(f"{RESULTS}/tables/seeds", ".csv", ".md", ".tex"),
@@ -104,6 +108,7 @@ rule seeds:
 
 
 rule verdicts:
+    """The verdict on each of the paper's claims"""
     input:
         rules.make_verdicts.output,
         multiext(f"{RESULTS}/tables/verdicts", ".csv", ".md", ".tex"),
@@ -111,12 +116,14 @@ rule verdicts:
 
 
 rule complexity:
+    """The main numbers against model size; claim C8"""
     input:
         rules.make_complexity.output,
         multiext(f"{RESULTS}/figures/complexity", ".pdf", ".png", ".csv"),
 
 
 rule reported:
+    """The paper's numbers beside this study's"""
     input:
         multiext(f"{RESULTS}/tables/reported", ".csv", ".md", ".tex"),
         multiext(f"{RESULTS}/figures/reported", ".pdf", ".png", ".csv"),

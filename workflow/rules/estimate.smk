@@ -4,6 +4,7 @@ import json
 
 
 rule estimate:
+    """What the study will cost: time, memory and disk space; runs nothing else"""
     log:
         f"{RESULTS}/logs/estimate.log",
     conda:

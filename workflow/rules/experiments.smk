@@ -77,5 +77,6 @@ rule summary_degeneracy:
 
 
 rule degeneracy:
+    """Setting degeneracy: suppressing some or all components of a fact; claims C1, C2"""
     input:
         expand(rules.summary_degeneracy.output, model=MODELS),

@@ -42,5 +42,6 @@ rule make_explorer:
 
 
 rule explorer:
+    """Every model's page of neurons, one fact at a time"""
     input:
         expand(rules.make_explorer.output, model=MODELS),

@@ -107,5 +107,6 @@ rule summary_fact_checking:
 
 
 rule fact_checking:
+    """Setting fact-checking: true statements told from false ones; claim C5"""
     input:
         expand(f"{FACT_CHECKING}{{detector}}/summary.json", model=MODELS, detector=DETECTORS),

@@ -3,7 +3,9 @@ BUNDLED = [Path(path) for path in bundled_templates(STUDY, RESOURCES)]
 BUNDLED += [RESOURCES / f"{source.bundled}.jsonl" for source in STUDY.facts.sources if isinstance(source, BundledFacts)]
 
 
+# Short, or a download: on a cluster it runs where Snakemake runs, since nodes often have no network.
 rule make_facts:
+    """The file of `facts`"""
     input:
         sources=[source.path for source in STUDY.facts.sources if isinstance(source, PathFacts)],
         templates=STUDY.facts.templates,
@@ -13,6 +15,7 @@ rule make_facts:
         f"{RESULTS}/logs/facts.log",
     benchmark:
         f"{RESULTS}/benchmarks/facts.tsv"
+    localrule: True
     conda:
         "../../envs/lm.yaml"
     resources:

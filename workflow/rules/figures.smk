@@ -26,8 +26,11 @@ for drawn, stated in FIGURES.items():
         shell:
             "python -m dkn {params.stage:q} {params.flags:q} --output {output.pdf:q} 2>&1 | tee -- {log:q}"
 
+    described(f"figure_{drawn}", f"Figure: {stated['title']}")
+
 
 rule figures:
+    """All figures of the study"""
     input:
         [
             f"{RESULTS}/figures/{drawn}.{kind}"

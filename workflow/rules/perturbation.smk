@@ -70,6 +70,7 @@ rule summary_perturbation:
 
 
 rule suppression:
+    """Setting suppression: suppressed neurons on the query and on perturbed ones; claim C3"""
     input:
         expand(
             f"{RESULTS}/{{model}}/experiments/suppression-{{site}}/summary.json",
@@ -79,6 +80,7 @@ rule suppression:
 
 
 rule enhancement:
+    """Setting enhancement: enhanced neurons on perturbed queries; claim C4"""
     input:
         expand(
             f"{RESULTS}/{{model}}/experiments/enhancement-{{site}}/summary.json",

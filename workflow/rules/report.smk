@@ -5,6 +5,7 @@ WORDS = [*sorted((WORKFLOW / "report").glob("*.rst")), WORKFLOW / "report" / "do
 
 # It calls Snakemake, so it runs where Snakemake runs, in its own environment and in no container.
 rule make_report:
+    """The file of `report`"""
     input:
         rules.figures.input,
         rules.tables.input,
@@ -27,15 +28,17 @@ rule make_report:
     params:
         code=code(None, STYLE, *WORDS, WORKFLOW / "dkn" / "run" / "report.py"),
         snakemake=lambda wildcards, input: same_study(),
+        target=named("make_report"),
         style=of_checkout("--report-stylesheet", [STYLE]),
     message:
         "Building the report"
     shell:
         "env -u PYTHONNOUSERSITE {params.snakemake:q} --cores 1 --nolock --rerun-incomplete"
-        " --report={output:q} {params.style:q} make_report > {log:q} 2>&1"
+        " --report={output:q} {params.style:q} {params.target:q} > {log:q} 2>&1"
 
 
 rule report:
+    """The report, one file to open in a browser"""
     input:
         rules.make_report.output,
 
@@ -52,6 +55,7 @@ AUDIT_FILES = [
 
 # Like rule make_report, which does not hold the audit: it would plan it again after every change.
 rule make_audit_report:
+    """The report of `audit`"""
     input:
         AUDIT_FILES,
         f"{RESULTS}/tables/audit.html",
@@ -70,15 +74,17 @@ rule make_audit_report:
     params:
         code=code(None, STYLE, *WORDS, WORKFLOW / "dkn" / "run" / "report.py"),
         snakemake=lambda wildcards, input: same_study(),
+        target=named("make_audit_report"),
         style=of_checkout("--report-stylesheet", [STYLE]),
     message:
         "Building the report of the audit"
     shell:
         "env -u PYTHONNOUSERSITE {params.snakemake:q} --cores 1 --nolock --rerun-incomplete"
-        " --report={output:q} {params.style:q} make_audit_report > {log:q} 2>&1"
+        " --report={output:q} {params.style:q} {params.target:q} > {log:q} 2>&1"
 
 
 rule audit:
+    """On request: what each departure of the released code does to the numbers; takes long"""
     input:
         rules.make_audit_report.input,
         rules.make_audit_report.output,

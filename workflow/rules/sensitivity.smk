@@ -77,6 +77,7 @@ SENSITIVITY_FLAGS = [
 
 
 rule sensitivity:
+    """On request: the degeneracy experiment over a grid of settings"""
     input:
         multiext(f"{RESULTS}/tables/sensitivity", ".csv", ".md", ".tex"),
         multiext(f"{RESULTS}/figures/sensitivity", ".pdf", ".png", ".csv"),

@@ -64,5 +64,6 @@ rule summary_sharing:
 
 
 rule sharing:
+    """A control: what suppressing a fact's components does to other facts"""
     input:
         expand(rules.summary_sharing.output, model=MODELS),

@@ -28,6 +28,8 @@ for written, stated in TABLES.items():
         shell:
             "python -m dkn {params.stage:q} {params.checkout:q} {params.flags:q} --output {output.csv:q} 2>&1 | tee -- {log:q}"
 
+    described(f"table_{written}", f"Table: {stated['title']}")
+
 
 rule table_page:
     input:
@@ -62,6 +64,7 @@ rule table_page:
 
 
 rule tables:
+    """All tables of the study"""
     input:
         [
             f"{RESULTS}/tables/{written}.{kind}"

@@ -3,10 +3,11 @@ NO_NUMBERS = {"results", "sensitivity", "audit", "figures", "explorer", "estimat
 REPEATED = {"verdicts", "seeds", "reported", "contrasts"}  # tables whose numbers are in other tables too
 OF_OUTCOME = [f"{RESULTS}/tables/{name}.csv" for name in TABLES if name not in ON_REQUEST | REPEATED]
 OUTCOME = [f"{RESULTS}/outcome/{name}" for name in ("study.json", "numbers.csv", "verdicts.csv")]
-REFERENCE = Path(workflow.basedir) / "reference" / STUDY.reference if STUDY.reference else None
+REFERENCE = CHECKOUT / "reference" / STUDY.reference if STUDY.reference else None
 
 
 rule make_outcome:
+    """The files of `outcome`"""
     input:
         models=expand(MODEL_FOLDER, model=MODELS),
         tables=OF_OUTCOME,
@@ -34,6 +35,7 @@ rule make_outcome:
 
 
 rule make_reproduction:
+    """The file of `verify`"""
     input:
         OUTCOME,
     output:
@@ -57,10 +59,12 @@ rule make_reproduction:
 
 
 rule outcome:
+    """What the study found, in three small files"""
     input:
         OUTCOME,
 
 
 rule verify:
+    """Whether the study's numbers and verdicts are those of its kept reference"""
     input:
         rules.make_reproduction.output,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dkn.run.jobs import before_every_job, pass_to_jobs
+from dkn.run.jobs import before_every_job, before_jobs_of_a_module, pass_to_jobs
 from dkn.study.config import parse_config
 from tests.unit.default_study import DEFAULT
 
@@ -90,3 +90,38 @@ def test_a_study_passes_by_environment_what_must_rerun_nothing(
         monkeypatch.setenv(name, "of the shell")
     pass_to_jobs(parse_config(tree))
     assert (os.environ["DKN_CACHE"], os.environ["DKN_JOBS_PER_GPU"]) == (expected, "3")
+
+
+SHOWS = """import os, sys; print(sys.argv[1:], os.environ.get("PYTHONPATH"), os.environ.get("PYTHONUTF8"))"""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A folder with a package ``dkn`` that shows how it was called."""
+    folder = tmp_path / "it's a {x} folder"
+    (folder / "dkn").mkdir(parents=True)
+    (folder / "dkn" / "__main__.py").write_text(SHOWS)
+    return folder
+
+
+def test_jobs_of_a_module_alone_have_its_environment(library: Path) -> None:
+    start = before_jobs_of_a_module(library, with_conda=False, already=None)
+    assert before_jobs_of_a_module(library, with_conda=False, already=start) == start, "said once"
+    code = f"python -m dkn 'a b' --c=d; python -c '{SHOWS}' -m dkn"
+    result = bash(start + code, PYTHONPATH="/other", PYTHONUTF8="0")
+    assert result.stdout == f"['a b', '--c=d'] {library} 1\n['-m', 'dkn'] /other 0\n", result.stderr
+    assert bash(start + "python -m dkn | false; echo went on").stdout == "", "a job stops at errors"
+
+
+def test_a_prefix_of_the_outer_workflow_is_kept(library: Path) -> None:
+    start = before_jobs_of_a_module(library, with_conda=False, already="echo before; ")
+    assert bash(start + "python -m dkn").stdout == f"before\n[] {library} 1\n"
+
+
+def test_the_conda_check_is_for_the_jobs_of_a_module_alone(library: Path) -> None:
+    start = before_jobs_of_a_module(library, with_conda=True, already=None)
+    assert bash(start + "python -c 'print(1)'").stdout == "1\n"
+    refused = bash(start + "python -m dkn")
+    assert (refused.returncode != 0, refused.stdout) == (True, "")
+    assert refused.stderr.startswith(NOT_ACTIVE)
+    assert bash(start + "python -m dkn", CONDA_PREFIX=HERE).stdout == f"[] {library} 1\n"

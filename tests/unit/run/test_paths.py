@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dkn.errors import UserError
-from dkn.run.paths import check_checkout, check_cluster, check_conda, check_containers
+from dkn.run import paths
+from dkn.run.paths import check_checkout, check_cluster, check_conda, check_containers, check_module
 
 
 @pytest.mark.parametrize("name", ["a b", "it's", "r&d", "(2)", "é☃", "-x", "$HOME", "`ran`", '"', "#1", "a;b", "a\\b"])
@@ -58,3 +59,12 @@ def test_settings_that_a_clusters_shell_would_interpret_are_refused(text: str) -
     with pytest.raises(UserError, match="--configfile") as raised:
         check_cluster("/bin/python", ["/home/me/dkn/Snakefile", text])
     assert str(raised.value).isprintable()
+
+
+def test_a_module_is_of_this_checkout_and_keeps_its_paths(tmp_path: Path) -> None:
+    here = Path(paths.__file__).parents[2]
+    check_module(here, True)
+    with pytest.raises(UserError, match="config: results"):
+        check_module(here, False)
+    with pytest.raises(UserError, match="another copy of this workflow is loaded already"):
+        check_module(tmp_path / "workflow", True)

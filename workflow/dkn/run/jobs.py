@@ -74,5 +74,23 @@ def before_every_job(workflow: Path, with_conda: bool) -> str:
         workflow: the folder that this library lies in.
         with_conda: whether jobs have conda environments; then ``python`` runs in the job's own one only.
     """
-    code = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(workflow))} PYTHONUNBUFFERED=1 PYTHONUTF8=1; "
-    return code + (_in_environment_only() if with_conda else "")
+    return f"set -euo pipefail; {_environment(workflow)}{_in_environment_only() if with_conda else ''}"
+
+
+def _environment(workflow: Path) -> str:
+    return f"export PYTHONPATH={shlex.quote(str(workflow))} PYTHONUNBUFFERED=1 PYTHONUTF8=1; "
+
+
+def before_jobs_of_a_module(workflow: Path, with_conda: bool, already: str | None) -> str:
+    """Return the like for the jobs of a workflow that uses this one: nothing but ``python -m dkn`` is changed.
+
+    Args:
+        workflow: the folder that this library lies in.
+        with_conda: whether jobs have conda environments.
+        already: the shell code that every job starts with so far; None where nothing was said.
+    """
+    run = f"{_in_environment_only()}python" if with_conda else "exec python"
+    own = f'{_environment(workflow)}{run} "$@"'
+    module = f'python() {{ case "${{1-}} ${{2-}}" in "-m dkn") ( {own} );; *) command python "$@";; esac; }}; '
+    before = "set -euo pipefail; " if already is None else already
+    return before if module in before else before + module

@@ -32,6 +32,26 @@ def check_checkout(folder: Path) -> None:
         )
 
 
+def check_module(workflow: Path, same_paths: bool) -> None:
+    """Raise where another workflow uses this one in a way that its jobs could not follow.
+
+    Args:
+        workflow: the folder that the module's library lies in.
+        same_paths: whether the other workflow leaves the paths of results as they are.
+    Raises:
+        UserError: another copy of the library is loaded already, or paths are changed, which the commands would not
+            know.
+    """
+    loaded = Path(__file__).parents[2]
+    if loaded.resolve() != workflow.resolve():
+        raise UserError(
+            f"{workflow}: the library of another copy of this workflow is loaded already ({loaded}); "
+            "one workflow can use one copy, as several modules"
+        )
+    if not same_paths:
+        raise UserError("module: `prefix:` and `replace_prefix:` are not possible; state the folder as config: results")
+
+
 def check_conda(prefix: Path) -> None:
     """Raise where Snakemake could not make or activate conda environments below a folder.
 
