@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,9 @@ def test_every_model_and_stage_is_printed_with_what_is_assumed(
     assert set(rows(printed)) == {(name, stage) for name in ("gpt2", "llama2-7b") for stage in (*STAGES, "all")}
     assert all(cells[-1] == "-" for cells in rows(printed).values()), "nothing has been measured"
     assert "503 – 15093 known (assumed) of 50310" in printed
+    first = printed.splitlines()[0]
+    assert re.fullmatch(r"The whole study takes .+ on one CPU thread, or .+ on one GPU .+ GB of disk space; .+", first)
+    assert "e+" not in printed, "times and sizes are readable"
     assert "no GPU was measured" in printed
 
 
@@ -105,6 +109,17 @@ def test_a_finished_attribution_says_what_of_it_converged(
     assert "\n| gpt2 | 1 of 2 | 7 of 8 | 5, at most 9 |\n" in printed
     assert "\n| llama2-7b | 1 of" not in printed
     assert "taken to need 3 – 3.6 nodes in float32 and 3 – 4.2 nodes in bfloat16, as measured" in printed
+
+
+def test_a_study_of_two_equal_models_takes_twice_as_much(
+    tree: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = {**PAPER["models"][0], "name": "one"}
+    disk = []
+    for models in ([model], [model, {**model, "name": "two"}]):
+        assert run(tree(models=models), "--source", "https://a.org/facts.json") == 0
+        disk.append([float(size) for size in re.findall(r"([\d.]+) – ([\d.]+) GB", capsys.readouterr().out)[0]])
+    assert disk[1] == pytest.approx([2 * size for size in disk[0]], rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,12 @@ from dkn.run.durations import duration
         (7501, "2 h 5 min"),
         (35_999, "9 h 59 min"),
         (36_000, "10 h"),
-        (3_132_000, "870 h"),
-        (7_200_000, "2,000 h"),
+        (259_000, "72 h"),
+        (259_200, "3 days"),
+        (3_132_000, "36 days"),
+        (63_000_000, "729 days"),
+        (75_240_000, "2.4 years"),
+        (75_240_000_000, "2,384.2 years"),
     ],
 )
 def test_durations(seconds: float, expected: str) -> None:

@@ -18,9 +18,11 @@ from dkn.storage.files import read_table
 from dkn.storage.schemas import FACTS, KNOWN
 from dkn.study.config import Study, parse_config
 from dkn.study.estimates import (
+    NOTHING,
     STAGES,
     KnownFacts,
     Range,
+    Space,
     StageEstimate,
     estimate_space,
     estimate_stages,
@@ -144,6 +146,17 @@ def _nodes(config: Study, dtypes: set[str]) -> str:
     return f"A path of an attribution is taken to need {needed}, as measured"
 
 
+def _in_all(models: list[StageEstimate], spaces: list[Space]) -> str:
+    """Return in words what all models cost together."""
+    whole = total(models)
+    disk = sum((space.download + space.results for space in spaces), NOTHING)
+    gpu = f", or {_time(whole.gpu)} on one GPU with the analysis beside it" if whole.gpu else ""
+    return (
+        f"The whole study takes {_time(whole.cpu)} on one CPU thread{gpu}, and {_amount(disk, 1e9)} GB of disk space; "
+        "models and shards of attribution can run side by side."
+    )
+
+
 def _assumptions(config: Study, facts: int, dtypes: set[str]) -> str:
     """Return in words what the estimates assume.
 
@@ -171,7 +184,7 @@ def main(
     config = parse_config(json.loads(study))
     results = Path(config.results)
     facts, answers = _count_facts(config, results, source)
-    rows, spaces = [], []
+    rows, spaces, totals, sizes = [], [], [], []
     models = {replicate.name: replicate.entry for replicate in replicates(config.models)}
     for name, model in models.items():
         shape = _shape(model, results / name / "model")
@@ -180,14 +193,17 @@ def main(
         stages = estimate_stages(shape, model.dtype, config, loads, shards)
         spent = [_measured(stage.stage, results / "benchmarks" / name) for stage in stages]
         rows += [_row(name, stage, seconds) for stage, seconds in zip(stages, spent, strict=True)]
-        rows.append(_row(name, total(stages), None if None in spent else sum(filter(None, spent))))
+        totals.append(total(stages))
+        rows.append(_row(name, totals[-1], None if None in spent else sum(filter(None, spent))))
         space = estimate_space(shape, model.dtype, loads)
+        sizes.append(space)
         known = f"{loads[0].known} known" if seen else f"{loads[0].known} – {loads[1].known} known (assumed)"
         spaces.append(
             f"| {name} | {known} of {facts} | {_amount(space.download, 1e9)} | {_amount(space.results, 1e9)} | "
             f"{_memory(space.device, model.gpus)} | {_memory(space.device_in_full, model.full_tuning_gpus)} | "
             f"{_amount(space.main, 1e9)} | {_amount(space.main_in_full, 1e9)} |"
         )
+    print(f"{_in_all(totals, sizes)}\n")
     print("| model | stage | PFLOP | one GPU | one CPU thread | measured |")
     print("|---|---|---|---|---|---|", *rows, sep="\n")
     print(
