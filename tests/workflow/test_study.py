@@ -266,9 +266,10 @@ def test_a_prepared_folder_is_a_model_too(study: Checkout, new_checkout: Callabl
     pd.testing.assert_frame_equal(mine, original)
     weights = checkout.path / "results" / "mine" / "model" / "model.safetensors"
     assert weights.is_symlink()
-    result = checkout.run("--config", "minimum_known=100000", "--forcerun", "known", "--until", "known", "-q")
+    minimum = int(mine["known"].sum()) + 1
+    result = checkout.run("--config", f"minimum_known={minimum}", "--forcerun", "known", "--until", "known", "-q")
     assert result.returncode != 0
-    assert "the study needs at least 100000" in result.stdout
+    assert f"the study needs at least {minimum} (key minimum_known)" in result.stdout
     assert "Traceback" not in result.stdout
 
 

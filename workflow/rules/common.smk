@@ -93,7 +93,8 @@ if workflow.is_main_process:
     if not IN_MODULE:  # there these are the outer workflow's
         or_stop(check_overlays, workflow.configfiles, workflow.config_settings.config, config)
         or_stop(check_scatter, STUDY, workflow.resource_settings.overwrite_scatter)
-    or_stop(check_facts, FACTS_SOURCES, TEMPLATES, STUDY.figures.example_fact)
+    wanted = STUDY.figures.example_fact, STUDY.minimum_known, STUDY.facts.most
+    or_stop(check_facts, FACTS_SOURCES, TEMPLATES, *wanted)
 
 
 wildcard_constraints:

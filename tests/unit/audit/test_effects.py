@@ -79,13 +79,11 @@ def test_verdicts_are_those_of_the_paper_on_the_same_contrasts(effect: float) ->
     [
         ({"groupings": 0}, "C1/primary", TOO_FEW),
         ({"perturbed": 0}, "C3/primary", TOO_FEW),
-        ({"trained": 0}, "C7/primary", NOT_RUN),
-        ({"overlapped": 0}, "C6/primary", NOT_RUN),
+        ({"trained": 0}, "C7/primary", TOO_FEW),
+        ({"overlapped": 0}, "C6/primary", TOO_FEW),
     ],
 )
-def test_a_claim_without_facts_is_told_from_one_that_was_not_run(
-    change: dict[str, int], claim: str, verdict: str
-) -> None:
+def test_a_claim_without_facts_is_not_one_that_was_not_run(change: dict[str, int], claim: str, verdict: str) -> None:
     made = Made(4)
     (name,) = change
     own = getattr(made, name)
@@ -93,7 +91,7 @@ def test_a_claim_without_facts_is_told_from_one_that_was_not_run(
     setattr(made, name, empty)
     found = MadeEffects(made).verdicts(TEXT)
     assert found[claim] == verdict
-    assert [one for one, of in found.items() if of == NOT_RUN] == ([claim] if verdict == NOT_RUN else [])
+    assert NOT_RUN not in found.values()
 
 
 def test_where_the_dkn_is_alone_nothing_is_compared() -> None:

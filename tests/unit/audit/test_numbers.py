@@ -132,7 +132,7 @@ def without(made: Made, state: str) -> Made:
 @pytest.mark.parametrize(
     ("state", "missing", "not_run"),
     [
-        ("nothing trained", ("overlap", "fine-tuning"), ("overlap", "fine-tuning")),
+        ("nothing trained", ("overlap", "fine-tuning"), ()),
         ("D alone", ("suppression", "enhancement"), ("suppression", "enhancement")),
         ("no degenerate fact", ("degeneracy", "suppression", "enhancement"), ()),
     ],

@@ -82,6 +82,32 @@ def test_an_experiment_that_was_not_run_is_called_so() -> None:
     assert by_claim(given)["C7"] == NOT_RUN
 
 
+def whys(given: Summaries, claim: str) -> set[str | None]:
+    """Why a claim's readings were not judged."""
+    return {row.get("why") for row in verdicts(given, THRESHOLDS) if row["claim"] == claim}
+
+
+def test_what_was_not_judged_says_how_many_facts_it_lacks() -> None:
+    assert whys({}, "C1") == {"not in this study"}
+    few = summaries(lambda evidence: contrast(0.3, 0.02, subjects=6))
+    assert whys(few, "C1") == {"6 of 10 subjects"}
+    few["fine-tuning-dkn"] = {"contrasts": [], "not_run": "3 facts, fewer", "new_facts": 3, "minimum": 20}
+    assert (by_claim(few)["C7"], whys(few, "C7")) == (TOO_FEW, {"3 of 20 new facts"})
+    assert whys(summaries(lambda evidence: contrast(0.3, 0.02)), "C1") == {None}
+
+
+def test_where_the_dkn_is_compared_with_nothing_no_facts_are_missed() -> None:
+    """`compared: released` suppresses and enhances D alone."""
+    alone = summaries(lambda evidence: None)
+    for name, summary in alone.items():
+        if name.startswith(("suppression", "enhancement")):
+            summary["estimates"] = [{"neuron_set": "dkn", "mean": 0.1}, {"neuron_set": "none", "mean": 0.5}]
+    for reading in READINGS:
+        found = by_claim(alone, reading)
+        assert [claim for claim, verdict in found.items() if verdict == NOT_RUN] == ["C3", "C4"]
+    assert whys(alone, "C3") == {"nothing is compared"}
+
+
 def test_one_contradicted_contrast_contradicts_its_claim_alone() -> None:
     given = summaries(lambda evidence: contrast(0.3, 0.02))
     row = next(row for row in given["degeneracy"]["contrasts"] if row["second"] == "kmeans" and row["kind"] == "gap")

@@ -84,6 +84,16 @@ def test_an_example_may_come_from_an_address() -> None:
     check_facts(["http://127.0.0.1:9/facts.jsonl"], [str(RESOURCES / "templates.yaml")], "a_P54_2012")
 
 
+@pytest.mark.parametrize(("minimum", "most", "said"), [(360, None, "at most 359;"), (40, 30, "(facts.most is 30);")])
+def test_a_study_with_fewer_facts_than_are_to_be_known_is_refused(minimum: int, most: int | None, said: str) -> None:
+    places = [str(RESOURCES / "static.jsonl")], [str(RESOURCES / "templates.yaml")]
+    with pytest.raises(UserError, match=r"^config: minimum_known: every model has to know") as raised:
+        check_facts(*places, None, minimum, most)
+    assert said in str(raised.value)
+    check_facts(*places, None, 30, most)
+    check_facts(["http://127.0.0.1:9/facts.jsonl"], places[1], None, minimum, most)
+
+
 def test_urls_wait_for_their_job() -> None:
     check_facts(["http://127.0.0.1:9/facts.jsonl"], [str(RESOURCES / "templates.yaml")])
 

@@ -77,13 +77,13 @@ def test_a_finished_study_is_summed_up(tmp_path: Path) -> None:
         {"claim": "C2", "model": "nano", "reading": "primary", "verdict": "supported"},
         {"claim": "C2", "model": "nano", "reading": "literal", "verdict": "equivalent"},
         {"claim": "C2", "model": "s1", "combined_in": "s", "reading": "primary", "verdict": "supported"},
-        {"claim": "C8", "model": None, "reading": "primary", "verdict": "not run"},
+        {"claim": "C8", "model": None, "reading": "primary", "verdict": "not run", "why": "2 of 3 sizes of models"},
     ]
     (tmp_path / "verdicts.json").write_text(json.dumps({"verdicts": rows}))
     lines = finished(tmp_path, 130.2, START, RULES).splitlines()
     assert [line.strip() for line in lines if line.startswith("  ")] == [
-        "C2 nano: supported (primary); equivalent (literal)",
-        "C8 all models: not run (primary)",
+        "C2 nano: primary: supported; literal: equivalent",
+        "C8 all models: primary: not run (2 of 3 sizes of models)",
         "facts: 1 min 15 s in 1 job",
     ]
     assert str(tmp_path / "verdicts.json") in lines[0]

@@ -43,7 +43,9 @@ def main(
         raise UserError(f"{model}: can be asked for none of the facts; the first: {next(iter(left_out.values()))}")
     count = int(table["known"].sum())
     if count < minimum:
-        raise UserError(f"{model}: knows {count} of {len(table)} facts; the study needs at least {minimum}")
+        raise UserError(
+            f"{model}: knows {count} of {len(table)} facts; the study needs at least {minimum} (key minimum_known)"
+        )
     stated = {"wording": wording, "dtype": compute.dtype, **({"left_out": left_out} if left_out else {})}
     write_table(output, table, KNOWN, provenance("known", stated, [model, facts]))
     print(f"the model knows {count} of {len(table)} facts" + (f"; {len(left_out)} are left out" if left_out else ""))

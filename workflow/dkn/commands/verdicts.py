@@ -39,5 +39,8 @@ def main(
     record = provenance("verdicts", vars(thresholds), inputs)
     write_json(output, {"thresholds": vars(thresholds), "verdicts": rows, "provenance": record})
     for row in rows:
-        print(f"{row['claim']} {row['model'] or 'all models'}, {row['reading']}: {row['verdict']}")
+        print(
+            f"{row['claim']} {row['model'] or 'all models'}, {row['reading']}: {row['verdict']}"
+            + (f" ({row['why']})" if row.get("why") else "")
+        )
     print(f"{len(rows)} verdicts on {len({row['claim'] for row in rows})} claims in {len(model)} models: {output}")

@@ -115,7 +115,9 @@ def _decisive(row: Mapping[str, Any]) -> str:
         )
         return "; ".join((*([row["note"]] if row["note"] else []), *numbers))
     piece = next(piece for piece in row["evidence"] if piece["outcome"] == row["verdict"])
-    return contrast(piece) if "facts" in piece else f"{compared(piece)}: no summary has it"
+    if "facts" in piece:
+        return contrast(piece)
+    return f"{compared(piece)}: {piece.get('why', 'no summary has it')}"
 
 
 def caption(verdicts: Sequence[Mapping[str, Any]]) -> str:

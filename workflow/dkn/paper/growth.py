@@ -47,13 +47,16 @@ def growth(rows: Sequence[Mapping[str, Any]], thresholds: Thresholds) -> dict[st
         rows: the metric's rows in the order of the models' sizes, as ``against_size`` gives them.
         thresholds: the thresholds that were stated before the run; the metric is a drop in Prob.
     Returns:
-        The verdict, and the numbers of the contrast where there are ``FEWEST_SIZES`` sizes with enough subjects.
+        The verdict, and the numbers of the contrast where there are ``FEWEST_SIZES`` sizes with enough subjects, or
+        ``why`` it was not judged.
     """
-    if len({row["parameters"] for row in rows}) < FEWEST_SIZES:
-        return {"verdict": NOT_RUN}
+    sizes = {row["parameters"] for row in rows}
+    if len(sizes) < FEWEST_SIZES:
+        return {"verdict": NOT_RUN, "why": f"{len(sizes)} of {FEWEST_SIZES} sizes of models"}
     usable = [row for row in rows if row["subjects"] >= thresholds.minimum_subjects and not missing(row["se"])]
-    if len({row["parameters"] for row in usable}) < FEWEST_SIZES:
-        return {"verdict": TOO_FEW}
+    enough = {row["parameters"] for row in usable}
+    if len(enough) < FEWEST_SIZES:
+        return {"verdict": TOO_FEW, "why": f"{len(enough)} of {FEWEST_SIZES} sizes have enough subjects"}
     found = _growth(usable, thresholds)
     verdict = lies(found["low"], found["high"], 0.0, thresholds.margins["drop"])
     if verdict == SUPPORTED and any(upper["mean"] <= lower["mean"] for lower, upper in pairwise(usable)):

@@ -12,6 +12,7 @@ from typing import Any
 
 from dkn.paper.claims import CLAIMS, READINGS, Claim, Evidence
 from dkn.statistics.simultaneous import Interval, Measured, simultaneous_intervals
+from dkn.study.names import NONE
 from dkn.summaries.stored import only_match
 from dkn.summaries.wording import missing
 
@@ -76,9 +77,32 @@ def _judged(row: Mapping[str, Any] | None, minimum_subjects: int) -> bool:
     return row is not None and row["subjects"] >= minimum_subjects and not missing(row["se"])
 
 
-def _without_interval(summary: Mapping[str, Any], row: Mapping[str, Any] | None) -> str:
-    """Return why a contrast was not judged: its experiment was not run, or there are too few facts."""
-    return NOT_RUN if row is None and (not summary or summary.get("not_run")) else TOO_FEW
+def _sets(summary: Mapping[str, Any]) -> set[str]:
+    """Return the neuron sets that a summary has estimates of; none where its estimates are of something else."""
+    return {row["neuron_set"] for row in summary.get("estimates", ()) if "neuron_set" in row}
+
+
+def _without_interval(
+    evidence: Evidence, summary: Mapping[str, Any], row: Mapping[str, Any] | None, minimum_subjects: int
+) -> tuple[str, str]:
+    """Return the outcome of a contrast that was not judged, and why, in words that can follow it in brackets.
+
+    Too few facts are also what ends fine-tuning before it begins. Not run is what the study has not, or compares with
+    nothing.
+    """
+    subjects = row["subjects"] if row is not None else 0
+    if row is not None and subjects >= minimum_subjects:
+        return TOO_FEW, "no standard error"
+    if row is None and not summary:
+        return NOT_RUN, "not in this study"
+    if row is None and summary.get("not_run"):
+        counts = "minimum" in summary
+        return (
+            (TOO_FEW, f"{summary['new_facts']} of {summary['minimum']} new facts") if counts else (NOT_RUN, "no seed")
+        )
+    if row is None and _sets(summary) == {evidence.where.get("first"), NONE}:
+        return NOT_RUN, "nothing is compared"
+    return TOO_FEW, f"{subjects} of {minimum_subjects} subjects"
 
 
 def _stated(
@@ -113,24 +137,28 @@ def _of_reading(
     stated: dict[str, list[dict[str, Any]]] = {}
     for key, piece in pieces.items():
         margin, interval = thresholds.margin(piece), intervals.get(key)
-        outcome = (
-            lies(interval.low, interval.high, values[key], margin)
-            if interval is not None
-            else _without_interval(of_piece[key], rows[key])
-        )
-        stated.setdefault(key[0], []).append(_stated(piece, rows[key], interval, outcome, margin))
-    return [
-        {
-            "claim": claim.name,
-            "reading": reading,
-            "text": claim.text,
-            "compares": claim.readings[reading],
-            "verdict": together([piece["outcome"] for piece in stated[claim.name]]),
-            "evidence": stated[claim.name],
-        }
-        for claim in claims
-        if claim.name in stated
-    ]
+        if interval is not None:
+            outcome, why = lies(interval.low, interval.high, values[key], margin), None
+        else:
+            outcome, why = _without_interval(piece, of_piece[key], rows[key], thresholds.minimum_subjects)
+        of_contrast = _stated(piece, rows[key], interval, outcome, margin)
+        stated.setdefault(key[0], []).append({**of_contrast, **({"why": why} if why else {})})
+    return [_of_claim(claim, reading, stated[claim.name]) for claim in claims if claim.name in stated]
+
+
+def _of_claim(claim: Claim, reading: str, evidence: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the verdict on a claim; ``why`` is the reason of the first contrast that was not judged and decides it."""
+    verdict = together([piece["outcome"] for piece in evidence])
+    why = next(piece.get("why") for piece in evidence if piece["outcome"] == verdict)
+    return {
+        "claim": claim.name,
+        "reading": reading,
+        "text": claim.text,
+        "compares": claim.readings[reading],
+        "verdict": verdict,
+        **({"why": why} if why else {}),
+        "evidence": list(evidence),
+    }
 
 
 def verdicts(summaries: Mapping[str, Mapping[str, Any]], thresholds: Thresholds) -> list[dict[str, Any]]:
@@ -142,7 +170,7 @@ def verdicts(summaries: Mapping[str, Mapping[str, Any]], thresholds: Thresholds)
         thresholds: the thresholds that were stated before the run.
     Returns:
         For each claim and reading its name, text, what it compares, verdict and evidence: each contrast with its
-        simultaneous interval, its numbers of facts and subjects, and its outcome.
+        simultaneous interval, its numbers of facts and subjects, and its outcome. What was not judged has ``why``.
     Raises:
         ValueError: several rows of a summary match one contrast.
     """

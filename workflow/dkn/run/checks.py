@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -66,22 +67,41 @@ def template_files(study: Study, resources: Path) -> list[str]:
     return [*bundled_templates(study, resources), *study.facts.templates]
 
 
-def check_facts(locations: Sequence[str], templates: Sequence[str], example: str | None = None) -> None:
+def check_facts(
+    locations: Sequence[str],
+    templates: Sequence[str],
+    example: str | None = None,
+    minimum_known: int = 1,
+    most: int | None = None,
+) -> None:
     """Read and validate every line of the local sources; the job that downloads a URL checks it.
 
     Args:
         locations: the sources, as ``facts_locations`` gives them.
         templates: the files of relation templates.
         example: the id of the fact that figures are to show; None where they pick one.
+        minimum_known: how many facts every model has to know.
+        most: how many facts are drawn, of whole subjects; None takes all.
     Raises:
-        UserError: a file cannot be read, a line is bad, or all sources are here and none has the example.
+        UserError: a file cannot be read, a line is bad, or all sources are here and none has the example, or they have
+            fewer facts than a model has to know.
     """
     relation_templates = read_templates([Path(path) for path in templates])
     sources = [FactsSource.parse(location) for location in locations]
     local = [source for source in sources if not source.is_url]
     facts, _ = read_facts(local, relation_templates, seed=0)
-    if example is not None and len(local) == len(sources):
-        check_example(example, [fact.fact_id for fact in facts])
+    if len(local) == len(sources):
+        if example is not None:
+            check_example(example, [fact.fact_id for fact in facts])
+        of_a_subject = max(Counter(fact.subject for fact in facts).values(), default=0)
+        # The last subject that is drawn may have more facts than are wanted.
+        count = len(facts) if most is None else min(len(facts), most + of_a_subject - 1)
+        if count < minimum_known:
+            drawn = "" if count == len(facts) else f" (facts.most is {most})"
+            raise UserError(
+                f"config: minimum_known: every model has to know {minimum_known} facts, and the study has at most "
+                f"{count}{drawn}; lower the key, or name more facts"
+            )
 
 
 def check_example(example: str, ids: Sequence[str]) -> None:

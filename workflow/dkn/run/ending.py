@@ -52,11 +52,14 @@ def _verdicts(path: Path) -> list[str]:
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
         for row in (row for row in rows if not row.get("combined_in")):
-            readings.setdefault(f"{row['claim']} {row['model'] or 'all models'}", {})[row["reading"]] = row["verdict"]
+            why = f" ({row['why']})" if row.get("why") else ""
+            readings.setdefault(f"{row['claim']} {row['model'] or 'all models'}", {})[row["reading"]] = (
+                row["verdict"] + why
+            )
     except (OSError, AttributeError, KeyError, TypeError, ValueError):
         return []
     return [
-        f"{name}: {'; '.join(f'{verdict} ({reading})' for reading, verdict in found.items())}"
+        f"{name}: {'; '.join(f'{reading}: {verdict}' for reading, verdict in found.items())}"
         for name, found in readings.items()
     ]
 
