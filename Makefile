@@ -65,8 +65,9 @@ reference: $(VENV)/installed  ## write docs/configuration.md's table and config/
 envs:  ## write requirements.txt's versions into the conda environments and into pyproject.toml
 	$(PYTHON) envs/pin.py
 
-clean:
-	rm -rf results .snakemake
+clean:  ## all results but the tracked results/README.md, and what Snakemake knows of them
+	! test -d results || find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf .snakemake
 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
