@@ -35,7 +35,7 @@ from dkn.storage.provenance import code_sha256
 from dkn.study.config import check_scatter, parse_config
 from dkn.study.inputs import BundledFacts, PathFacts
 from dkn.study.memory import Work
-from dkn.study.names import CLUSTERINGS, DETECTORS, SITES, TESTED_CONTROLS, TUNED_SETS
+from dkn.study.names import CLUSTERINGS, DETECTORS, NTC, SITES, TESTED_CONTROLS, TUNED_SETS
 from dkn.study.overlays import check_overlays
 from dkn.study.protocol import flags as flags_of_switches
 from dkn.study.protocol_sections import Audited
@@ -85,6 +85,7 @@ ENTRIES = [model.name for model in STUDY.models]  # and the first models of entr
 ON_REQUEST = {"sensitivity", "audit", "audit_path", "audit_verdicts"}  # figures and tables
 ON_REQUEST |= set() if len(MODELS) > len(ENTRIES) else {"seeds"}
 GROUPINGS = [*STUDY.groupings.methods, *TESTED_CONTROLS]
+OTHER_GROUPINGS = [grouping for grouping in GROUPINGS if grouping != NTC]
 RESOURCES = CHECKOUT / "resources" / "facts"
 TEMPLATES = template_files(STUDY, RESOURCES)
 FACTS_SOURCES = facts_locations(STUDY, RESOURCES)

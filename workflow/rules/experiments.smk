@@ -7,7 +7,7 @@ rule experiment_degeneracy:
         facts=rules.make_facts.output,
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
-        components=rules.components.output,
+        components=of_groupings("components/GROUPING.parquet"),
     output:
         of_groupings("experiments/degeneracy-GROUPING/records.parquet"),
     log:
@@ -46,7 +46,7 @@ rule summary_degeneracy:
         completeness=gather.facts(f"{RESULTS}/{{{{model}}}}/attribution/{{scatteritem}}.completeness.parquet"),
         neurons=rules.knowledge_neurons.output,
         distances=rules.distances.output,
-        components=rules.components.output,
+        components=of_groupings("components/GROUPING.parquet"),
         records=rules.experiment_degeneracy.output,
     output:
         summaries=of_groupings("experiments/degeneracy-GROUPING/summary.json"),

@@ -153,15 +153,17 @@ rule candidates_random:
         " {params.controls:q} {params.output:q} --repeats {params.repeats:q} --seed {params.seed:q} 2>&1 | tee -- {log:q}"
 
 
+# NTC's components, which all experiments need, and those of the groupings that they are compared with, in jobs of their
+# own: a figure of NTC alone waits for no other grouping.
 rule components:
     input:
         model=MODEL_FOLDER,
         facts=rules.make_facts.output,
         known=rules.known.output,
         neurons=rules.knowledge_neurons.output,
-        candidates=of_groupings("candidates/GROUPING.parquet"),
+        candidates=of_groupings("candidates/GROUPING.parquet", [NTC]),
     output:
-        of_groupings("components/GROUPING.parquet"),
+        of_groupings("components/GROUPING.parquet", [NTC]),
     log:
         f"{RESULTS}/logs/{{model}}/components.log",
     benchmark:
@@ -186,3 +188,20 @@ rule components:
         "python -m dkn components --model {input.model:q} --facts {input.facts:q} --known {input.known:q}"
         " --neurons {input.neurons:q} {params.candidates:q} {params.output:q} --test {params.test:q} --tau2 {params.tau2:q}"
         " {params.released:q} --batch {params.batch:q} {params.compute:q} --gpus {resources.gpu:q} 2>&1 | tee -- {log:q}"
+
+
+use rule components as components_of_others with:
+    input:
+        model=MODEL_FOLDER,
+        facts=rules.make_facts.output,
+        known=rules.known.output,
+        neurons=rules.knowledge_neurons.output,
+        candidates=of_groupings("candidates/GROUPING.parquet", OTHER_GROUPINGS),
+    output:
+        of_groupings("components/GROUPING.parquet", OTHER_GROUPINGS),
+    log:
+        f"{RESULTS}/logs/{{model}}/components_of_others.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{model}}/components_of_others.tsv"
+    message:
+        "Testing the components of other groupings of {wildcards.model}"

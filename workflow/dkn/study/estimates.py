@@ -57,7 +57,7 @@ NANO_WIDTH = 96  # a model of this width waits longer for Python and for kernels
 STAGES: dict[str, tuple[int | None, tuple[str, ...]]] = {
     "known": (1, ("known",)),
     "attribution": (None, ("attribution/*",)),
-    "components": (2, ("components", "candidates_amig")),
+    "components": (3, ("components", "components_of_others", "candidates_amig")),
     "degeneracy": (1, ("degeneracy",)),
     "sharing": (1, ("sharing",)),
     "suppression": (2, ("suppression_*",)),
