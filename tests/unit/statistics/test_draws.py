@@ -19,7 +19,8 @@ SUBJECTS = np.array([f"s{number}" for number in range(FACTS)])
 
 
 def contrast(difference: float, se: float, df: float = 39.0, subjects: int = 40, p: float = 0.5) -> dict:
-    return {"difference": difference, "se": se, "df": df, "facts": subjects, "subjects": subjects, "p": p}
+    bounds = {"low": difference - 0.01, "high": difference + 0.01}
+    return {"difference": difference, "se": se, "df": df, "facts": subjects, "subjects": subjects, "p": p, **bounds}
 
 
 def side(draw: np.random.Generator, facts: np.ndarray, draws: int, between: float) -> np.ndarray:
@@ -101,10 +102,10 @@ def test_the_interval_leaves_out_zero_exactly_where_p_is_low(difference: float, 
     assert (found["low"] > 0 or found["high"] < 0) == (found["p"] < 1 - CONFIDENCE)
 
 
-def test_what_does_not_vary_has_the_p_of_sign_flips() -> None:
+def test_what_does_not_vary_keeps_its_bounds_and_the_p_of_sign_flips() -> None:
     same = [of_mean(np.full(3, 0.7))]  # whose variance is not zero but a rounding error
     found = with_draws(contrast(0.4, 0.0, p=0.01), same, CONFIDENCE)
-    assert [found[key] for key in ("p", "low", "high")] == pytest.approx([0.01, 0.4, 0.4])
+    assert [found[key] for key in ("p", "low", "high")] == pytest.approx([0.01, 0.39, 0.41])
     assert with_draws(contrast(0.0, 0.0, p=1.0), same, CONFIDENCE)["p"] == 1.0
 
 

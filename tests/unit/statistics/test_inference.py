@@ -12,6 +12,7 @@ from dkn.statistics.inference import (
     bootstrap_weights,
     estimate,
     holm,
+    interval_without_spread,
     paired_contrast,
     sign_flip_p,
     with_holm,
@@ -68,6 +69,40 @@ def test_the_interval_is_that_of_scipys_bootstrap() -> None:
     ).confidence_interval
     found = estimate(values, subjects, 999, 0.9, generator(4))
     assert (found.low, found.high) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_share_at_the_edge_has_the_interval_of_clopper_and_pearson(value: float) -> None:
+    found = estimate(np.full(39, value), np.arange(39), 100, 0.95, generator(), lowest=0.0)
+    exact = stats.binomtest(int(39 * value), 39).proportion_ci(0.95, method="exact")
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
+    assert found.high - found.low == pytest.approx(0.0903, abs=1e-4)
+
+
+def test_facts_of_one_subject_are_one_trial_at_the_edge() -> None:
+    found = estimate(np.ones(40), np.repeat(np.arange(10), 4), 100, 0.95, generator(), lowest=0.0)
+    assert found.low == pytest.approx(0.025**0.1)
+    few = estimate(np.ones(40), np.repeat(np.arange(4), 10), 100, 0.95, generator(), lowest=0.0)
+    assert np.isnan(few.low)
+
+
+def test_the_bounds_without_spread_lie_between_the_least_and_largest_share() -> None:
+    for value in (-1.0, -0.5, 0.0, 1.0):
+        low, high = interval_without_spread(value, 20, 0.95, lowest=-1.0)
+        assert -1 <= low <= value <= high <= 1
+        assert high - low == pytest.approx(2 * (1 - 0.025**0.05))
+
+
+def test_shares_that_differ_and_other_numbers_have_percentiles() -> None:
+    values = np.append(np.ones(38), 0.0)
+    share, number = (estimate(values, np.arange(39), 500, 0.95, generator(), lowest) for lowest in (0.0, None))
+    assert share == number
+    zeros = estimate(np.zeros(39), np.arange(39), 100, 0.95, generator())
+    assert zeros.low == zeros.high == 0
+    same = paired_contrast(np.ones(39), np.ones(39), np.arange(39), 100, 0.95, generator(), lowest=-1.0)
+    assert same.low == pytest.approx(-same.high)
+    assert same.low < 0 == same.difference
+    assert same.p == 1
 
 
 def test_few_subjects_give_no_interval_and_none_give_no_mean() -> None:

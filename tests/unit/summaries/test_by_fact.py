@@ -34,6 +34,18 @@ def test_a_mean_is_of_facts_with_an_interval_over_subjects() -> None:
     assert found == estimate(VALUES["value"], VALUES["subject"], 200, 0.9, draw).as_dict()
 
 
+def test_shares_that_all_facts_have_are_not_stated_as_certain() -> None:
+    right, wrong = (facts(*[value] * 20).rename(columns={"value": "accuracy"}) for value in (1.0, 0.0))
+    found = mean_over_facts(right, "accuracy", SETTINGS, "a", "b")
+    assert (found["low"], found["high"]) == pytest.approx((0.05**0.1, 1.0))
+    excess = means_over_facts(wrong, ["accuracy"], SETTINGS, "a", "b", lowest=-1.0)["accuracy"]
+    assert excess["low"] == pytest.approx(-excess["high"])
+    tie = paired_difference(right, right, "accuracy", SETTINGS, "a", "b")
+    assert tie["low"] == pytest.approx(-(1 - 0.05**0.1))
+    drops = mean_over_facts(facts(*[1.0] * 20), "value", SETTINGS, "a", "b")
+    assert drops["low"] == drops["high"] == 1.0
+
+
 def test_draws_depend_on_seed_purpose_and_key_and_not_on_order() -> None:
     found = mean_over_facts(VALUES, "value", SETTINGS, "a", "b")
     assert mean_over_facts(VALUES[::-1], "value", SETTINGS, "a", "b") == pytest.approx(found)

@@ -66,7 +66,8 @@ def shares(model: str, frame: pd.DataFrame, settings: StatisticsSettings) -> pd.
         for value in range(2, LAST + 1):
             has_value = (components[quantity].clip(upper=LAST) == value).to_numpy(dtype=float)
             draw = generator(settings.seed, f"bootstrap/component-sizes/{model}", f"{kind}/{quantity}/{value}")
-            share = estimate(has_value, components["subject"].to_numpy(), settings.resamples, settings.confidence, draw)
+            subjects = components["subject"].to_numpy()
+            share = estimate(has_value, subjects, settings.resamples, settings.confidence, draw, lowest=0.0)
             rows.append(
                 {
                     "model": model,

@@ -199,7 +199,7 @@ def detection_estimates(
     resampled, subjects = bootstrap.resampled(detector), bootstrap.subjects
     estimates = {}
     for metric, draws in by_draw(detector).items():
-        low, high = percentile_interval(resampled[metric], subjects, confidence)
+        low, high = percentile_interval(resampled[metric], subjects, confidence, lowest=0.0)
         error = float("nan")
         if subjects > 1:
             jackknife = metric == AUROC
@@ -233,7 +233,7 @@ def detection_contrasts(
     contrasts = {}
     for metric in one:
         difference, spread = float(one[metric].mean() - other[metric].mean()), of_first[metric] - of_second[metric]
-        low, high = percentile_interval(spread, subjects, confidence)
+        low, high = percentile_interval(spread, subjects, confidence, lowest=-1.0)
         error = p = float("nan")
         if metric == AUROC and subjects > 1:
             without = bootstrap.auroc_without_each(first) - bootstrap.auroc_without_each(second)

@@ -78,7 +78,8 @@ def with_draws(contrast: Mapping[str, Any], parts: Sequence[Part], confidence: f
     Returns:
         The contrast with other values of ``low``, ``high``, ``p``, ``se`` and ``df``, with the standard errors
         ``se_facts`` and ``se_draws`` of which ``se`` is made, and with ``p_facts``, the p of sign flips over subjects.
-        Where nothing varies and there is a difference, ``p`` is ``p_facts``. Where a variance is unknown, all are NaN.
+        Where nothing varies the bounds stay, since those of a t distribution would be a point, and ``p`` is ``p_facts``
+        if there is a difference. Where a variance is unknown, all are NaN.
         The bounds are NaN too where there are fewer than ``MIN_SUBJECTS`` subjects.
     """
     difference, facts = contrast["difference"], Part(contrast["se"] ** 2, contrast["df"])
@@ -90,9 +91,12 @@ def with_draws(contrast: Mapping[str, Any], parts: Sequence[Part], confidence: f
     else:
         p = float(2 * stats.t.sf(abs(difference) / se, df))
     half = se * float(stats.t.ppf((1 + confidence) / 2, df)) if contrast["subjects"] >= MIN_SUBJECTS else float("nan")
+    low, high = difference - half, difference + half
+    if se <= ROUNDING * max(1.0, abs(difference)) and contrast["subjects"] >= MIN_SUBJECTS:
+        low, high = contrast["low"], contrast["high"]
     return {
         **contrast,
-        **{"low": difference - half, "high": difference + half, "p": p, "se": se, "df": df},
+        **{"low": low, "high": high, "p": p, "se": se, "df": df},
         **{"se_facts": contrast["se"], "se_draws": float(np.sqrt(of_draws)), "p_facts": contrast["p"]},
     }
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 MIN_SUBJECTS = 5  # a bootstrap over fewer subjects says nothing
+ROUNDING = 1e-12  # resamples that differ by less are equal
 FLIPS_PER_RESAMPLE = 10  # so many that the smallest p survives Holm's adjustment over the contrasts of a setting
 AT_ONCE = 2**20  # entries, at most, of a table of resamples or patterns by subjects, so that it stays in a cache
 DRAWN_FLIPS = 1000  # patterns that are drawn at once; another number would draw other patterns
@@ -138,18 +140,40 @@ def bootstrap_sums(
         yield tuple(weights @ part for part in parts)
 
 
-def percentile_interval(resampled: np.ndarray, subjects: int, confidence: float) -> tuple[float, float]:
+def interval_without_spread(value: float, subjects: int, confidence: float, lowest: float) -> tuple[float, float]:
+    """Return the interval of a share, or of a difference between two, that is the same for all subjects.
+
+    Resamples say nothing then: all of them are equal, however few the subjects. The bounds are those of Clopper and
+    Pearson for the share of subjects that were not seen and lie at the other end, as if each subject were one trial.
+
+    Args:
+        value: the share or difference, from ``lowest`` to 1.
+        subjects: the number of subjects.
+        confidence: the confidence of the interval, between 0 and 1.
+        lowest: 0 for a share, -1 for a difference.
+    """
+    unseen = float(stats.binomtest(0, subjects).proportion_ci(confidence, method="exact").high)
+    return value - unseen * (value - lowest), value + unseen * (1 - value)
+
+
+def percentile_interval(
+    resampled: np.ndarray, subjects: int, confidence: float, lowest: float | None = None
+) -> tuple[float, float]:
     """Return the percentile bootstrap interval of a number.
 
     Args:
         resampled: (resamples,) the number in each bootstrap sample.
         subjects: the number of subjects.
         confidence: the confidence of the interval, between 0 and 1.
+        lowest: the least value of a share, as ``interval_without_spread`` takes it, whose interval it then is where all
+            resamples are equal; None for other numbers.
     Returns:
         The lower and the upper bound; both are NaN for fewer than ``MIN_SUBJECTS`` subjects.
     """
     if subjects < MIN_SUBJECTS:
         return float("nan"), float("nan")
+    if lowest is not None and np.ptp(resampled) <= ROUNDING:
+        return interval_without_spread(float(resampled[0]), subjects, confidence, lowest)
     low, high = np.quantile(resampled, ((1 - confidence) / 2, (1 + confidence) / 2))
     return float(low), float(high)
 
@@ -171,19 +195,26 @@ def standard_error(sums: np.ndarray, counts: np.ndarray) -> float:
 
 
 def estimates(
-    values: np.ndarray, subjects: np.ndarray, resamples: int, confidence: float, generator: np.random.Generator
+    values: np.ndarray,
+    subjects: np.ndarray,
+    resamples: int,
+    confidence: float,
+    generator: np.random.Generator,
+    lowest: Sequence[float | None] | None = None,
 ) -> list[Estimate]:
     """Return the means of several numbers over the same facts, with intervals from the same bootstrap samples.
 
     Args:
         values: (facts, numbers) finite numbers.
         subjects, resamples, confidence, generator: as ``estimate`` takes them.
+        lowest: for each number what ``estimate`` takes; None if no number is a share.
     Returns:
         An estimate for each number, which is the one that ``estimate`` gives with a generator in the same state.
     Raises:
         ValueError: a value is missing.
     """
     columns = np.asarray(values, dtype=float).T
+    least = lowest or [None] * len(columns)
     if not len(values):
         missing = float("nan")
         return [Estimate(missing, missing, missing, missing, missing, 0, 0) for _ in columns]
@@ -192,15 +223,20 @@ def estimates(
     parts = [*(sums for sums, _ in by_subject), counted]
     blocks = ([total / drawn[-1] for total in drawn[:-1]] for drawn in bootstrap_sums(parts, resamples, generator))
     found = []
-    for (sums, counts), resampled in zip(by_subject, zip(*blocks, strict=True), strict=True):
-        low, high = percentile_interval(np.concatenate(resampled), len(sums), confidence)
+    for (sums, counts), resampled, bound in zip(by_subject, zip(*blocks, strict=True), least, strict=True):
+        low, high = percentile_interval(np.concatenate(resampled), len(sums), confidence, bound)
         mean, error = float(sums.sum() / counts.sum()), standard_error(sums, counts)
         found.append(Estimate(mean, low, high, error, len(sums) - 1.0, len(values), len(sums)))
     return found
 
 
 def estimate(
-    values: np.ndarray, subjects: np.ndarray, resamples: int, confidence: float, generator: np.random.Generator
+    values: np.ndarray,
+    subjects: np.ndarray,
+    resamples: int,
+    confidence: float,
+    generator: np.random.Generator,
+    lowest: float | None = None,
 ) -> Estimate:
     """Return the mean over facts with its bootstrap interval over subjects.
 
@@ -210,12 +246,14 @@ def estimate(
         resamples: the number of bootstrap resamples.
         confidence: the confidence of the interval, between 0 and 1.
         generator: the source of the resamples.
+        lowest: 0 for a share, -1 for a difference between two, and None for other numbers; see ``percentile_interval``.
     Returns:
         The estimate. Its mean is NaN where there are no facts.
     Raises:
         ValueError: a value is missing.
     """
-    return estimates(np.asarray(values, dtype=float)[:, None], subjects, resamples, confidence, generator)[0]
+    column = np.asarray(values, dtype=float)[:, None]
+    return estimates(column, subjects, resamples, confidence, generator, [lowest])[0]
 
 
 def sign_flip_p(sums: np.ndarray, flips: int, generator: np.random.Generator) -> float:
@@ -254,6 +292,7 @@ def paired_contrast(
     resamples: int,
     confidence: float,
     generator: np.random.Generator,
+    lowest: float | None = None,
 ) -> Contrast:
     """Return the mean of first minus second over facts, with a bootstrap interval and a sign-flip permutation test.
 
@@ -265,6 +304,7 @@ def paired_contrast(
         resamples: the number of bootstrap resamples; the test takes ``FLIPS_PER_RESAMPLE`` times as many patterns.
         confidence: the confidence of the interval, between 0 and 1.
         generator: the source of the resamples and patterns.
+        lowest: -1 for a difference between shares, None for others; see ``percentile_interval``.
     Returns:
         The contrast. All its numbers are NaN where there are no facts.
     Raises:
@@ -274,7 +314,7 @@ def paired_contrast(
     if not len(difference):
         missing = float("nan")
         return Contrast(missing, missing, missing, missing, missing, missing, 0, 0)
-    mean = estimate(difference, subjects, resamples, confidence, generator)
+    mean = estimate(difference, subjects, resamples, confidence, generator, lowest)
     sums, _ = _by_subject(difference, subjects)
     p = sign_flip_p(sums, FLIPS_PER_RESAMPLE * resamples, generator)
     return Contrast(mean.mean, mean.low, mean.high, p, mean.se, mean.df, mean.facts, mean.subjects)

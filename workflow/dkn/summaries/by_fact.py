@@ -15,6 +15,16 @@ from dkn.randomness import generator
 from dkn.statistics.inference import StatisticsSettings, estimate, estimates, paired_contrast
 from dkn.statistics.weighted import Combination, change, measured, paired
 
+# What is a share of a fact's questions, answers or neurons, from 0 to 1. Where all facts have the same, no resample
+# differs, and the intervals are those of Clopper and Pearson. Drops of Prob have no least value.
+SHARES = frozenset(
+    {"accuracy", "regained", "lost", "prob", "share", "share_passing", "two_or_more", "coverage", "auroc"}
+)
+
+
+def _lowest(column: str, lowest: float) -> float | None:
+    return lowest if column in SHARES else None
+
 
 def mean_over_facts(
     frame: pd.DataFrame, column: str, settings: StatisticsSettings, purpose: str, key: str
@@ -32,17 +42,24 @@ def mean_over_facts(
         ValueError: a value is missing.
     """
     draw = generator(settings.seed, purpose, key)
-    return estimate(frame[column], frame["subject"], settings.resamples, settings.confidence, draw).as_dict()
+    lowest = _lowest(column, 0.0)
+    return estimate(frame[column], frame["subject"], settings.resamples, settings.confidence, draw, lowest).as_dict()
 
 
 def means_over_facts(
-    frame: pd.DataFrame, columns: Sequence[str], settings: StatisticsSettings, purpose: str, key: str
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    settings: StatisticsSettings,
+    purpose: str,
+    key: str,
+    lowest: float = 0.0,
 ) -> dict[str, dict[str, Any]]:
     """Return the means of several columns by their names, with intervals from the same bootstrap samples.
 
     Args:
         frame, settings, purpose, key: as ``mean_over_facts`` takes them.
         columns: the names of columns of finite numbers.
+        lowest: the least value of a share: 0, or -1 where the columns hold differences.
     Returns:
         For each column what ``mean_over_facts`` returns.
     Raises:
@@ -50,7 +67,8 @@ def means_over_facts(
     """
     draw = generator(settings.seed, purpose, key)
     values = frame[list(columns)].to_numpy(dtype=float)
-    found = estimates(values, frame["subject"].to_numpy(), settings.resamples, settings.confidence, draw)
+    least = [_lowest(column, lowest) for column in columns]
+    found = estimates(values, frame["subject"].to_numpy(), settings.resamples, settings.confidence, draw, least)
     return {column: of_column.as_dict() for column, of_column in zip(columns, found, strict=True)}
 
 
@@ -77,6 +95,7 @@ def paired_difference(
         settings.resamples,
         settings.confidence,
         generator(settings.seed, purpose, key),
+        _lowest(column, -1.0),
     ).as_dict()
 
 

@@ -146,7 +146,9 @@ def _estimates(
     for (neuron_set, query), frame in facts.groupby(["neuron_set", "query"]):
         of = {"population": population, "neuron_set": neuron_set, "query": query}
         stated = metrics if neuron_set != NONE else LEVELS
-        means = means_over_facts(frame, stated, settings, "bootstrap", f"{population}/{neuron_set}/{query}")
+        lowest = -1.0 if query == INTERACTION else 0.0
+        key = f"{population}/{neuron_set}/{query}"
+        means = means_over_facts(frame, stated, settings, "bootstrap", key, lowest)
         rows.extend({**of, "metric": metric, **mean} for metric, mean in means.items())
     return rows
 
