@@ -12,6 +12,7 @@ from dkn.figures.ablation import KNS, LOOKS, ROWS, caption, draw, table
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import ATTRIBUTION, SUPPRESSED
 from dkn.summaries.ablation import summarise
+from dkn.summaries.wording import interval
 from tests.unit.ablation_records import TOTAL, made_records
 from tests.unit.captions import rendered
 
@@ -77,7 +78,7 @@ def test_the_caption_states_what_knowledge_neurons_hold_and_every_contrast() -> 
     one = summary("m", made_records(6, 0.3))
     said = rendered(caption([one]))
     left = next(row for row in one["estimates"] if (row["order"], row["metric"]) == (ATTRIBUTION, "left"))
-    number = f"{100 * left['mean']:.3g} % ({100 * left['low']:.3g} … {100 * left['high']:.3g})"
+    number = interval(left["mean"], left["low"], left["high"], "left")
     assert f"m, Prob left with all of a fact's knowledge neurons suppressed: {number}, n = 12 facts of 6" in said
     assert f"m, share of Prob that they hold: {100 * (1 - left['mean']):.3g} %" in said
     assert "Prob left with all neurons of the model suppressed" in said

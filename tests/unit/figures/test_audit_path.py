@@ -71,9 +71,8 @@ def test_an_interval_is_drawn_from_where_the_bar_begins() -> None:
 
 def test_the_caption_states_both_ends() -> None:
     said = rendered(audit_path.caption(TWO))
-    assert (
-        "a_nano, gap: text: 20.0 (0.0 … 0.0) points, n = 9 facts; released: 5.0 (no interval: too few subjects)" in said
-    )
+    both = "text: 20.0 points (0.0 … 0.0), n = 9 facts; released: 5.0 points (no interval: too few subjects)"
+    assert f"a_nano, gap: {both}" in said
     assert "suppression: D − as many of N: text: 20.0" in said
     assert "released: undefined, since no fact has it or nothing is compared" in said
     assert said.count("F1: D − N:") == 2

@@ -48,4 +48,4 @@ def test_the_caption_states_the_share_of_pairs() -> None:
     frame = pd.DataFrame([{**sizes, "value": 2}, {**sizes, "value": 3, "share": 0.9}, {**sizes, "quantity": "layers"}])
     said = component_sizes.caption(frame.fillna({"value": 4}))
     assert said.count("\n") == 1
-    assert "40 % (10 … 30) of the 77 components that passed the functional test have two neurons" in said
+    assert "40.0 % (10.0 … 30.0) of the 77 components that passed the functional test have two neurons" in said

@@ -109,7 +109,7 @@ def test_the_caption_states_the_gap_of_the_experiments_own_grouping() -> None:
     own, control = ({**gap, "grouping": name} for name in ("ntc", "random"))
     ntc = {"model": "m", "grouping": "ntc", "contrasts": []}
     said = caption([{**ntc, "estimates": [own, control, {**own, "kind": "full"}]}])
-    assert said == "- m, ntc: full minus partial drop 20 % (10 … 30), n = 1,234 facts of 56 subjects\n"
+    assert said == "- m, ntc: full minus partial drop 20.0 points (10.0 … 30.0), n = 1,234 facts of 56 subjects\n"
     said = caption([{**ntc, "estimates": [control]}])
     assert said == "- m, ntc: full minus partial drop without a degenerate fact, n = 0 facts\n"
 
@@ -125,6 +125,8 @@ def test_the_caption_states_ntcs_contrasts() -> None:
     ]
     said = caption([{"model": "m", "grouping": "ntc", "estimates": [], "contrasts": contrasts}]).splitlines()
     assert len(said) == 4
-    assert f"full minus partial drop, NTC minus {GROUP_WORDS[SHUFFLED]}: 20 points (10 … 30), n = 1,234" in said[1]
-    assert f"full drop, NTC minus {GROUP_WORDS[OTHER_FACT]}: 20 points" in said[2]
+    assert (
+        f"full minus partial drop, NTC minus {GROUP_WORDS[SHUFFLED]}: 20.0 points (10.0 … 30.0), n = 1,234" in said[1]
+    )
+    assert f"full drop, NTC minus {GROUP_WORDS[OTHER_FACT]}: 20.0 points" in said[2]
     assert f"Prob brought back by one, NTC minus {BEFORE_TEST[TESTED_CONTROL]}: 5 points" in said[3]

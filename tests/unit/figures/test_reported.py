@@ -15,7 +15,7 @@ def test_the_caption_counts_numbers_and_states_the_first() -> None:
     paper = {"kind": "reported", "model": "GPT-2", "quantity": "drop", "value": 99.95}
     ours = {"kind": "this study", "model": "m", "quantity": "drop", "value": 2.0, "low": 1.0, "high": 3.0, "facts": 7}
     assert caption(pd.DataFrame([paper, ours])) == (
-        "- the paper's GPT-2: 1 numbers; drop: 99.95\n- this study's m: 1 numbers; drop: 2 (1 … 3), n = 7 facts\n"
+        "- the paper's GPT-2: 1 numbers; drop: 99.95\n- this study's m: 1 numbers; drop: 2.0 (1.0 … 3.0), n = 7 facts\n"
     )
 
 

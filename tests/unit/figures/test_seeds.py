@@ -41,7 +41,7 @@ def test_a_number_of_one_seed_is_drawn_and_not_combined() -> None:
 
 def test_the_caption_states_every_combination() -> None:
     said = rendered(seeds.caption(TWO))
-    number = "D minus N (suppression-values: drop, perturbed, facts with a DKN): 20 points (-4.84 … 44.8), tau"
+    number = "D minus N (suppression-values: drop, perturbed, facts with a DKN): 20.0 points (-4.8 … 44.8), tau"
     assert f"a_nano, over seeds, C3 (literal): {number}" in said
     assert "I² 99 %, in 3 of 3 seeds, each with at least n = 80 facts of 40 subjects" in said
     assert seeds.caption([]) == f"- {seeds.NOTHING}, n = 0\n"

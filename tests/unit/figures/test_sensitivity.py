@@ -104,4 +104,4 @@ def test_the_sensitivity_caption_counts_points() -> None:
     frame = pd.DataFrame(rows).assign(own_settings=own, degenerate=12, facts=40)
     said = caption(frame)
     assert "m, absolute: the interval lies above zero at 1 of 4 points, and below zero at 1" in said
-    assert "the gap is 5 % (-10 … 10), n = 12 of 40 facts" in said
+    assert "the gap is 5.0 points (-10.0 … 10.0), n = 12 of 40 facts" in said

@@ -35,7 +35,7 @@ def test_the_verdicts_caption_counts_and_decides() -> None:
         "m_, primary reading: of 3 claims 0 supported, 1 contradicted, 0 equivalent, 0 inconclusive, 1 too few facts, "
         "1 not run m_, literal reading: of 1 claims 1 supported, "
     )
-    assert "m_, primary, as many: contradicted. D minus N (suppression-values: drop): -40 points" in said
+    assert "m_, primary, as many: contradicted. D minus N (suppression-values: drop): -40.0 points" in said
     assert "m_, literal, all KNs: supported. D minus N (suppression-values: drop): 20 points" in said
     assert "m_, primary, as many: not run. D minus N (suppression-values: drop): no summary has it" in said
     assert (

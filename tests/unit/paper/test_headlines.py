@@ -39,7 +39,7 @@ def test_an_experiment_states_its_main_number_and_the_claims_contrasts(
     assert len(lines) == 2 * (1 + len(wanted))
     assert [line[2] for line in lines] == ["a"] * (len(lines) // 2) + ["b"] * (len(lines) // 2)
     assert not any("99" in line for line in lines)
-    assert "25 % (10 … 30)" in lines[0] or "0.25 (0.1 … 0.3)" in lines[0]
+    assert "25.0 % (10.0 … 30.0)" in lines[0]
     assert all("n = 1,234 facts of 56 subjects" in line for line in lines)
 
 

@@ -13,11 +13,15 @@ from tests.unit.captions import NUMBERS, rendered
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ((0.123456, 0.1, 0.15, "drop"), "12.3 % (10 … 15)"),
-        ((0.123456, 0.1, 0.15, "auroc"), "0.123 (0.1 … 0.15)"),
-        ((-0.01, -0.02, 0.0, "accuracy", "points"), "-1 points (-2 … 0)"),
-        ((0.5, None, None, "drop"), "50 % (no interval: too few subjects)"),
-        ((0.5, float("nan"), float("nan")), "0.5 (no interval: too few subjects)"),
+        ((0.123456, 0.1, 0.15, "drop"), "12.3 % (10.0 … 15.0)"),
+        ((0.123456, 0.1, 0.15, "auroc"), "12.3 % (10.0 … 15.0)"),
+        ((0.123456, 0.1, 0.15, "nats"), "0.123 nats (0.100 … 0.150)"),
+        ((0.123456, 0.1, 0.15, "count"), "0.123 (0.100 … 0.150)"),
+        ((-0.01, -0.02, 0.0, "accuracy", True), "-1.0 points (-2.0 … 0.0)"),
+        ((0.001, 0.0009, 0.0011, "share"), "0.100 % (0.090 … 0.110)"),
+        ((-123.0, -24690.0, 0.0, "drop", True), "-12,300 points (-2,469,000 … 0)"),
+        ((0.5, None, None, "drop"), "50.0 % (no interval: too few subjects)"),
+        ((0.5, float("nan"), float("nan")), "0.50 (no interval: too few subjects)"),
         ((None, None, None, "drop"), "not computed, since no fact has it"),
         ((float("nan"), float("nan"), float("nan")), "not computed, since no fact has it"),
     ],
@@ -40,7 +44,7 @@ def test_a_contrast_says_what_minus_what() -> None:
     row = {"experiment": "suppression-values", "first": "dkn", "second": "kn", "query": "perturbed", "metric": "drop"}
     said = contrast({**row, "difference": 0.2, **NUMBERS})
     assert said == (
-        "D minus N (suppression-values: drop, perturbed): 20 points (10 … 30), n = 1,234 facts of 56 subjects"
+        "D minus N (suppression-values: drop, perturbed): 20.0 points (10.0 … 30.0), n = 1,234 facts of 56 subjects"
     )
     of_runs = contrast({**row, "difference": 0.2, **NUMBERS, "first_draws": 3, "second_draws": 4})
     assert of_runs == f"{said}, 3 and 4 trainings"

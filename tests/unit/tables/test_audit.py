@@ -12,10 +12,10 @@ from tests.unit.audits import NUMBER, SAME, UNDEFINED, made_audit
 
 
 def test_a_change_is_in_points_with_its_interval() -> None:
-    assert in_points(NUMBER) == "5.0 [1.0, 9.0]"
-    assert in_points({**NUMBER, "value": -0.0001, "low": float("nan")}) == "0.0", "without a sign"
+    assert in_points(NUMBER) == "5.0 (1.0 … 9.0)"
+    assert in_points({**NUMBER, "value": -0.0001, "low": float("nan")}) == "-0.010", "two digits"
     assert in_points({**NUMBER, "low": None, "high": None}) == "5.0"
-    assert in_points(SAME) == "0.0 [0.0, 0.0]"
+    assert in_points(SAME) == "0.0 (0.0 … 0.0)"
     assert in_points(UNDEFINED) is None
     assert in_points({**UNDEFINED, "value": float("nan")}) is None
 
@@ -25,7 +25,7 @@ def test_a_row_says_what_a_switch_changes() -> None:
     assert len(wide) == 18
     row = wide.loc[("b_nano", "text, this one as released", "site")]
     assert (row["KN Jaccard"], row["facts with a DKN"], row["with two BDCs"]) == ("0.50", "20 → 14", "10 → 10")
-    assert (row["gap"], row["suppression: D − as many of N"]) == ("5.0 [1.0, 9.0]", "-3.0 [-8.0, 2.0]")
+    assert (row["gap"], row["suppression: D − as many of N"]) == ("5.0 (1.0 … 9.0)", "-3.0 (-8.0 … 2.0)")
     assert row["verdicts that change"].startswith("C1 primary: supported → contradicted; ")
     mended = wide.loc[("a_nano", "released, this one as in the text", "site")]
     assert pd.isna(mended["KN Jaccard"])
@@ -40,6 +40,6 @@ def test_the_table_is_written_three_times_with_its_caption(tmp_path: Path) -> No
     main(paths, 0.9, tmp_path / "audit.csv")
     assert len(pd.read_csv(tmp_path / "audit.csv")) == 18
     markdown, latex = ((tmp_path / f"audit.{kind}").read_text(encoding="utf-8") for kind in ("md", "tex"))
-    assert "| 5.0 [1.0, 9.0] |" in markdown
+    assert "| 5.0 (1.0 … 9.0) |" in markdown
     assert "90 \\% bootstrap intervals" in latex
     assert "a 50 facts, of which it knows 40, b 50 facts" in latex

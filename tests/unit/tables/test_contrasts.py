@@ -12,7 +12,7 @@ def test_words_of_a_contrast() -> None:
     words = wide_contrasts(of_model("a", summaries)).reset_index().iloc[0]
     assert list(words) == [
         "a", "suppression", "suppression-values", "dkn", "kn", "query=add",
-        "0.100 [0.000, 0.200]", None, "0.01", "0.01", "9",
+        "0.10 (0.00 … 0.20)", None, "0.01", "0.01", "9",
     ]  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def test_a_contrast_without_an_interval_or_without_facts() -> None:
     empty = row("dkn", "random", None, query="add") | dict.fromkeys(("difference", "low", "high"))
     table = of_model("a", {"suppression-values": {"contrasts": [bare, empty | {"facts": 0, "subjects": 0}]}})
     words = wide_contrasts(table).reset_index(drop=True).fillna("").to_numpy().tolist()
-    assert words == [["0.100", "", "", "", "9"], ["", "", "", "", "0"]]
+    assert words == [["0.10", "", "", "", "9"], ["", "", "", "", "0"]]
 
 
 def test_no_contrast_at_all() -> None:

@@ -46,11 +46,11 @@ def test_the_control_and_the_other_fact_stand_beside_ntc() -> None:
     shuffled, other, before = GROUP_WORDS[SHUFFLED], GROUP_WORDS[OTHER_FACT], BEFORE_TEST[SHUFFLED]
     rows = {labels[1:]: {name: cell for name, cell in row.items() if cell == cell} for labels, row in wide.iterrows()}
     assert list(rows) == [(BDCS, NTC), (BDCS, shuffled), (BDCS, other), (ALONE, NTC), (ALONE, before)]
-    assert rows[BDCS, NTC]["full drop"].startswith("0.300 [")
-    assert rows[BDCS, shuffled]["NTC minus it"].startswith("0.050 [")
+    assert rows[BDCS, NTC]["full drop"].startswith("30.0 (")
+    assert rows[BDCS, shuffled]["NTC minus it"].startswith("5.0 (")
     assert rows[BDCS, shuffled]["NTC minus it"].endswith("n = 40")
     assert rows[BDCS, other].keys() == {"full drop", "NTC minus it", "n"}
-    assert rows[BDCS, other]["NTC minus it"].startswith("0.280 [")
+    assert rows[BDCS, other]["NTC minus it"].startswith("28.0 (")
     assert rows[ALONE, before]["brought back"].startswith("0.400 [")
     assert rows[ALONE, before]["NTC minus it"].startswith("0.100 [")
     assert rows[ALONE, NTC].keys() == {"brought back", "n"}

@@ -64,8 +64,8 @@ def test_numbers_stand_in_their_row_and_column() -> None:
     wide = wide_table(table)
     assert [row[2:] for row in wide.index] == [("original", "D"), ("original", "N"), ("perturbed, mean", "D")]
     assert wide.loc[("m", POPULATIONS["all"], "original", "N")].tolist() == [
-        "0.500 [0.400, 0.600]",
-        "-0.250 [-0.350, -0.150], p = 0.013",
+        "50.0 (40.0 … 60.0)",
+        "-25.0 (-35.0 … -15.0), p = 0.013",
         "40",
     ]
     assert wide["D minus it, values"].isna().tolist() == [True, False, True]
@@ -76,8 +76,11 @@ def test_other_facts_are_stated_and_a_missing_interval_is_left_out() -> None:
     bare = {**found(0.5, neuron_set="kn", **about), "low": None, "high": None}
     difference = contrast(0.1, None, 33, first="dkn", second="kn", **about)
     wide = wide_table(long_table(LINES, {"m": suppression(bare, contrasts=(difference,))}))
-    assert wide.iloc[0].tolist() == ["0.500", "0.100 [0.000, 0.200], n = 33", "40"]
-    assert bracketed(-0.0001, -0.0004, 0.0) == "0.000 [0.000, 0.000]"  # no minus before zero
+    assert wide.iloc[0].tolist() == ["50.0", "10.0 (0.0 … 20.0), n = 33", "40"]
+    assert bracketed(-0.0001, -0.0004, 0.3) == "0.00 (0.00 … 0.30)"  # no minus before zero
+    assert (
+        bracketed(0.001, 0.00096, 0.00104, "share") == "0.1000 (0.0960 … 0.1040)"
+    )  # bounds that differ look different
 
 
 def test_models_without_a_number_have_a_row_that_says_why() -> None:
@@ -126,7 +129,7 @@ def test_every_line_finds_the_row_made_for_it_and_no_other(setting: str) -> None
     assert not broken_latex(latex(wide, title, "tab:x"))
     for row in table.itertuples(index=False):
         labels = tuple(row[: table.columns.get_loc("measure")])
-        assert str(wide.loc[labels, row.measure]).startswith(f"{row.value:.3f} [")
+        assert str(wide.loc[labels, row.measure]).startswith(bracketed(row.value, row.low, row.high, row.metric))
 
 
 @pytest.mark.parametrize("setting", TABLES)

@@ -36,9 +36,11 @@ def test_every_number_of_the_file_is_in_the_table_as_it_is_printed() -> None:
     """None is dropped, and none is rounded: the overlap of 99.95 % is not 100 %."""
     tree = yaml.safe_load(REPORTED.read_text())
     table = side_by_side(REPORTED, {})
-    assert sorted(table["value"]) == sorted(numbers_in(tree))
+    of_f1 = {setting: 100 for setting in tree if isinstance(tree[setting], dict) and tree[setting].get("unit") == "f1"}
+    printed = [of_f1.get(setting, 1) * number for setting, part in tree.items() for number in numbers_in(part)]
+    assert sorted(table["value"]) == pytest.approx(sorted(printed))
     cells = wide_table(table)
-    assert sorted(float(cell) for cell in cells.to_numpy().ravel() if cell == cell) == sorted(numbers_in(tree))
+    assert sorted(float(cell) for cell in cells.to_numpy().ravel() if cell == cell) == pytest.approx(sorted(printed))
     assert cells.loc["share of DKNs among the most changed (%)", "paper: GPT-2"] == "99.95"
     assert cells.loc["full drop in Prob, ntc with 13 BDCs (%)"].tolist()[1:] == ["183.68"]
 
@@ -63,20 +65,22 @@ def test_a_study_of_few_subjects_has_numbers_without_intervals() -> None:
     where = {"selection": "bdc", "grouping": "ntc", "metric": "drop", "kind": "full"}
     few = {"estimates": [{**where, "mean": 0.25, "low": None, "high": None, "facts": 2}]}
     found = wide_table(side_by_side(REPORTED, {"tiny": {"degeneracy-ntc": few}}))
-    assert found.loc["full drop in Prob, ntc (%)", "this study: tiny"] == "25, n = 2"
+    assert found.loc["full drop in Prob, ntc (%)", "this study: tiny"] == "25.0, n = 2"
 
 
 def test_f1_is_not_a_percentage() -> None:
     where = {"detector": "dkn", "wording": "triple", "metric": "f1", "neurons": "own"}
     found = side_by_side(REPORTED, {"tiny": {"fact-checking-dkn": summary(0.5, **where)}})
-    assert found.loc[found["kind"] == "this study", ["quantity", "value"]].to_numpy().tolist() == [["F1, dkn", 0.5]]
+    assert found.loc[found["kind"] == "this study", ["quantity", "value"]].to_numpy().tolist() == [
+        ["F1, dkn (%)", 50.0]
+    ]
 
 
 def test_the_wide_table_has_a_column_per_model() -> None:
     where = {"selection": "bdc", "grouping": "ntc", "metric": "drop", "kind": "full"}
     found = wide_table(side_by_side(REPORTED, {"tiny": {"degeneracy-ntc": summary(0.25, **where)}}))
     assert found.columns.tolist() == ["paper: GPT-2", "paper: LLaMA2-7b", "this study: tiny"]
-    assert found.loc["full drop in Prob, ntc (%)"].tolist() == ["55.6", "28.78", "25 [15, 35], n = 7"]
+    assert found.loc["full drop in Prob, ntc (%)"].tolist() == ["55.6", "28.78", "25.0 (15.0 … 35.0), n = 7"]
     assert found["this study: tiny"].notna().sum() == 1
 
 

@@ -12,9 +12,9 @@ def test_a_row_states_the_combination_and_the_seeds() -> None:
     found["nano-s2"]["suppression-values"]["estimates"].clear()
     wide = wide_table(combined("nano", found, 0.95, 10))
     row = wide.xs("C3 (literal)", level="needed by").iloc[0]
-    assert row["over seeds"].startswith("0.200 [-0.0")
-    assert (row["tau"], row["I²"], row["seeds"], row["n"]) == ("0.099", "99 %", "3 of 3", "≥ 80")
-    assert row["least to greatest"] == "0.100 to 0.300"
+    assert row["over seeds"].startswith("20.0 (-4")
+    assert (row["tau"], row["I²"], row["seeds"], row["n"]) == ("9.95", "99 %", "3 of 3", "≥ 80")
+    assert row["least to greatest"] == "10.00 to 30.00"
     assert float(row["p"]) > 0.05
     lacking = wide.xs("main numbers", level="needed by")
     assert list(lacking["seeds"]).count("2 of 3") == 1

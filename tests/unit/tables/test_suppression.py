@@ -29,7 +29,7 @@ def test_the_stage_writes_all_formats(tmp_path: Path) -> None:
     assert set(NUMBERS) <= set(pd.read_csv(output).columns)
     text = output.with_suffix(".tex").read_text()
     assert not broken_latex(text)
-    assert r"my\_model & facts with a DKN & original & D & 0.250 [0.150, 0.350] & 40 \\" in text
+    assert r"my\_model & facts with a DKN & original & D & 25.0 (15.0 \ldots{} 35.0) & 40 \\" in text
     assert r"90 \% intervals" in text
 
 

@@ -20,7 +20,7 @@ from dkn.figures.points import points_axis
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, MARKERS, plain, use_style
 from dkn.study.protocol import SWITCHES
-from dkn.summaries.wording import bullets
+from dkn.summaries.wording import bracketed, bullets
 
 DIRECTIONS = {"flipped": "flipped in the text's protocol", "mended": "mended in the released one"}
 MOVERS = 3  # how many switches the caption names
@@ -179,14 +179,10 @@ def _moved(comparison: Mapping[str, Any]) -> str:
     """Return a switch with the numbers that it clearly moves."""
     changes = []
     for name in clearly_moved(comparison, list(SHORT)):
-        value, low, high = (_in_points(comparison["numbers"][name][part]) for part in ("value", "low", "high"))
-        changes.append(f"{SHORT[name]} by {'' if value.startswith('-') else '+'}{value} ({low} … {high})")
+        of_name = comparison["numbers"][name]
+        number = bracketed(of_name["value"], of_name["low"], of_name["high"], "drop")
+        changes.append(f"{SHORT[name]} by {'' if number.startswith('-') else '+'}{number}")
     return f"{comparison['switch']} ({', '.join(changes)})"
-
-
-def _in_points(number: float) -> str:
-    """Return a number in points with three digits that count, and without an exponent, which few readers expect."""
-    return f"{float(f'{100 * number:.3g}'):,.12g}"
 
 
 def main(

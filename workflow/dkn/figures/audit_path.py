@@ -19,7 +19,7 @@ from dkn.figures.points import points_axis
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, plain, use_style
 from dkn.study.protocol import SWITCHES
-from dkn.summaries.wording import bullets
+from dkn.summaries.wording import bullets, interval, missing
 
 NUMBERS = {
     "gap": "degeneracy: full minus\npartial drop",
@@ -122,12 +122,9 @@ def caption(audits: Sequence[Mapping[str, Any]]) -> str:
 
 def _stated(protocol: str, number: Mapping[str, Any]) -> str:
     value, low, high = (number[part] for part in ("value", "low", "high"))
-    if value is None or value != value:
+    if missing(value):
         return f"{protocol}: undefined, since no fact has it or nothing is compared"
-    bounds = (
-        " (no interval: too few subjects)" if low is None or low != low else f" ({100 * low:.1f} … {100 * high:.1f})"
-    )
-    return f"{protocol}: {100 * value:.1f}{bounds} points, n = {number['facts']} facts"
+    return f"{protocol}: {interval(value, low, high, 'drop', difference=True)}, n = {number['facts']} facts"
 
 
 def main(

@@ -15,10 +15,13 @@ from typer import Option
 from dkn import flags
 from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, MARKERS, error_bars, fitted, panels, say_nothing_to_draw
+from dkn.paper.model_size import METRICS
 from dkn.storage.files import read_json
 from dkn.summaries.wording import bullets, interval, sized
 
 COLUMNS = 3
+UNIT_OF = {metric.name: metric.where["metric"] for metric in METRICS}
+DIFFERENCES = {metric.name for metric in METRICS if metric.is_difference}
 NOTHING = "no main number was computed"
 TABLE_COLUMNS = ["metric", "label", "model", "parameters", "mean", "low", "high", "facts", "subjects"]
 
@@ -89,12 +92,12 @@ def caption(frame: pd.DataFrame, note: str | None) -> str:
         frame: as for ``draw``.
         note: as for ``draw``.
     """
-    points = (
-        f"{row.label}, {row.model} with {row.parameters:,} parameters: {interval(row.mean, row.low, row.high)}, "
-        f"{sized(row._asdict())}"
-        for row in frame.itertuples(index=False)
-    )
-    return bullets([*([note] if note else []), *(points if len(frame) else [NOTHING])])
+    points = []
+    for row in frame.itertuples(index=False):
+        number = interval(row.mean, row.low, row.high, UNIT_OF.get(row.metric, ""), row.metric in DIFFERENCES)
+        of_model = f"{row.model} with {row.parameters:,} parameters"
+        points.append(f"{row.label}, {of_model}: {number}, {sized(row._asdict())}")
+    return bullets([*([note] if note else []), *(points or [NOTHING])])
 
 
 def main(complexity: Annotated[Path, Option(help="complexity.json")], output: flags.Pdf) -> None:

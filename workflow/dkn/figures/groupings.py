@@ -240,7 +240,9 @@ def caption(summaries: Sequence[dict[str, Any]]) -> str:
         where = {"selection": "bdc", "metric": "drop", "kind": "gap", "grouping": summary["grouping"]}
         rows = matching(summary["estimates"], where)
         about = f"{summary['model']}, {summary['grouping']}: full minus partial drop"
-        numbers = [f"{interval(row['mean'], row['low'], row['high'], 'drop')}, {sized(row)}" for row in rows]
+        numbers = [
+            f"{interval(row['mean'], row['low'], row['high'], 'drop', difference=True)}, {sized(row)}" for row in rows
+        ]
         lines += [f"{about} {number}" for number in numbers or ["without a degenerate fact, n = 0 facts"]]
         if summary["grouping"] == NTC:
             lines += _contrasts_in_words(summary)
@@ -259,7 +261,7 @@ def _contrasts_in_words(summary: Mapping[str, Any]) -> list[str]:
     lines = []
     for second, where, measure in asked:
         for row in matching(summary["contrasts"], {"first": NTC, "second": second, **where}):
-            number = interval(row["difference"], row["low"], row["high"], "drop", "points")
+            number = interval(row["difference"], row["low"], row["high"], "drop", difference=True)
             lines.append(f"{summary['model']}, {measure}: {number}, {sized(row)}")
     return lines
 

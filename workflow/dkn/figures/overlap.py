@@ -25,12 +25,13 @@ from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import CHANGES, OVERLAP_MEMBERS
 from dkn.study.names import DKN, KN, MATCHED, RANDOM, RANDOM_KN, WORDS
+from dkn.summaries.wording import bracketed
 
 BINS = 64  # the most columns of a map: a model of 7 billion parameters has 11,008 neurons in a layer
 PART = "both"  # the relative change of reading and writing vector together, by which the map and C6 rank neurons
 PARTS = {PART: ("relative change", "o", COLOURS[0]), "absolute": ("absolute change", "s", "white")}
 SETS = (DKN, KN, RANDOM, MATCHED, RANDOM_KN)
-MEASURES = {"share": "share in the most changed", "auroc": "AUROC of the change"}
+MEASURES = {"share": "share in the most changed (%)", "auroc": "AUROC of the change (%)"}
 COUNTS = ["neurons", "dkn", "most_changed", "both"]
 INK = "0.1"
 SHADES = ListedColormap(colormaps["Blues"](np.linspace(0, 0.62, 128)))  # light enough for INK, in grey too
@@ -165,7 +166,7 @@ def _values(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
     rows = rows[rows["metric"] == measure]
     for index, (part, (_, marker, face)) in enumerate(PARTS.items()):
         for level, name in enumerate(SETS):
-            mean, spread = error_bars(rows[(rows["change"] == part) & (rows["neuron_set"] == name)])
+            mean, spread = error_bars(rows[(rows["change"] == part) & (rows["neuron_set"] == name)], 100)
             axes.errorbar(
                 mean,
                 [level + 0.3 * (index - 0.5)] * len(mean),
@@ -177,13 +178,14 @@ def _values(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
                 capsize=1.5,
                 linewidth=0.9,
             )
-    axes.axvline(rows["chance"].iloc[0], color=GREY, linestyle="--", linewidth=0.8, zorder=0)
+    axes.axvline(100 * rows["chance"].iloc[0], color=GREY, linestyle="--", linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(SETS)), [WORDS[name] for name in SETS])
     axes.tick_params(labelsize=7)
     axes.set_ylim(len(SETS) - 0.5, -0.5)
     of_dkn = rows[(rows["change"] == PART) & (rows["neuron_set"] == DKN)].iloc[0]
-    interval = "" if np.isnan(of_dkn["low"]) else f" [{of_dkn['low']:.3f}, {of_dkn['high']:.3f}]"
-    axes.set_title(f"{MEASURES[measure]}\nD: {of_dkn['mean']:.3f}{interval}", size=7.5)
+    axes.set_title(
+        f"{MEASURES[measure]}\nD: {bracketed(of_dkn['mean'], of_dkn['low'], of_dkn['high'], measure)}", size=7.5
+    )
 
 
 def _model(figure: SubFigure, overlap: Overlap) -> None:

@@ -20,7 +20,7 @@ from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, GREY, WIDTH, error_bars, fitted, panels, say_nothing_to_draw, use_style
 from dkn.storage.files import read_json
 from dkn.summaries.seeds import CONTRASTS, table
-from dkn.summaries.wording import bullets, interval, missing, sized
+from dkn.summaries.wording import bullets, factor, interval, missing, sized
 
 NOTHING = "nothing to combine over seeds"
 INK = "0.1"
@@ -100,15 +100,15 @@ def caption(rows: Sequence[Mapping[str, Any]]) -> str:
     """
     lines = []
     for row in rows:
-        unit = "points" if row["part"] == CONTRASTS else "%"
         about = f"{row['name']}, {row['needed_by']}: {row['words']}"
         counts = f"in {row['replicates']} of {row['models']} seeds"
         counts += f", each with at least {sized(row)}" if row["seeds"] else ""
         if missing(row["value"]):
             lines.append(f"{about}: not combined, {counts}")
             continue
-        number = interval(row["value"], row["low"], row["high"], row["where"]["metric"], unit)
-        lines.append(f"{about}: {number}, tau {row['tau']:.2g}, I² {100 * row['i2']:.0f} %, {counts}")
+        metric = row["where"]["metric"]
+        number = interval(row["value"], row["low"], row["high"], metric, row["part"] == CONTRASTS)
+        lines.append(f"{about}: {number}, tau {factor(metric) * row['tau']:.2g}, I² {100 * row['i2']:.0f} %, {counts}")
     return bullets(lines or [f"{NOTHING}, n = 0"])
 
 

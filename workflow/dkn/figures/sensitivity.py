@@ -199,7 +199,7 @@ def caption(frame: pd.DataFrame) -> str:
             f"{model}, {test}: the interval lies above zero at {above} of {len(rows)} points, and below zero at {below}"
         )
         for point in rows[rows["own_settings"]].itertuples(index=False):
-            gap = interval(point.drop_gap, point.drop_gap_low, point.drop_gap_high, "drop")
+            gap = interval(point.drop_gap, point.drop_gap_low, point.drop_gap_high, "drop", difference=True)
             line += f"; at the study's own settings the gap is {gap}, n = {point.degenerate} of {point.facts} facts"
         lines.append(line)
     return bullets(lines)

@@ -153,7 +153,7 @@ def caption(summaries: Sequence[Mapping[str, Any]]) -> str:
         model = summary["model"]
         found = [(words, row) for words, where in _stated() for row in matching(summary["contrasts"], where)]
         for words, row in found:
-            number = interval(row["difference"], row["low"], row["high"], row["metric"], "points")
+            number = interval(row["difference"], row["low"], row["high"], row["metric"], difference=True)
             lines.append(f"{model}, {words}: {number}, {sized(row)}")
         if not found:
             lines.append(f"{model}: {NOTHING}, n = 0 facts")

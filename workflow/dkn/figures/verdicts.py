@@ -109,11 +109,11 @@ def draw(frame: pd.DataFrame) -> Figure:
 def _decisive(row: Mapping[str, Any]) -> str:
     """Return in words what decides a verdict: the first contrast that says the same, or the numbers of all sizes."""
     if row["model"] is None:
-        numbers = (
-            f"{size['model']} {interval(size['mean'], size['low'], size['high'])}, {sized(size)}"
-            for size in row["evidence"]
+        numbers = (interval(size["mean"], size["low"], size["high"], "drop", True) for size in row["evidence"])
+        sizes = (
+            f"{size['model']} {number}, {sized(size)}" for size, number in zip(row["evidence"], numbers, strict=True)
         )
-        return "; ".join((*([row["note"]] if row["note"] else []), *numbers))
+        return "; ".join((*([row["note"]] if row["note"] else []), *sizes))
     piece = next(piece for piece in row["evidence"] if piece["outcome"] == row["verdict"])
     if "facts" in piece:
         return contrast(piece)

@@ -23,7 +23,7 @@ def _of_experiment(summary: Mapping[str, Any]) -> list[str]:
         if metric.experiment == experiment:
             rows = matching(summary["estimates"], metric.where)
             for row in rows:
-                number = interval(row["mean"], row["low"], row["high"], metric.where["metric"])
+                number = interval(row["mean"], row["low"], row["high"], metric.where["metric"], metric.is_difference)
                 lines.append(f"{model}, {metric.label}: {number}, {sized(row)}")
             if not rows:
                 lines.append(f"{model}, {metric.label}: no fact to measure it on, n = 0 facts")

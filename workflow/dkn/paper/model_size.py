@@ -34,6 +34,11 @@ class Metric:
     experiment: str
     where: Mapping[str, str]
 
+    @property
+    def is_difference(self) -> bool:
+        """Whether it is a difference between shares, which is stated in points."""
+        return "gap" in self.where.get("kind", "")
+
 
 METRICS = (
     Metric(

@@ -6,12 +6,21 @@ The words of the captions stand in workflow/report/*.rst, which include these nu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import floor, log10
 from typing import Any
 
 from dkn.plain_text import restructuredtext
 from dkn.study.names import GROUP_WORDS, POPULATIONS, WORDS
 
-PERCENT = ("drop", "accuracy", "regained", "share", "coverage", "left", "alone", "comprehensiveness", "sufficiency")
+# Every share, accuracy and detection metric is stated in per cent, and every difference between two in points, wherever
+# a reader meets it. What is no share has no unit, or that of ``UNITS``.
+PERCENT = (
+    *("drop", "drop_per_neuron", "recovery", "share", "share_passing", "two_or_more", "coverage", "prob", "prob_gain"),
+    *("accuracy", "regained", "lost", "left", "alone", "comprehensiveness", "sufficiency"),
+    *("balanced_accuracy", "auroc", "f1", "precision", "recall"),
+)
+UNITS = {"nats": "nats", "log_prob": "nats"}
+MOST_DECIMALS = 6
 PARTICULARS = ("metric", "kind", "query", "split", "part", "neurons", "wording", "population")
 
 
@@ -36,21 +45,50 @@ def missing(number: float | None) -> bool:
     return number is None or number != number
 
 
-def interval(mean: float | None, low: float | None, high: float | None, metric: str = "", unit: str = "%") -> str:
-    """Return a number with its interval in words.
+def factor(metric: str) -> int:
+    """Return by how much the numbers of a metric are multiplied before they are stated."""
+    return 100 if metric in PERCENT else 1
+
+
+def _decimals(value: float, low: float, high: float) -> int:
+    """Return so many decimals that the bounds of an interval differ in two digits; at least one, but of wide ones."""
+    width = high - low if high > low else min(2 * abs(value), 50.0)
+    return min(MOST_DECIMALS, max(int(width < 100), 1 - floor(log10(width / 2)))) if width > 0 else 1
+
+
+def bracketed(value: float | None, low: float | None, high: float | None, metric: str = "") -> str:
+    """Return a number with its interval, as every table and caption writes it: ``12.3 (10.1 … 14.5)``.
 
     Args:
-        mean: the number; None or NaN where there is no fact to compute it from.
+        value: the number; None or NaN where there is no fact to compute it from.
         low, high: the bounds of its interval; None or NaN where there are too few subjects for one.
-        metric: the name of its metric; metrics of ``PERCENT`` are shares, which are stated in per cent.
-        unit: the unit that follows a share.
+        metric: the name of its metric; metrics of ``PERCENT`` are multiplied by 100.
     """
-    scale, unit = (100, f" {unit}") if metric in PERCENT else (1, "")
-    if mean is None or mean != mean:
+    if value is None or missing(value):
+        return "undefined"
+    scale, nan = factor(metric), float("nan")
+    bounds = [nan if end is None else scale * end for end in (low, high)]
+    decimals = _decimals(scale * value, *bounds)
+    number, *ends = (f"{part:z,.{decimals}f}" for part in (scale * value, *bounds))
+    return number if any(map(missing, bounds)) else f"{number} ({' … '.join(ends)})"
+
+
+def interval(
+    mean: float | None, low: float | None, high: float | None, metric: str = "", difference: bool = False
+) -> str:
+    """Return a number with its unit and its interval in words.
+
+    Args:
+        mean, low, high, metric: as ``bracketed`` takes them.
+        difference: whether it is a difference; those between shares are in points and not in per cent.
+    """
+    if mean is None or missing(mean):
         return "not computed, since no fact has it"
-    if low is None or high is None or low != low or high != high:
-        return f"{scale * mean:.3g}{unit} (no interval: too few subjects)"
-    return f"{scale * mean:.3g}{unit} ({scale * low:.3g} … {scale * high:.3g})"
+    unit = UNITS.get(metric, "")
+    if metric in PERCENT:
+        unit = "points" if difference else "%"
+    number, bracket, rest = bracketed(mean, low, high, metric).partition(" (")
+    return f"{number}{' ' if unit else ''}{unit}" + (bracket + rest or " (no interval: too few subjects)")
 
 
 def compared(row: Mapping[str, Any]) -> str:
@@ -73,7 +111,7 @@ def contrast(row: Mapping[str, Any]) -> str:
     Args:
         row: a contrast of a summary, with the name of its experiment.
     """
-    number = interval(row["difference"], row["low"], row["high"], row["metric"], "points")
+    number = interval(row["difference"], row["low"], row["high"], row["metric"], difference=True)
     return f"{compared(row)}: {number}, {sized(row)}{_trained(row)}"
 
 
@@ -83,8 +121,3 @@ def _trained(row: Mapping[str, Any]) -> str:
         what = "draws" if row["experiment"].startswith("fact-checking") else "trainings"
         return f", {row['first_draws']} and {row['second_draws']} {what}"
     return f", {row['trainings']} trainings" if "trainings" in row else ""
-
-
-def bracketed(value: float, low: float, high: float) -> str:
-    """Return a value to three decimals, with its interval in brackets unless the bounds are NaN."""
-    return f"{value:z.3f}" if low != low or high != high else f"{value:z.3f} [{low:z.3f}, {high:z.3f}]"

@@ -11,6 +11,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.audit.stored import SHORT, comparison_table, read_audits, verdict_changes
+from dkn.summaries.wording import bracketed, missing
 from dkn.tables.saving import save
 
 DIRECTIONS = {
@@ -23,10 +24,7 @@ DIRECTIONS = {
 def in_points(number: Mapping[str, Any]) -> str | None:
     """Return a change in points, with its interval in brackets where there is one; None where it is undefined."""
     value, low, high = (number[name] for name in ("value", "low", "high"))
-    if value is None or value != value:
-        return None
-    text = f"{100 * value:z.1f}"
-    return text if low is None or low != low else f"{text} [{100 * low:z.1f}, {100 * high:z.1f}]"
+    return None if missing(value) else bracketed(value, low, high, "drop")
 
 
 def wide_table(audits: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from dkn import flags
 from dkn.paper.contrasts import of_model
 from dkn.summaries.stored import compared_by_model
 from dkn.summaries.wording import bracketed, missing
+from dkn.tables.lines import IN_POINTS
 from dkn.tables.saving import save
 
 
@@ -24,10 +27,16 @@ def main(
         f"All contrasts: mean differences over n facts, {100 * confidence:g} % bootstrap over subjects, p of sign "
         "flips over subjects; of overlap and fine-tuning both are of a t distribution over subjects and draws; p of "
         "fact-checking's decisions is of a t-test. p_holm is adjusted over the setting's primary contrasts in the "
-        "model, and apart from them over its others."
+        f"model, and apart from them over its others. {IN_POINTS}."
     )
     save(table, wide_contrasts(table), caption, output)
     print(f"{len(table)} contrasts, {int((table['p_holm'] < 0.05).sum())} of them with an adjusted p below 0.05")
+
+
+def _metric(of: str) -> str:
+    """Return the metric that the words which pick a contrast name."""
+    found = re.search(r"\b(?:metric|measure)=(\S+)", of)
+    return found[1] if found else ""
 
 
 def wide_contrasts(table: pd.DataFrame) -> pd.DataFrame:
@@ -38,7 +47,7 @@ def wide_contrasts(table: pd.DataFrame) -> pd.DataFrame:
     """
     words = table[["model", "setting", "experiment", "first", "second", "of"]].copy()
     words["first minus second"] = [
-        None if missing(row.difference) else bracketed(row.difference, row.low, row.high)
+        None if missing(row.difference) else bracketed(row.difference, row.low, row.high, _metric(row.of))
         for row in table.itertuples(index=False)
     ]
     words["primary"] = ["yes" if primary else None for primary in table["primary"]]

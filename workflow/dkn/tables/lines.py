@@ -3,6 +3,7 @@
 The module of such a table lists the places of its numbers in the summaries (``Line``). From this list a table is made
 in two shapes. The long table is for programs: it has one row per number, and is written as CSV. The wide table is for
 readers: it has a row per model and condition and a column of text per measure, and is written as Markdown and LaTeX.
+There shares are in per cent and their differences in points, as in the captions of figures.
 """
 
 from __future__ import annotations
@@ -20,11 +21,16 @@ from dkn.summaries.wording import bracketed
 from dkn.tables.saving import save
 
 Summaries = Mapping[str, Mapping[str, Any]]  # one model's summaries, by experiment
+MEASURED = ["measure", "metric", "experiment", "part"]
 NUMBERS = ["value", "low", "high", "p", "facts", "subjects"]
 OVER_FACTS = "p: sign flips over subjects, adjusted by Holm"
 OVER_DRAWS = (
     "differences: intervals and p of a t distribution over subjects and draws, p adjusted by Holm over those fixed in "
     "advance, and apart from them over all others"
+)
+IN_POINTS = (
+    "Shares, accuracies, Prob and detection metrics in per cent, their differences in points (hundredths), "
+    "changes of log Prob in nats"
 )
 NOT_RUN, NO_FACT = "not run: ", "nothing to state: no fact is left to measure it on"
 
@@ -48,6 +54,11 @@ class Line:
     part: str
     where: Mapping[str, Any]
     value: str = "mean"
+
+    @property
+    def metric(self) -> str:
+        """The name of the number's metric, which says in what unit it is stated."""
+        return self.where.get("metric") or self.where.get("measure") or ""
 
 
 Lines = Callable[[Summaries], Iterator[Line]]
@@ -86,7 +97,7 @@ def long_table(lines: Lines, models: Mapping[str, Summaries]) -> pd.DataFrame:
         lines: a function from a model's summaries to the lines of the table.
         models: the summaries by model and experiment. A model without any number has one row, which says why.
     Returns:
-        The columns model, the labels, measure, experiment, part, and ``NUMBERS``.
+        The columns model, the labels, ``MEASURED``, and ``NUMBERS``, of which shares are between 0 and 1.
     Raises:
         ValueError: several rows of a summary match one line.
     """
@@ -98,11 +109,11 @@ def long_table(lines: Lines, models: Mapping[str, Summaries]) -> pd.DataFrame:
             labels = list(line.labels)
             numbers = _numbers(line, summaries)
             if numbers is not None:
-                about = {"measure": line.measure, "experiment": line.experiment, "part": line.part}
+                about = {name: getattr(line, name) for name in MEASURED}
                 numbers_of_model.append({"model": model, **line.labels, **about, **numbers})
         reasons = [NOT_RUN + summary["not_run"] for summary in summaries.values() if summary.get("not_run")]
         rows += numbers_of_model or [{"model": model, "measure": next(iter(reasons), NO_FACT)}]
-    frame = pd.DataFrame(rows, columns=["model", *labels, "measure", "experiment", "part", *NUMBERS])
+    frame = pd.DataFrame(rows, columns=["model", *labels, *MEASURED, *NUMBERS])
     return frame.astype(dict.fromkeys(NUMBERS[:4], float))
 
 
@@ -110,7 +121,7 @@ def _cell(row: Any, facts: str) -> str:
     """Return one number in words; a contrast states its n where that differs from the n of its row (``facts``)."""
     if row.part == "sets":
         return f"{row.value:,.15g}"
-    text = bracketed(row.value, row.low, row.high)
+    text = bracketed(row.value, row.low, row.high, row.metric)
     if row.part == "contrasts":
         text += f", p = {row.p:.2g}" if row.p == row.p else ""
         text += f", n = {int(row.facts)}" if str(int(row.facts)) != facts else ""
@@ -165,6 +176,6 @@ def write(
     table = long_table(lines, models)
     caption = (
         f"{title}. Means over n facts with {100 * confidence:g} % intervals (bootstrap over subjects); "
-        f"{differences}. D: degenerate knowledge neurons, N: knowledge neurons."
+        f"{differences}. {IN_POINTS}. D: degenerate knowledge neurons, N: knowledge neurons."
     )
     save(table, wide_table(table), caption, csv)

@@ -19,6 +19,7 @@ from dkn import flags
 from dkn.study.names import DETECTORS, DKN, NONE, NTC, PERTURBATIONS, PLM, QUERY_DROP, SITES, TUNED_SETS, WITH_DKN
 from dkn.study.registry import GROUPINGS
 from dkn.summaries.stored import compared_by_model, only_match
+from dkn.summaries.wording import bracketed
 from dkn.tables.saving import save
 
 KINDS = ("partial", "full")  # some of a fact's BDCs suppressed, and all of them
@@ -135,20 +136,19 @@ def side_by_side(path: Path, summaries: Mapping[str, Mapping[str, Mapping[str, A
     rows = []
     for quantity in quantities(reported):
         reported_setting = reported[quantity.setting]
-        scale = 100 if reported_setting["unit"] == "percent" else 1
+        as_printed = 1 if reported_setting["unit"] == "percent" else 100  # F1 is printed as a share
         about = {"setting": quantity.setting.replace("_", "-"), "experiment": quantity.experiment}
-        about["quantity"] = quantity.label + (" (%)" if scale == 100 else "")
+        about["quantity"] = f"{quantity.label} (%)"
         for key, name in reported["models"].items():
             value = _lookup(reported_setting.get(key, {}), quantity.path)
             if value is not None:
-                rows.append(
-                    {**about, "kind": "reported", "model": name, "value": value, "source": reported_setting["source"]}
-                )
+                stated = {"value": as_printed * value, "source": reported_setting["source"]}
+                rows.append({**about, "kind": "reported", "model": name, **stated})
         for model, by_experiment in summaries.items():
             estimate = only_match(by_experiment.get(quantity.experiment, {}).get(quantity.part, []), quantity.where)
             if estimate is not None:
                 numbers = {"value": estimate["mean"], "low": estimate["low"], "high": estimate["high"]}
-                numbers = {name: None if value is None else scale * value for name, value in numbers.items()}
+                numbers = {name: None if value is None else 100 * value for name, value in numbers.items()}
                 rows.append({**about, "kind": "this study", "model": model, **numbers, "facts": estimate["facts"]})
     numbers_of_rows = dict.fromkeys(("value", "low", "high", "facts"), float)  # None where an interval is undefined
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(numbers_of_rows)
@@ -158,10 +158,7 @@ def _cell(row: Any) -> str:
     """Return a value in words: the paper's as it is printed, this study's with n and with any interval."""
     if row.kind == "reported":
         return f"{row.value:g}"
-    text = f"{row.value:.3g}"
-    if row.low == row.low and row.high == row.high:
-        text += f" [{row.low:.3g}, {row.high:.3g}]"
-    return f"{text}, n = {int(row.facts)}"
+    return f"{bracketed(row.value, row.low, row.high)}, n = {int(row.facts)}"
 
 
 def wide_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -191,5 +188,7 @@ def main(
 ) -> None:
     """Write the CSV with a row per quantity and model; Markdown and LaTeX have a row per quantity."""
     table = side_by_side(reported, compared_by_model(model, experiment))
-    caption = "The paper's numbers beside this study's own, which have bootstrap intervals over subjects."
+    caption = (
+        "The paper's numbers beside this study's own, which have bootstrap intervals over subjects. All in per cent."
+    )
     save(table, wide_table(table), caption, output)

@@ -17,9 +17,9 @@ NO_ROWS = "nothing to state: no fact is left"
 
 
 def _in_latex(cell: object) -> str:
-    """Return a cell in LaTeX, with signs of negative numbers instead of hyphens."""
+    """Return a cell in LaTeX, with signs of negative numbers instead of hyphens, and dots between bounds."""
     text = NOTHING_IN_LATEX if pd.isna(cell) else plain_text.latex(str(cell))
-    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", text)
+    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", text).replace(" … ", r" \ldots{} ")
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:

@@ -12,7 +12,7 @@ from typer import Option
 from dkn import flags
 from dkn.storage.files import read_json
 from dkn.summaries.seeds import CONTRASTS, table
-from dkn.summaries.wording import bracketed, missing
+from dkn.summaries.wording import bracketed, factor, missing
 from dkn.tables.saving import save
 
 LABELS = ["models", "needed by", "number"]
@@ -26,18 +26,19 @@ def wide_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """
     lines = []
     for row in rows:
-        values = [seed["value"] for seed in row["seeds"]]
+        metric = row["where"].get("metric", "")
+        values = [factor(metric) * seed["value"] for seed in row["seeds"]]
         alone = missing(row["value"])
         lines.append(
             {
                 "models": row["name"],
                 "needed by": row["needed_by"],
                 "number": row["words"],
-                "over seeds": None if alone else bracketed(row["value"], row["low"], row["high"]),
+                "over seeds": None if alone else bracketed(row["value"], row["low"], row["high"], metric),
                 "p": f"{row['p']:.2g}" if not alone and row["part"] == CONTRASTS else None,
-                "tau": None if alone else f"{row['tau']:.3f}",
+                "tau": None if alone else f"{factor(metric) * row['tau']:.2f}",
                 "I²": None if alone else f"{100 * row['i2']:.0f} %",
-                "least to greatest": f"{min(values):z.3f} to {max(values):z.3f}" if values else None,
+                "least to greatest": f"{min(values):z.2f} to {max(values):z.2f}" if values else None,
                 "seeds": f"{row['replicates']} of {row['models']}",
                 "n": f"≥ {row['facts']}" if values else None,
             }
@@ -53,6 +54,7 @@ def main(seeds: Annotated[Path, Option(help="seeds.json")], output: flags.Csv) -
     caption = (
         "Main numbers over the models of one entry, which differ in the seed of their training: means with "
         f"{100 * confidence:g} % intervals (random effects, Knapp and Hartung), not adjusted for their number. "
-        "tau: standard deviation between seeds; I²: its share of the variance."
+        "Shares in per cent, differences and tau in points. tau: standard deviation between seeds; I²: its share "
+        "of the variance."
     )
     save(table(content["rows"]), wide_table(content["rows"]), caption, output)

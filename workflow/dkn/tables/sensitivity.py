@@ -45,13 +45,17 @@ def wide_table(table: pd.DataFrame) -> pd.DataFrame:
     Args:
         table: as ``grid_table`` returns it.
     """
-    values = {"coverage": "coverage", "drop_gap": "gap beyond the control", "nats_gap": "gap in nats"}
+    values = {
+        "coverage": ("coverage (%)", "coverage"),
+        "drop_gap": ("gap beyond the control (points)", "drop"),
+        "nats_gap": ("gap in nats", "nats"),
+    }
     texts = {
         title: [
-            bracketed(value, low, high) if value == value else None
+            bracketed(value, low, high, metric) if value == value else None
             for value, low, high in table[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
         ]
-        for name, title in values.items()
+        for name, (title, metric) in values.items()
     }
     points = table[POINT].astype(object).where(table[POINT].notna(), "no test").astype(str)
     return pd.DataFrame(
