@@ -6,10 +6,12 @@ import io
 import unicodedata
 import warnings
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from matplotlib import colormaps
 from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -142,3 +144,14 @@ def test_fonts_that_cannot_be_read_are_left_out(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(style, "get_font", unreadable)
     assert style._letters.__wrapped__(style.FONT) == frozenset()
     assert style._letters.__wrapped__("no such font") == frozenset()
+
+
+def test_text_can_be_read_on_every_colour() -> None:
+    assert style.contrast_ratio("white", "black") == pytest.approx(21)
+    assert style.contrast_ratio("#767676", "white") == pytest.approx(4.54, abs=0.01)
+    for name in ("Blues", "cividis", "PuOr"):
+        for ground in colormaps[name](np.linspace(0, 1, 256)):
+            assert style.contrast_ratio(style.ink_on(ground), ground) > 4.5, (name, ground)
+    for ground, ink, _ in style.VERDICT_LOOKS.values():
+        assert style.contrast_ratio(ink, ground) > 4.5
+    assert style.contrast_ratio(style.GREY, "white") > 4.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 from dkn.figures import verdicts
 from dkn.figures.style import VERDICT_LOOKS
@@ -36,12 +37,12 @@ def test_the_verdicts_caption_counts_and_decides() -> None:
         "1 not run m_, literal reading: of 1 claims 1 supported, "
     )
     assert "m_, primary, as many: contradicted. D minus N (suppression-values: drop): -40.0 points" in said
-    assert "m_, literal, all KNs: supported. D minus N (suppression-values: drop): 20 points" in said
+    assert "m_, literal, all KNs: supported. D minus N (suppression-values: drop): 20.0 points" in said
     assert "m_, primary, as many: not run. D minus N (suppression-values: drop): no summary has it" in said
     assert (
         "too few facts. D minus N (suppression-values: drop): not computed, since no fact has it, n = 0 facts" in said
     )
-    assert "all models, primary, as many: not run. 1 model; m_ 0.2 (0.1 … 0.3), n = 1,234 facts" in said
+    assert "all models, primary, as many: not run. 1 model; m_ 20.0 points (10.0 … 30.0), n = 1,234 facts" in said
 
 
 def test_of_combined_models_the_combination_alone_is_explained() -> None:
@@ -66,3 +67,12 @@ def test_words_on_colours_can_be_read() -> None:
     for ground, ink, _ in VERDICT_LOOKS.values():
         darker, lighter = sorted((luminance(ground), luminance(ink)))
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def test_a_cell_says_what_it_counts_and_why_a_claim_is_not_run() -> None:
+    figure = verdicts.draw(verdicts.table(rows()))
+    said = [text.get_text() for text in figure.findobj(Text)]
+    assert "holds in 1 of 2 contrasts, n ≥ 1234" in said
+    assert "1 model" in said, "why C8 is not run"
+    assert "degenerate knowledge neurons" in figure.get_supxlabel()
+    assert "Contrasts: the comparisons" in figure.get_supxlabel()

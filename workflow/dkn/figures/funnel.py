@@ -14,7 +14,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import WIDTH, use_style
+from dkn.figures.style import WIDTH, ink_on, use_style
 from dkn.storage.checked_texts import read_checked
 from dkn.summaries.wording import bullets
 
@@ -56,11 +56,11 @@ def _panel(axes: Axes, model: str, table: pd.DataFrame) -> None:
     """Draw a model's counts in cells, which are shaded by their share of the known facts."""
     share = np.clip(table.to_numpy() / np.maximum(table["known"].to_numpy(), 1)[:, None], 0, 1)
     share[:, list(STEPS).index("facts")] = 0  # all facts of the study are no share of the known ones
-    axes.imshow(share, aspect="auto", cmap="Blues", vmin=0, vmax=1.25)
+    image = axes.imshow(share, aspect="auto", cmap="Blues", vmin=0, vmax=1.25)
     for row, column in np.ndindex(share.shape):
-        dark = share[row, column] > 0.6
+        ink = ink_on(image.cmap(image.norm(share[row, column])))
         text = f"{int(table.iloc[row, column]):,}"
-        axes.text(column, row, text, ha="center", va="center", size=7.5, color="white" if dark else "0.1")
+        axes.text(column, row, text, ha="center", va="center", size=7.5, color=ink)
     axes.set_yticks(range(len(table)), list(table.index))
     axes.set_xticks(range(len(STEPS)), list(STEPS.values()))
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)

@@ -23,7 +23,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import panels, say_nothing_to_draw
+from dkn.figures.style import ink_on, panels, say_nothing_to_draw
 from dkn.statistics.inference import MIN_SUBJECTS
 from dkn.storage.checked_texts import read_checked
 from dkn.summaries.wording import bullets, interval
@@ -105,10 +105,10 @@ def _panel(axes: Axes, cells: pd.DataFrame, column: str, norm: Normalize, colour
     shown = np.ma.masked_invalid(_image(cells, column))
     image = axes.imshow(shown, norm=norm, cmap=colours, aspect="auto", origin="lower")
     values = shown[cells["y"], cells["x"]].filled(0)
-    dark = image.cmap(norm(values))[:, :3] @ [0.299, 0.587, 0.114] < 0.5
+    inks = [ink_on(colour) for colour in image.cmap(norm(values))]
     size = min(6, 70 / shown.shape[1])
-    for cell, text, on_dark in zip(cells.itertuples(index=False), texts, dark, strict=True):
-        axes.text(cell.x, cell.y, text, ha="center", va="center", size=size, color="white" if on_dark else "black")
+    for cell, text, ink in zip(cells.itertuples(index=False), texts, inks, strict=True):
+        axes.text(cell.x, cell.y, text, ha="center", va="center", size=size, color=ink)
     _settings(axes, cells)
     return image
 

@@ -19,8 +19,10 @@ import pandas as pd
 mpl.use("Agg")
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
+from matplotlib.typing import ColorType
 
 from dkn.plain_text import CLOSE, LEFT_TO_RIGHT, OPEN, isolated, matplotlib, one_line
 
@@ -152,6 +154,21 @@ def bootstrap_at(*confidences: float) -> str:
 def intervals_of(summaries: Sequence[Mapping[str, Any]]) -> str:
     """Return what the error bars of a figure are, for its title, with the confidence that the summaries state."""
     return bootstrap_at(*sorted({summary["provenance"]["settings"]["confidence"] for summary in summaries}))
+
+
+def contrast_ratio(first: ColorType, second: ColorType) -> float:
+    """Return the contrast of two colours, from 1 to 21, as WCAG 2.2 defines it; text needs 4.5."""
+    lights = []
+    for colour in (first, second):
+        parts = np.array(to_rgb(colour))
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        lights.append(float(linear @ [0.2126, 0.7152, 0.0722]))
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def ink_on(ground: ColorType) -> str:
+    """Return black or white, whichever can be read better on a colour: one of the two has a contrast above 4.5."""
+    return max(("white", "black"), key=lambda ink: contrast_ratio(ink, ground))
 
 
 def error_bars(rows: pd.DataFrame, factor: float = 1.0, value: str = "mean") -> tuple[np.ndarray, np.ndarray]:

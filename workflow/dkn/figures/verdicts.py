@@ -14,7 +14,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import VERDICT_LOOKS, use_style
+from dkn.figures.style import VERDICT_LOOKS, plain, use_style
 from dkn.plain_text import restructuredtext
 from dkn.storage.files import read_json
 from dkn.summaries.wording import bullets, compared, contrast, interval, sized
@@ -22,6 +22,12 @@ from dkn.summaries.wording import bullets, compared, contrast, interval, sized
 WHOLE_STUDY = "all models"
 GAP = 0.04  # between cells, in columns and in claims
 LINE = 60  # letters of a claim's words
+LEGEND = (
+    "D: a fact's degenerate knowledge neurons (DKNs). N: all its knowledge neurons (KNs), D among them. BDC: base "
+    "degenerate component. Q, Q*: a query, and a perturbed one.",
+    "Contrasts: the comparisons that a claim needs. One holds if its interval, which allows for all the others, lies "
+    "wholly on the claim's side. n: the facts of the contrast with the fewest.",
+)
 
 
 def table(verdicts: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -31,7 +37,7 @@ def table(verdicts: Sequence[dict[str, Any]]) -> pd.DataFrame:
         verdicts: the rows of verdicts.json.
     Returns:
         The columns claim, reading, text, compares, model, verdict, held and needed (how many contrasts hold, and how
-        many are needed), and fewest_facts (the smallest n of the contrasts).
+        many are needed), fewest_facts (the smallest n of the contrasts), and note (why it is not run).
     """
     rows = []
     for row in verdicts:
@@ -45,6 +51,7 @@ def table(verdicts: Sequence[dict[str, Any]]) -> pd.DataFrame:
                 "held": sum(held) if row["model"] else None,
                 "needed": len(held) if row["model"] else None,
                 "fewest_facts": min(facts, default=0),
+                "note": row.get("note"),
             }
         )
     return pd.DataFrame(rows)
@@ -55,11 +62,12 @@ def _cell(axes: Axes, x: float, y: float, width: float, height: float, row: Any)
     colour, ink, sign = VERDICT_LOOKS[row.verdict]
     left = x - width / 2 + GAP
     axes.barh(y, width - 2 * GAP, left=left, height=height - GAP, color=colour, edgecolor="0.6", linewidth=0.6)
-    note = ""
+    note = plain(row.note) if isinstance(row.note, str) else ""
     if row.needed == row.needed and row.needed is not None:
-        note = f"{int(row.held)} of {int(row.needed)} contrasts supported, n ≥ {int(row.fewest_facts)}"
-    axes.text(x, y - 0.13 * bool(note), f"{sign} {row.verdict}", ha="center", va="center", size=7, color=ink)
-    axes.text(x, y + 0.13, note, ha="center", va="center", size=5.5, color=ink)
+        note = f"holds in {int(row.held)} of {int(row.needed)} contrasts, n ≥ {int(row.fewest_facts)}"
+    above = min(0.13, 0.22 * height) * bool(note)
+    axes.text(x, y - above, f"{sign} {row.verdict}", ha="center", va="center", size=7, color=ink)
+    axes.text(x, y + above, note, ha="center", va="center", size=5.5, color=ink)
 
 
 def _words(rows: pd.DataFrame) -> str:
@@ -84,7 +92,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     use_style()
     models = [name for name in dict.fromkeys(frame["model"]) if name != WHOLE_STUDY]
     claims = list(dict.fromkeys(frame["claim"]))
-    figure = Figure(figsize=(4.1 + 1.6 * len(models), 0.72 * len(claims) + 0.5), layout="constrained")
+    figure = Figure(figsize=(4.1 + 1.6 * len(models), 0.72 * len(claims) + 1.1), layout="constrained")
     axes = figure.subplots()
     for (claim, model), rows in frame.groupby(["claim", "model"], sort=False):
         whole = model == WHOLE_STUDY
@@ -103,6 +111,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     axes.set_xlim(-0.5, len(models) - 0.5)
     axes.set_ylim(len(claims) - 0.5, -0.5)
     axes.spines[:].set_visible(False)
+    width = 30 * (len(models) + 2)
+    figure.supxlabel("\n".join(textwrap.fill(line, width) for line in LEGEND), fontsize=6.5, x=0.01, ha="left")
     return figure
 
 
