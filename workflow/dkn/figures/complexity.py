@@ -17,7 +17,7 @@ from dkn.figures.saving import save
 from dkn.figures.style import COLOURS, MARKERS, error_bars, fitted, panels, say_nothing_to_draw
 from dkn.paper.model_size import METRICS
 from dkn.storage.files import read_json
-from dkn.summaries.wording import bullets, interval, sized
+from dkn.summaries.wording import bullets, factor, interval, sized
 
 COLUMNS = 3
 UNIT_OF = {metric.name: metric.where["metric"] for metric in METRICS}
@@ -27,7 +27,9 @@ TABLE_COLUMNS = ["metric", "label", "model", "parameters", "mean", "low", "high"
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, models: list[str], line: bool) -> None:
-    mean, spread = error_bars(rows)
+    metric = rows["metric"].iloc[0]
+    mean, spread = error_bars(rows, factor(UNIT_OF.get(metric, "")))
+    axes.set_ylabel("points" if metric in DIFFERENCES else "%")
     if line:
         axes.plot(rows["parameters"], mean, color="0.7", linewidth=1, zorder=1)
     for index, row in enumerate(rows.itertuples(index=False)):
@@ -51,7 +53,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, models: list[str], line: bool) -> Non
         axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.margins(x=0.25, y=0.2)
-    axes.set_xlabel("parameters")
+    axes.set_xlabel("parameters of the model")
 
 
 def draw(frame: pd.DataFrame, note: str | None) -> Figure:

@@ -19,7 +19,14 @@ from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json
 from dkn.study.names import CONTROL, GROUP_WORDS, SELECTIONS, TESTED_CONTROLS
 
-SHOWN = (2, 3, 4, 5)  # numbers of components that are drawn; few facts have more, and these are in the CSV only
+SHOWN = (
+    2,
+    3,
+    4,
+    5,
+)  # numbers of components that are drawn; a panel says how many facts have more, which are in the CSV
+
+PALE = 0.3  # the opacity of curves of so few subjects that they have no interval
 
 
 def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
@@ -50,6 +57,8 @@ def _curve(axes: Axes, frame: pd.DataFrame, shift: float, **style: Any) -> None:
     """Draw one curve with its intervals; a point with too few subjects for an interval has none."""
     frame = frame.sort_values("suppressed_components")
     mean, spread = error_bars(frame, 100)
+    if frame["low"].isna().all():
+        style["alpha"] = PALE
     axes.errorbar(frame["suppressed_components"] + shift, mean, yerr=spread, capsize=2, markersize=4, **style)
 
 
@@ -61,13 +70,6 @@ def _panel(axes: Axes, frame: pd.DataFrame) -> None:
         colour, marker, shift = COLOURS[index], MARKERS[index], 0.06 * (index - 1.5)
         method = curves[curves["grouping"] != CONTROL]
         _curve(axes, method, shift, color=colour, marker=marker, linewidth=1.4)
-        last = method.loc[method["suppressed_components"].idxmax()]
-        where = components + shift, 100 * last["mean"]
-        note = f"n = {last['facts']}"
-        paper = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "boxstyle": "square,pad=0.1"}
-        axes.annotate(
-            note, where, (6, 0), textcoords="offset points", va="center", size=7, color=colour, bbox=paper, zorder=5
-        )
         _curve(
             axes,
             curves[curves["grouping"] == CONTROL],
@@ -80,17 +82,47 @@ def _panel(axes: Axes, frame: pd.DataFrame) -> None:
             alpha=0.7,
         )
     axes.axhline(0, color="0.85", linewidth=0.8, zorder=0)
-    axes.set_xlim(0.7, max(SHOWN) + 0.8)  # room for the last n
+    axes.set_xlim(0.7, max(SHOWN) + 0.3)
     axes.set_xticks(range(1, max(SHOWN) + 1))
+    _counts(axes, frame)
 
 
-def _legend(figure: Figure) -> None:
+def _facts(frame: pd.DataFrame) -> pd.Series:
+    """Return how many facts have each number of components, by that number."""
+    method = frame[(frame["grouping"] != CONTROL) & (frame["suppressed_components"] == frame["components"])]
+    return method.set_index("components")["facts"].sort_index()
+
+
+def _counts(axes: Axes, frame: pd.DataFrame) -> None:
+    """Write beside a panel how many facts each curve is of, and how many facts have more components than are drawn."""
+    facts = _facts(frame)
+    lines = {number: f"n = {facts[number]}" for number in SHOWN if number in facts}
+    handles = [
+        Line2D([], [], color=COLOURS[SHOWN.index(n)], marker=MARKERS[SHOWN.index(n)], markersize=4) for n in lines
+    ]
+    more = facts[facts.index > max(SHOWN)]
+    if len(more):
+        handles.append(Line2D([], [], linestyle=""))
+        lines[int(more.index.max())] = f"not drawn:\n{more.sum()} facts with\n{_range(more)} (CSV)"
+    axes.legend(handles, list(lines.values()), loc="center left", bbox_to_anchor=(1, 0.5), handlelength=1, fontsize=7)
+
+
+def _range(more: pd.Series) -> str:
+    first, last = int(more.index.min()), int(more.index.max())
+    return f"{first} to {last}" if first < last else f"{first}"
+
+
+def _legend(figure: Figure, pale: bool) -> None:
     handles = [
         Line2D([], [], color=colour, marker=marker, markersize=4, label=f"facts with {components} components")
         for components, colour, marker in zip(SHOWN, COLOURS, MARKERS, strict=False)
     ]
     control: dict[str, Any] = {"linestyle": ":", "marker": "o", "markersize": 4, "markerfacecolor": "white"}
     handles.append(Line2D([], [], color=GREY, label=f"control: {GROUP_WORDS[CONTROL]}", **control))
+    if pale:
+        handles.append(
+            Line2D([], [], color=GREY, alpha=PALE, marker="o", label="pale: too few subjects for an interval")
+        )
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
@@ -104,7 +136,7 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
     """
     frame = table(summaries)
     alone = len(summaries) == 1
-    figure, grid = panels(1 if alone else len(SELECTIONS), 2 if alone else len(summaries), height=2.9)
+    figure, grid = panels(1 if alone else len(SELECTIONS), 2 if alone else len(summaries), height=3.1)
     for row, (selection, title) in enumerate(SELECTIONS.items()):
         for column, summary in enumerate(summaries):
             axes = grid[column][row] if alone else grid[row][column]
@@ -118,7 +150,8 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
             axes.set_title(f"{summary['model']}: {count} of {funnel['known']} known facts\nhave ≥ 2 {title}")
             axes.set_ylabel("mean drop in Prob (%)" if column == 0 and not (alone and row) else "")
             axes.set_xlabel("components suppressed together")
-    _legend(figure)
+    missing = frame["low"].isna().groupby([frame[name] for name in ("model", "selection", "components")]).all()
+    _legend(figure, pale=bool(missing.any()))
     figure.suptitle(f"Suppressing some or all of a fact's components\n(mean over facts, {intervals_of(summaries)})")
     return figure
 
