@@ -13,12 +13,20 @@ from tests.unit.captions import rendered
 from tests.unit.example_fact import made_example
 
 
-def test_the_example_has_most_components_where_it_has_fewest() -> None:
-    def table(**kept: list[bool]) -> pd.DataFrame:
-        return pd.DataFrame(
-            [(fact, flag) for fact, flags in kept.items() for flag in flags], columns=["fact_id", "kept"]
-        )
+def table(left: float = 0.1, **kept: list[bool]) -> pd.DataFrame:
+    """Components of facts, and the Prob that is left of each without its knowledge neurons."""
+    rows = [(fact, flag, 0.8, 0.8 * left) for fact, flags in kept.items() for flag in flags]
+    return pd.DataFrame(rows, columns=["fact_id", "kept", "prob_intact", "prob_all_suppressed"])
 
+
+def test_the_example_loses_a_stated_share_in_every_model_where_one_does() -> None:
+    unmoved = table(left=0.99, a=[True] * 7)
+    one, two = pd.concat([unmoved, table(b=[True] * 2)]), table(a=[True] * 9, b=[True] * 2)
+    assert choose_example({"one": one, "two": two}, {"one": one, "two": two}, ["a", "b"]) == "b"
+    assert choose_example({"one": unmoved}, {"one": unmoved}, ["a"]) == "a", "there is no other"
+
+
+def test_the_example_has_most_components_where_it_has_fewest() -> None:
     one = table(a=[True] * 7, b=[True] * 3, c=[True] * 3, d=[True] * 9)
     two = table(a=[True, False], b=[True] * 2, c=[True] * 3)
     neurons = {"one": one, "two": two}

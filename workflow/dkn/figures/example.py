@@ -27,6 +27,7 @@ KINDS = {
     "candidate": ("component, failed the functional test", COLOURS[0]),
     "other": ("component, not chosen", "0.7"),
 }
+LEAST_LOSS = 0.5  # of Prob, without all knowledge neurons of the example
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,19 @@ class Example:
         return dendrogram(matrix_of_pairs(len(self.neurons), self.distances), self.quantile)
 
 
+def _loss(components: pd.DataFrame) -> pd.Series:
+    """Return the share of Prob that each fact loses without all of its knowledge neurons, by fact id."""
+    first = components.groupby("fact_id")[["prob_intact", "prob_all_suppressed"]].first()
+    return 1 - first["prob_all_suppressed"] / first["prob_intact"]
+
+
 def choose_example(
     components: dict[str, pd.DataFrame], neurons: dict[str, pd.DataFrame], fact_ids: Sequence[str]
 ) -> str:
     """Return the id of the fact with the most base degenerate components in the model where it has the fewest.
 
+    Facts count whose Prob falls by ``LEAST_LOSS`` or more in every model when all of their knowledge neurons are
+    suppressed; all facts do where there is none like that, since components of a fact that loses nothing say little.
     Of equal facts it is the one with the most in all models together, then the one whose id comes first. Where no fact
     has a component in every model, it is the one with knowledge neurons in the most models, then the one with the most
     components, then the one whose id comes first.
@@ -71,6 +80,9 @@ def choose_example(
     """
     kept = {model: frame.groupby("fact_id")["kept"].sum() for model, frame in components.items()}
     counts = pd.DataFrame(kept).dropna()
+    losing = [_loss(frame) >= LEAST_LOSS for frame in components.values()]
+    lost = pd.concat(losing, axis=1).reindex(counts.index).eq(True).all(axis=1) if losing else counts.index.isin([])
+    counts = counts[lost] if lost.any() else counts
     order = pd.DataFrame({"least": counts.min(axis=1), "total": counts.sum(axis=1)})
     if counts.empty:
         models = pd.concat([frame["fact_id"].drop_duplicates() for frame in neurons.values()]).value_counts()
