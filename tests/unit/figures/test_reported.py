@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from dkn.figures.reported import TITLES, caption, draw
 from dkn.stages import PACKAGE
@@ -23,10 +24,31 @@ def test_every_number_of_the_paper_has_a_sign_in_the_panel_of_its_setting() -> N
     frame = side_by_side(REPORTED, {})
     assert set(frame["setting"]) == set(TITLES)
     panels = draw(frame).get_axes()
-    drawn = [line for axes in panels for line in axes.get_lines() if line.get_marker() in "DX"]
+    drawn = [line for axes in panels for line in axes.get_lines() if line.get_marker() in ("*", "X")]
     assert sorted(x for line in drawn for x in line.get_xdata()) == sorted(frame["value"])
     by_count = next(axes for axes in panels if axes.get_title(loc="right") == TITLES["degeneracy-by-count"])
     assert [label.get_text() for label in by_count.get_yticklabels()][:2] == [
-        "partial ntc with 2 BDCs",
-        "full ntc with 2 BDCs",
+        "some BDCs suppressed, NTC with 2 BDCs",
+        "all BDCs suppressed, NTC with 2 BDCs",
     ]
+
+
+def test_labels_are_words_and_every_panel_has_a_scale_at_top_and_bottom() -> None:
+    quantities = {
+        "degeneracy": "partial drop in Prob, ntc (%)",
+        "suppression": "drop in Prob, values of kn, word: add (%)",
+        "fact-checking": "F1, plm (%)",
+    }
+    rows = [
+        {"setting": setting, "quantity": quantity, "kind": kind, "model": model, "value": 2.0, "low": 1.0, "high": 3.0}
+        for setting, quantity in quantities.items()
+        for kind, model in (("reported", "GPT-2"), ("reported", "LLaMA2-7b"), ("this study", "m"))
+    ]
+    figure = draw(pd.DataFrame(rows))
+    panels = [axes for axes in figure.findobj(Axes) if axes.axison]
+    labels = [axes.get_yticklabels()[0].get_text() for axes in panels]
+    assert labels == ["some BDCs suppressed, NTC", "values of N, word: add", "the model, asked"]
+    for axes in panels:
+        assert axes.xaxis.get_tick_params() == {**axes.xaxis.get_tick_params(), "labeltop": True, "labelbottom": True}
+    markers = {line.get_marker() for axes in panels for line in axes.lines if line.get_label() != "_child"}
+    assert {"*", "X", "o"} <= markers

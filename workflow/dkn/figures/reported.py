@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,22 +20,44 @@ from dkn.storage.checked_texts import read_checked
 from dkn.summaries.wording import bullets, interval
 
 ROW = 0.15  # the height of a quantity's row, in inches
+COLUMNS = 2  # of panels, which keep the figure below the height of two screens
+AROUND = 4.0  # rows' heights for a panel's title and its two scales
+WORDS = {
+    " of dkn": " of D",
+    " of kn": " of N",
+    " of random": " of random neurons",
+    " of none": ": none suppressed",
+    "dkn trained": "D trained",
+    "random trained": "random neurons trained",
+    "all trained": "all parameters trained",
+    "kn trained": "N trained",
+    "augmented facts": "unseen paraphrases",
+    "dbscan": "DBSCAN",
+    "kmeans": "k-means",
+    "amig": "AMIG",
+    "ntc": "NTC",
+    "partial": "some BDCs suppressed,",
+    "full": "all BDCs suppressed,",
+}
+ALONE = {"dkn": "D", "kn": "N", "plm": "the model, asked"}
 TITLES = {
     "degeneracy": "degeneracy: drop in Prob (%)",
     "degeneracy-by-count": "degeneracy of NTC by the number of BDCs: drop in Prob (%)",
     "suppression": "suppression: drop in Prob on perturbed queries (%)",
     "enhancement": "enhancement: accuracy regained on perturbed queries (%)",
-    "fact-checking": "fact-checking: F1 (neurons found with the true answer)",
+    "fact-checking": "fact-checking: F1 (%; neurons found with the true answer)",
     "fine-tuning": "fine-tuning: accuracy (%)",
     "overlap": "overlap (%)",
 }
 
 
 def _short(quantity: str) -> str:
-    """Return a quantity's label without the words that its panel's title says already."""
+    """Return a quantity's label in words, without those that its panel's title says already."""
     for said in (" (%)", "drop in Prob, ", "accuracy regained, ", "F1, ", " drop in Prob"):
         quantity = quantity.replace(said, "")
-    return quantity
+    for key, words in WORDS.items():
+        quantity = quantity.replace(key, words)
+    return ALONE.get(quantity, quantity)
 
 
 def _styles(frame: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
@@ -42,7 +66,7 @@ def _styles(frame: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
     reported = [key for key in keys if key[0] == "reported"]
     own_keys = [key for key in keys if key[0] != "reported"]
     styles: dict[tuple[str, str], dict[str, Any]] = {
-        key: {"color": "0.35", "marker": m, "markerfacecolor": "white"} for key, m in zip(reported, "DX", strict=False)
+        key: {"color": "0.35", "marker": m, "markerfacecolor": "white"} for key, m in zip(reported, "*X", strict=False)
     }
     for index, key in enumerate(own_keys):
         styles[key] = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
@@ -57,8 +81,20 @@ def _panel(axes: Axes, rows: pd.DataFrame, styles: dict[tuple[str, str], dict[st
         axes.errorbar(value, levels, xerr=spread, linestyle="", markersize=3.5, capsize=1.5, **styles[kind, model])
     axes.set_yticks(range(len(quantities)), [_short(quantity) for quantity in quantities])
     axes.tick_params(axis="y", labelsize=6)
+    axes.tick_params(axis="x", labelsize=6.5, top=True, labeltop=True)
     axes.set_ylim(len(quantities) - 0.4, -0.6)
     axes.grid(axis="y", color="0.93", linewidth=0.5)
+
+
+def _balanced(sizes: Mapping[str, float]) -> list[list[str]]:
+    """Return the panels in columns of about the same height, in their order: where they break, the taller is lowest."""
+    names = list(sizes)
+    if len(names) < COLUMNS:
+        return [names]
+    totals = np.cumsum(list(sizes.values()))
+    taller = np.maximum(totals, totals[-1] - totals)
+    last = int(taller[:-1].argmin()) + 1
+    return [names[:last], names[last:]]
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -69,13 +105,21 @@ def draw(frame: pd.DataFrame) -> Figure:
     """
     use_style()
     settings = [name for name in TITLES if (frame["setting"] == name).any()]
-    sizes = [frame.loc[frame["setting"] == name, "quantity"].nunique() + 2.5 for name in settings]
-    figure = Figure(figsize=(1.6 * WIDTH, ROW * sum(sizes) + 0.9), layout="constrained")
-    all_axes = figure.subplots(len(settings), 1, squeeze=False, height_ratios=sizes)[:, 0]
-    styles = _styles(frame)
-    for axes, name in zip(all_axes, settings, strict=True):
-        _panel(axes, frame[frame["setting"] == name], styles)
-        axes.set_title(TITLES[name], loc="right")
+    sizes = {name: frame.loc[frame["setting"] == name, "quantity"].nunique() + AROUND for name in settings}
+    columns = _balanced(sizes)
+    tallest = max(sum(map(sizes.__getitem__, column)) for column in columns)
+    figure = Figure(figsize=(1.3 * WIDTH * len(columns), ROW * tallest + 0.9), layout="constrained")
+    styles, all_axes = _styles(frame), []
+    for part, column in zip(np.ravel(figure.subfigures(1, len(columns), squeeze=False)), columns, strict=True):
+        rest = tallest - sum(map(sizes.__getitem__, column))
+        heights = [*map(sizes.__getitem__, column), *([rest] if rest > 1 else [])]
+        drawn = part.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for axes in drawn[len(column) :]:
+            axes.remove()  # it kept the room below a column that is shorter than the other
+        for axes, name in zip(drawn, column, strict=False):
+            _panel(axes, frame[frame["setting"] == name], styles)
+            axes.set_title(TITLES[name], loc="right")
+            all_axes.append(axes)
     handles = [
         all_axes[0].errorbar(
             [],
