@@ -48,8 +48,8 @@ def test_a_verdict_says_what_speaks_for_either_side() -> None:
         "Of four contrasts, one speaks for the claim, one speaks against it, and two leave it open."
     )
     (for_it,), (against,), open_ones = (found["sides"][side] for side in SIDES)
-    assert for_it.startswith("D minus N (suppression-values: drop): 20 points")
-    assert against.startswith("D minus N (suppression-values: drop): -40 points")
+    assert for_it.startswith("D minus N (suppression-values: drop): 20.0 points")
+    assert against.startswith("D minus N (suppression-values: drop): -40.0 points")
     assert [text.rpartition(" (")[2] for text in open_ones] == ["inconclusive)", "too few facts)"]
     assert cell(row("C1", "one", "not run"))["sides"]["open"] == [
         "D minus N (suppression-values: drop): no number (not run)"
@@ -60,8 +60,8 @@ def test_a_claim_about_all_models_states_why_or_by_how_much() -> None:
     assert cell(growth())["words"] == "Not judged: 2 models: too few."
     numbers = {"first": "two", "second": "one", "difference": 0.1, "low": 0.05, "high": 0.2}
     found = cell(growth(verdict="supported", note=None, **numbers))
-    assert found["words"] == "two, the largest model, minus one, the smallest: 10 points (5 … 20)."
-    assert found["numbers"][0].startswith("one: 20 points (10 … 30), n = 1,234 facts")
+    assert found["words"] == "two, the largest model, minus one, the smallest: 10.0 points (5.0 … 20.0)."
+    assert found["numbers"][0].startswith("one: 20.0 points (10.0 … 30.0), n = 1,234 facts")
     assert cell(growth(note=None))["words"] == ""
 
 

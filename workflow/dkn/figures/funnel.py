@@ -8,7 +8,9 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from typer import Option
 
@@ -32,6 +34,7 @@ STEPS = {
     "with_bdcs": "a BDC",
     "degenerate": "degenerate\n(two BDCs)",
 }
+DARKEST = 1.25  # the share at which the shades would end
 CELL = 0.26  # the height of a row, in inches
 
 
@@ -56,9 +59,9 @@ def _panel(axes: Axes, model: str, table: pd.DataFrame) -> None:
     """Draw a model's counts in cells, which are shaded by their share of the known facts."""
     share = np.clip(table.to_numpy() / np.maximum(table["known"].to_numpy(), 1)[:, None], 0, 1)
     share[:, list(STEPS).index("facts")] = 0  # all facts of the study are no share of the known ones
-    image = axes.imshow(share, aspect="auto", cmap="Blues", vmin=0, vmax=1.25)
+    axes.imshow(share, aspect="auto", cmap="Blues", vmin=0, vmax=DARKEST)
     for row, column in np.ndindex(share.shape):
-        ink = ink_on(image.cmap(image.norm(share[row, column])))
+        ink = ink_on(to_rgb(colormaps["Blues"](float(share[row, column] / DARKEST))))
         text = f"{int(table.iloc[row, column]):,}"
         axes.text(column, row, text, ha="center", va="center", size=7.5, color=ink)
     axes.set_yticks(range(len(table)), list(table.index))

@@ -128,12 +128,12 @@ def _sides(row: Row) -> dict[str, list[str]]:
 def _growth(row: Row) -> tuple[str, list[str]]:
     """Return what decides a verdict on all models together, and each model's number."""
     numbers = [
-        f"{size['model']}: {interval(size['mean'], size['low'], size['high'], 'drop', 'points')}, {sized(size)}"
+        f"{size['model']}: {interval(size['mean'], size['low'], size['high'], 'drop', True)}, {sized(size)}"
         for size in row["evidence"]
     ]
     if row.get("difference") is None:
         return f"Not judged: {row['note']}." if row.get("note") else "", numbers
-    number = interval(row["difference"], row["low"], row["high"], "drop", "points")
+    number = interval(row["difference"], row["low"], row["high"], "drop", difference=True)
     return f"{row['first']}, the largest model, minus {row['second']}, the smallest: {number}.", numbers
 
 
