@@ -70,7 +70,7 @@ def run(folder: Path, cores: int, targets: list[str]) -> Run:
     environment = {**os.environ, "PATH": f"{SNAKEMAKE.parent}:{os.environ['PATH']}"}
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     command = [SNAKEMAKE, "--cores", str(cores), *targets]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8")
     wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{folder.name}: {' '.join(map(str, command))} failed:\n{done.stderr[-2000:]}")

@@ -118,7 +118,7 @@ def write_tables(results: Path, models: list[str]) -> None:
     outcome = results / "outcome"
     files = {"verdicts": results / "verdicts.json", "study": "{}", "output": outcome / "study.json"}
     stage("outcome", *models, *repeated("--table", kept), **files)
-    stage("verify", outcome=outcome, reference=outcome, output=outcome / "reproduction.csv")
+    stage("verify", study=outcome / "study.json", reference=outcome, output=outcome / "reproduction.csv")
     for name in TABLES:
         words = {"title": name, "note": "note"}
         stage("table-page", table=tables / f"{name}.md", **words, output=tables / f"{name}.html")

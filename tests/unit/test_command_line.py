@@ -34,6 +34,7 @@ READ_BY = {
         *sorted((WORKFLOW / "report").glob("*.rst")),
     ],
     "table-reported": [ROOT / "resources" / "reported_results.yaml"],
+    "verify": sorted((ROOT / "reference" / "default").iterdir()),
 }
 
 
@@ -182,7 +183,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[st
     ]
     (folder / "all.yaml").write_text(yaml.safe_dump({"models": [*study["models"], *sources]}))
     by_stage: dict[str, list[list[str]]] = {}
-    targets = ["all", "sensitivity", "seeds", "audit"]
+    targets = ["all", "sensitivity", "seeds", "audit", "verify"]
     for stage, *arguments in commands_of_a_run([*targets, "estimate"], folder, ["all.yaml"]):
         by_stage.setdefault(stage, []).append(arguments)
     return by_stage

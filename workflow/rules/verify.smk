@@ -2,7 +2,7 @@
 NO_NUMBERS = {"results", "sensitivity", "audit", "figures", "explorer", "estimate", "compute", "cache", "container"}
 REPEATED = {"verdicts", "seeds", "reported", "contrasts"}  # tables whose numbers are in other tables too
 OF_OUTCOME = [f"{RESULTS}/tables/{name}.csv" for name in TABLES if name not in ON_REQUEST | REPEATED]
-OUTCOME = [f"{RESULTS}/outcome/{name}" for name in ("study.json", "numbers.csv", "verdicts.csv")]
+OUTCOME = f"{RESULTS}/outcome"
 REFERENCE = CHECKOUT / "reference" / STUDY.reference if STUDY.reference else None
 
 
@@ -13,7 +13,9 @@ rule make_outcome:
         tables=OF_OUTCOME,
         verdicts=rules.make_verdicts.output,
     output:
-        OUTCOME,
+        study=f"{OUTCOME}/study.json",
+        numbers=f"{OUTCOME}/numbers.csv",
+        verdicts=f"{OUTCOME}/verdicts.csv",
     log:
         f"{RESULTS}/logs/outcome.log",
     benchmark:
@@ -31,15 +33,15 @@ rule make_outcome:
         "Collecting what the study found"
     shell:
         "python -m dkn outcome {params.models:q} {params.tables:q} --verdicts {input.verdicts:q}"
-        " --study {params.study:q} --output {output[0]:q} 2>&1 | tee -- {log:q}"
+        " --study {params.study:q} --output {output.study:q} 2>&1 | tee -- {log:q}"
 
 
 rule make_reproduction:
     """The file of `verify`"""
     input:
-        OUTCOME,
+        **dict(rules.make_outcome.output.items()),
     output:
-        multiext(f"{RESULTS}/outcome/reproduction", ".csv", ".md"),
+        multiext(f"{OUTCOME}/reproduction", csv=".csv", markdown=".md"),
     log:
         f"{RESULTS}/logs/reproduction.log",
     benchmark:
@@ -50,18 +52,17 @@ rule make_reproduction:
         **ANALYSIS,
     params:
         code=code("verify", *sorted(REFERENCE.glob("*")) if REFERENCE else ()),
-        outcome=f"{RESULTS}/outcome",
         reference=of_checkout("--reference", [REFERENCE] if REFERENCE else []),
     message:
         "Comparing the study with its reference"
     shell:
-        "python -m dkn verify --outcome {params.outcome:q} {params.reference:q} --output {output[0]:q} 2>&1 | tee -- {log:q}"
+        "python -m dkn verify --study {input.study:q} {params.reference:q} --output {output.csv:q} 2>&1 | tee -- {log:q}"
 
 
 rule outcome:
     """What the study found, in three small files"""
     input:
-        OUTCOME,
+        rules.make_outcome.output,
 
 
 rule verify:

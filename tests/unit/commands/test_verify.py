@@ -45,7 +45,7 @@ def test_an_outcome_says_what_made_it(tmp_path: Path) -> None:
 
 def test_a_run_reproduces_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept, here = outcome(tmp_path, "kept"), outcome(tmp_path, "here")
-    verify(here, tmp_path / "r.csv", kept)
+    verify(here / "study.json", tmp_path / "r.csv", kept)
     said = capsys.readouterr().out
     assert "m: the same weights, bit for bit" in said
     assert said.rstrip().endswith(
@@ -59,7 +59,7 @@ def test_what_departs_is_named_with_its_reference(tmp_path: Path, capsys: pytest
     kept, here = outcome(tmp_path, "kept"), outcome(tmp_path, "here", value=0.9, verdict="inconclusive")
     (here / "m" / "model" / "model.safetensors").write_bytes(b"others")
     write_json(here / "study.json", {**read_json(here / "study.json"), "weights": {"m": {}}})
-    verify(here, tmp_path / "r.csv", kept)
+    verify(here / "study.json", tmp_path / "r.csv", kept)
     assert "does not reproduce the reference 'kept'" in (said := capsys.readouterr().out)
     assert "m: other weights" in said
     text = (tmp_path / "r.md").read_text()
@@ -70,13 +70,13 @@ def test_what_departs_is_named_with_its_reference(tmp_path: Path, capsys: pytest
 def test_a_study_of_other_settings_is_not_compared(tmp_path: Path) -> None:
     kept, here = outcome(tmp_path, "kept"), outcome(tmp_path, "here", seed=1)
     with pytest.raises(UserError, match="other settings of seed; `reference` names"):
-        verify(here, tmp_path / "r.csv", kept)
+        verify(here / "study.json", tmp_path / "r.csv", kept)
     assert not (tmp_path / "r.csv").exists()
 
 
 def test_a_reference_that_is_not_there_is_named(tmp_path: Path) -> None:
     kept, here = outcome(tmp_path / "reference", "kept"), outcome(tmp_path, "here")
     with pytest.raises(UserError, match="no outcome is kept as 'other'; kept: kept"):
-        verify(here, tmp_path / "r.csv", kept.with_name("other"))
+        verify(here / "study.json", tmp_path / "r.csv", kept.with_name("other"))
     with pytest.raises(UserError, match="names no reference; set `reference`"):
-        verify(here, tmp_path / "r.csv", None)
+        verify(here / "study.json", tmp_path / "r.csv", None)

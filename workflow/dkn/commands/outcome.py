@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,10 +22,14 @@ from dkn.storage.provenance import provenance, sha256
 
 def _commit() -> str | None:
     """Return the commit of the checkout, marked where files differ from it; None without git or outside a clone."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    asked = (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
     try:
         said = [
-            subprocess.run(["git", *words], cwd=PACKAGE, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
-            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+            subprocess.run([git, *words], cwd=PACKAGE, capture_output=True, encoding="utf-8", check=True).stdout.strip()
+            for words in asked
         ]
     except (OSError, subprocess.CalledProcessError):
         return None

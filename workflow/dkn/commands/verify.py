@@ -1,4 +1,4 @@
-"""Compare what a study found with the kept outcome of the same study: does this run reproduce it?"""
+"""Compare what a study found with the kept outcome of the same study, its reference."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _require_same_study(reference: Path, outcome: Path) -> list[str]:
 
 
 def main(
-    outcome: Annotated[Path, Option(help="The folder with numbers.csv, verdicts.csv and study.json of this study.")],
+    study: Annotated[Path, Option(help="The study.json of this study; numbers.csv and verdicts.csv lie beside it.")],
     output: flags.Csv,
-    reference: Annotated[Path | None, Option(help="The folder with those of the reference.")] = None,
+    reference: Annotated[Path | None, Option(help="The folder with the same three files of the reference.")] = None,
 ) -> None:
     """Write every number beside its reference as CSV, the ones that differ most in Markdown, and print one sentence."""
     if reference is None:
@@ -51,6 +51,7 @@ def main(
     if not reference.is_dir():
         kept = sorted(path.name for path in reference.parent.glob("*/")) or ["none"]
         raise UserError(f"reference: no outcome is kept as {reference.name!r}; kept: {', '.join(kept)}")
+    outcome = study.parent
     lines = _require_same_study(reference, outcome)
     numbers = compared_numbers(*(pd.read_csv(folder / "numbers.csv") for folder in (reference, outcome)))
     kept_verdicts, found_verdicts = (pd.read_csv(folder / "verdicts.csv") for folder in (reference, outcome))
