@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from dkn.figures.example import caption, choose_example
+from dkn.figures.example import _chosen, caption, choose_example
 from dkn.plain_text import one_line
+from dkn.storage.files import write_table
+from dkn.storage.schemas import COMPONENTS, KNOWLEDGE_NEURONS
 from tests.unit.captions import rendered
 from tests.unit.example_fact import made_example
 
@@ -33,6 +37,22 @@ def test_the_example_has_most_components_where_it_has_fewest() -> None:
     assert choose_example({"one": one, "two": two}, neurons, list("abcd")) == "c"
     apart = {"one": table(a=[True]), "two": table(b=[True], d=[False])}
     assert choose_example(apart, neurons, list("abcd")) == "a", "in as many models as b, with as many components"
+
+
+def test_the_example_is_chosen_from_stored_tables(tmp_path: Path) -> None:
+    found = pd.concat([table(left=0.99, a=[True] * 7), table(b=[True] * 2)], ignore_index=True)
+    numbers = [name for name, kind in zip(COMPONENTS.names, COMPONENTS.types, strict=True) if kind == pa.float64()]
+    components = pd.DataFrame(0.0, found.index, numbers).assign(repeat=0, component=found.index, **found)
+    components["places"] = [[0, 1]] * len(found)
+    neurons = pd.DataFrame({"fact_id": ["a", "b"], "place": 0, "layer": 0, "neuron": 0, "score": 1.0})
+    for name, frame, schema in (
+        ("components/ntc", components, COMPONENTS),
+        ("knowledge_neurons", neurons, KNOWLEDGE_NEURONS),
+    ):
+        path = tmp_path / "m" / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_table(path, frame.reindex(columns=schema.names), schema, {})
+    assert _chosen([tmp_path / "m"], ["a", "b"]) == "b"
 
 
 @pytest.mark.parametrize("mark", ["\n\n", "\x85\x85", "\u2028\u2028"])

@@ -28,6 +28,7 @@ KINDS = {
     "other": ("component, not chosen", "0.7"),
 }
 LEAST_LOSS = 0.5  # of Prob, without all knowledge neurons of the example
+CHOOSE_FROM = ["fact_id", "kept", "prob_intact", "prob_all_suppressed"]  # the columns of components that choose it
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ def caption(examples: Sequence[Example]) -> str:
     return bullets(lines)
 
 
-FactFlag = Annotated[str | None, Option(help="Id of the fact; by default the one with most components.")]
+FactFlag = Annotated[
+    str | None, Option(help="Id of the fact; by default the one with most components of those that lose half of Prob.")
+]
 
 
 def _example(folder: Path, fact: pd.Series, quantile: float) -> Example:
@@ -153,10 +156,11 @@ def read_examples(facts: Path, models: list[Path], quantile: float, chosen: str 
 
 def _chosen(models: list[Path], fact_ids: Sequence[str]) -> str:
     """Return the fact that ``choose_example`` chooses from stored tables."""
-    kept, attributed = ["fact_id", "kept"], ["fact_id"]
-    components = {folder.name: read_table(folder / "components" / "ntc.parquet", COMPONENTS, kept) for folder in models}
+    components = {
+        folder.name: read_table(folder / "components" / "ntc.parquet", COMPONENTS, CHOOSE_FROM) for folder in models
+    }
     neurons = {
-        folder.name: read_distinct(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS, attributed)
+        folder.name: read_distinct(folder / "knowledge_neurons.parquet", KNOWLEDGE_NEURONS, ["fact_id"])
         for folder in models
     }
     return choose_example(components, neurons, fact_ids)
