@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from dkn.figures.ablation import KNS, LOOKS, ROWS, caption, draw, table
+from dkn.figures.ablation import KNS, ORDERS, ROWS, caption, draw, table
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import ATTRIBUTION, SUPPRESSED
 from dkn.summaries.ablation import summarise
@@ -36,7 +36,7 @@ def test_the_table_holds_every_curve_and_what_knowledge_neurons_leave() -> None:
             assert own.loc[tuple(row[key] for key in keys), "mean"] == row["mean"]
         own = frame[(frame["model"] == one["model"]) & (frame["point"] == KNS)].set_index(["order", "intervention"])
         wanted = {(row["order"], row["metric"]): row["mean"] for row in one["estimates"]}
-        for order in LOOKS:
+        for order in ORDERS:
             for intervention, (metric, _) in ROWS.items():
                 assert own.loc[(order, intervention), "mean"] == wanted[order, metric]
 
@@ -50,12 +50,12 @@ def test_panels_show_the_table() -> None:
     for place, (intervention, model) in zip(axes, [(row, one["model"]) for row in ROWS for one in found], strict=True):
         assert place.get_title().startswith(f"{model}, n = ")
         own = frame[(frame["model"] == model) & (frame["intervention"] == intervention)]
-        for order, container in zip(LOOKS, place.containers, strict=False):
+        for order, container in zip(ORDERS, place.containers, strict=False):
             rows = own[(own["order"] == order) & (own["point"] == "step")].sort_values("neurons")
             assert container.lines[0].get_xdata().tolist() == rows["neurons"].tolist()
             assert container.lines[0].get_ydata() == pytest.approx(100 * rows["mean"].to_numpy())
             assert container.has_yerr
-        star = place.containers[len(LOOKS)].lines[0]
+        star = place.containers[len(ORDERS)].lines[0]
         assert star.get_ydata() == pytest.approx(
             100 * own.loc[(own["order"] == ATTRIBUTION) & (own["point"] == KNS), "mean"].to_numpy()
         )

@@ -8,9 +8,11 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn import metrics
 
-from dkn.figures.fact_checking import HATCH, SCORES, draw, table
+from dkn.figures.fact_checking import HATCH, NAMES, SCORES, draw, table
 from dkn.statistics.inference import StatisticsSettings
+from dkn.study.names import WORDS
 from dkn.summaries.fact_checking import summarise
+from tests.unit.legends import assert_looks
 
 SETTINGS = StatisticsSettings(resamples=50, confidence=0.95, seed=0)
 
@@ -76,6 +78,7 @@ def test_the_table_equals_scikit_learns_numbers() -> None:
 def test_bars_are_balanced_accuracies_and_sets_with_the_label_are_flagged() -> None:
     frame = made_table({"m": made_records(24)})
     figure = drawn(frame, ["m"])
+    assert_looks(figure, {name: WORDS[name] for name in NAMES})
     bars, curves = figure.get_axes()[:2]
     values = frame[(frame["wording"] == "triple") & (frame["metric"] == "balanced_accuracy")].set_index(
         ["detector", "neurons"]

@@ -129,4 +129,4 @@ def test_the_caption_states_ntcs_contrasts() -> None:
         f"full minus partial drop, NTC minus {GROUP_WORDS[SHUFFLED]}: 20.0 points (10.0 … 30.0), n = 1,234" in said[1]
     )
     assert f"full drop, NTC minus {GROUP_WORDS[OTHER_FACT]}: 20.0 points" in said[2]
-    assert f"Prob brought back by one, NTC minus {BEFORE_TEST[TESTED_CONTROL]}: 5 points" in said[3]
+    assert f"Prob brought back by one, NTC minus {BEFORE_TEST[TESTED_CONTROL]}: 5.0 points" in said[3]

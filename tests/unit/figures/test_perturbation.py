@@ -8,10 +8,11 @@ import pytest
 from matplotlib.axes import Axes
 
 from dkn.figures import enhancement, suppression
-from dkn.figures.perturbation import LOOKS, PLACES, caption, draw, table
+from dkn.figures.perturbation import PLACES, caption, draw, table
 from dkn.statistics.inference import StatisticsSettings
-from dkn.study.names import INTERACTION, ORIGINAL, PERTURBED
+from dkn.study.names import FULL_WORDS, INTERACTION, ORIGINAL, PERTURBED
 from dkn.summaries.perturbation import PerturbedAverages, summarise
+from tests.unit.legends import assert_looks
 
 SETTINGS = StatisticsSettings(resamples=50, confidence=0.9, seed=0)
 SETS = {"none": 0, "dkn": 4, "kn": 10, "kn-matched": 4, "random": 4, "dkn-other-fact": 4, "dkn-other-relation": 4}
@@ -65,7 +66,7 @@ def test_the_suppression_table_is_what_the_records_say() -> None:
     frame = table(both("m", "suppression", records), suppression.SETTING)
     ratio = 1 - np.exp(records["log_prob_after"] - records["log_prob_before"])
     means = ratio.groupby([records["neuron_set"], records["query"]]).mean()
-    for name in LOOKS:
+    for name in FULL_WORDS:
         expected = {query: means[name, query] for query in (ORIGINAL, "replace", "add", "delete")}
         expected[PERTURBED] = np.mean([expected[query] for query in ("replace", "add", "delete")])
         expected[INTERACTION] = expected[PERTURBED] - expected[ORIGINAL]
@@ -109,7 +110,7 @@ def test_panels_show_the_table() -> None:
             where = {"model": model, "site": site, "neuron_set": "none", "metric": "prob"}
             before = value(frame, **where, population="degenerate", query="perturbed")["mean"]
             assert ticks[2][3] == f"{100 * before:.0f} %"
-            for name, container in zip(LOOKS, place.containers, strict=True):
+            for name, container in zip(FULL_WORDS, place.containers, strict=True):
                 own = frame[(frame["model"] == model) & (frame["site"] == site) & (frame["metric"] == metric)]
                 means = own[own["neuron_set"] == name].set_index(["population", "query"]).loc[list(PLACES), "mean"]
                 shown = container.lines[0].get_ydata() / (100 if metric == "drop" else 1)
@@ -132,8 +133,9 @@ def test_few_subjects_missing_queries_and_models_without_a_dkn() -> None:
         *both("none", "enhancement", made_records(6).iloc[:0]),
     ]
     figure = draw(summaries, enhancement.SETTING)
+    assert_looks(figure, FULL_WORDS)
     axes = np.array(figure.get_axes()).reshape(4, 3)
-    assert open_signs(axes[0, 0]) == len(LOOKS) * len(PLACES)
+    assert open_signs(axes[0, 0]) == len(FULL_WORDS) * len(PLACES)
     assert open_signs(axes[0, 1]) == 0
     assert axes[0, 1].get_xticklabels()[5].get_text() == "Q*\ndelete\n0\n"
     assert [text.get_text() for text in axes[0, 2].texts] == ["no fact with a DKN"]

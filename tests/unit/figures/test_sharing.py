@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dkn.figures.sharing import LOOKS, MEASURES, NOTHING, caption, draw, table
+from dkn.figures.sharing import MEASURES, NOTHING, SETS, caption, draw, table
 from dkn.statistics.inference import StatisticsSettings
-from dkn.study.names import ASKED_FACTS, BDC, KN_MATCHED, RANDOM
+from dkn.study.names import ASKED_FACTS, BDC, KN_MATCHED, RANDOM, SHARING_WORDS
 from dkn.summaries.sharing import summarise
 from tests.unit.captions import rendered
 from tests.unit.example_fact import drawn
+from tests.unit.legends import assert_looks
 from tests.unit.sharing_records import EQUAL, NO_COST, made_records
 
 SETTINGS = StatisticsSettings(resamples=50, confidence=0.9, seed=0)
@@ -31,6 +32,7 @@ def summary(model: str, subjects: int) -> dict[str, Any]:
 def test_the_panels_show_the_table() -> None:
     summaries = [summary("first", 6), summary("second", 7)]
     frame, figure = table(summaries), draw(summaries)
+    assert_looks(figure, SHARING_WORDS)
     assert set(frame["metric"]) == {"share", "drop"}
     axes = np.array(figure.get_axes()).reshape(2, 2)
     for row, measure in enumerate(MEASURES):
@@ -39,7 +41,7 @@ def test_the_panels_show_the_table() -> None:
             of_panel = frame[(frame["model"] == one["model"]) & (frame["metric"] == measure.metric)]
             labels = [tick.get_text() for tick in place.get_yticklabels()]
             assert labels == ([] if column else list(measure.kinds.values())), "one axis for all models"
-            for name, container in zip(LOOKS, place.containers, strict=True):
+            for name, container in zip(SETS, place.containers, strict=True):
                 own = of_panel[of_panel["neuron_set"] == name].set_index("others").reindex(list(measure.kinds))
                 shown = dict(zip(np.round(container.lines[0].get_ydata()), container.lines[0].get_xdata(), strict=True))
                 expected = {n: 100 * mean for n, mean in enumerate(own["mean"]) if mean == mean}
@@ -77,5 +79,5 @@ def test_a_kind_that_no_fact_has_is_empty() -> None:
     notes = [text.get_text() for text in figure.get_axes()[1].texts]
     assert notes[list(ASKED_FACTS).index("same-answer")] == "n = 0"
     assert isinstance(table([one]), pd.DataFrame)
-    assert {BDC, KN_MATCHED, RANDOM} == set(LOOKS)
+    assert {BDC, KN_MATCHED, RANDOM} == set(SETS)
     drawn(figure)

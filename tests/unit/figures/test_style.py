@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import itertools
+import re
 import unicodedata
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +21,17 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from dkn.figures import style
-from dkn.figures.style import error_bars, fitted, intervals_of, plain, say_nothing_to_draw, use_style
+from dkn.figures.style import (
+    LOOKS,
+    error_bars,
+    fitted,
+    intervals_of,
+    of_groupings,
+    of_models,
+    plain,
+    say_nothing_to_draw,
+    use_style,
+)
 from dkn.plain_text import CLOSE, LEFT_TO_RIGHT, OPEN
 from tests.unit.hostile_texts import CASES, TEXTS
 
@@ -155,3 +169,36 @@ def test_text_can_be_read_on_every_colour() -> None:
     for ground, ink, _ in style.VERDICT_LOOKS.values():
         assert style.contrast_ratio(ink, ground) > 4.5
     assert style.contrast_ratio(style.GREY, "white") > 4.5
+
+
+# --- looks --------------------------------------------------------------------------------------------------
+
+
+def figure_modules() -> list[Path]:
+    return [path for path in Path(style.__file__).parent.glob("*.py") if path.name != "style.py"]
+
+
+@pytest.mark.parametrize("path", figure_modules(), ids=lambda path: path.stem)
+def test_a_figure_takes_its_colours_and_markers_from_the_style(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    names = {node.name for node in ast.walk(tree) if isinstance(node, ast.alias)}
+    assert not names & {"COLOURS", "MARKERS", "color_palette"}, "say what is drawn, by LOOKS or numbered"
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert not [text for text in texts if re.fullmatch(r"#[0-9a-fA-F]{3,8}|(tab|xkcd):.+|C\d", text)]
+
+
+def test_different_sets_look_different() -> None:
+    same = [{"bdc", "dkn"}, {"attribution", "kn"}, {"random", "random-order"}]
+    for one, other in itertools.combinations(LOOKS, 2):
+        assert (LOOKS[one] == LOOKS[other]) == ({one, other} in same), (one, other)
+    assert all(style.contrast_ratio(look.colour, "white") > 2 for look in LOOKS.values())
+
+
+def test_models_and_groupings_look_the_same_in_any_order_and_number() -> None:
+    names = [f"m{number}" for number in range(len(style.COLOURS) + 2)]
+    assert of_models(reversed(names)) == of_models(names)
+    assert len(set(of_models(names).values())) == len(names)
+    assert of_groupings(["kmeans", "ntc"]) == {
+        name: of_groupings(["ntc", "dbscan", "kmeans"])[name] for name in ("kmeans", "ntc")
+    }
+    assert len({style.numbered(place) for place in range(30)}) == 30

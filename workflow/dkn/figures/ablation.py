@@ -16,13 +16,13 @@ from matplotlib.lines import Line2D
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
+from dkn.figures.style import GREY, LOOKS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.storage.files import read_json
 from dkn.study.names import ATTRIBUTION, KEPT, MAGNITUDE, RANDOM_ORDER, SUPPRESSED, WORDS
 from dkn.summaries.stored import matching
 from dkn.summaries.wording import bullets, contrast, interval, sized
 
-LOOKS = dict(zip((ATTRIBUTION, MAGNITUDE, RANDOM_ORDER), zip(COLOURS, MARKERS, strict=False), strict=False))
+ORDERS = (ATTRIBUTION, MAGNITUDE, RANDOM_ORDER)
 ROWS = {SUPPRESSED: ("left", "neurons suppressed"), KEPT: ("alone", "neurons kept, all others suppressed")}
 KNS = "knowledge neurons"
 LINE: dict[str, Any] = {"color": GREY, "linewidth": 1, "linestyle": ":", "zorder": 0}
@@ -45,7 +45,7 @@ def table(summaries: Sequence[dict[str, Any]]) -> pd.DataFrame:
         rows += [{**about, "point": "step", **row} for row in summary["curves"]]
         for intervention, (metric, _) in ROWS.items():
             for row in summary["estimates"]:
-                if row["metric"] == metric and row["order"] in LOOKS:
+                if row["metric"] == metric and row["order"] in ORDERS:
                     place = {"intervention": intervention, "neurons": summary["counts"]["mean_kns"], "point": KNS}
                     rows.append({**about, **row, **place})
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -59,12 +59,10 @@ def _panel(axes: Axes, frame: pd.DataFrame, scored: float) -> None:
         scored: the mean number of a fact's neurons with a stored score, at which a line is drawn.
     """
     axes.axvline(scored, **LINE)
-    for order, (colour, marker) in LOOKS.items():
+    for order in ORDERS:
         rows = frame[(frame["order"] == order) & (frame["point"] == "step")].sort_values("neurons")
         mean, spread = error_bars(rows, 100)
-        axes.errorbar(
-            rows["neurons"], mean, yerr=spread, color=colour, marker=marker, markersize=3.5, linewidth=1.1, capsize=2
-        )
+        axes.errorbar(rows["neurons"], mean, yerr=spread, **LOOKS[order].line, markersize=3.5, linewidth=1.1, capsize=2)
     own = frame[(frame["order"] == ATTRIBUTION) & (frame["point"] == KNS)]
     mean, spread = error_bars(own, 100)
     axes.errorbar(own["neurons"], mean, yerr=spread, color="black", marker="*", markersize=9, capsize=2, zorder=5)
@@ -76,10 +74,7 @@ def _panel(axes: Axes, frame: pd.DataFrame, scored: float) -> None:
 
 
 def _legend(figure: Figure) -> None:
-    handles = [
-        Line2D([], [], color=colour, marker=marker, markersize=4, label=WORDS[order])
-        for order, (colour, marker) in LOOKS.items()
-    ]
+    handles = [Line2D([], [], **LOOKS[order].line, markersize=4, label=WORDS[order]) for order in ORDERS]
     star = Line2D([], [], color="black", marker="*", markersize=9, linestyle="", label=f"each fact's {KNS}")
     line = Line2D([], [], **LINE, label="behind it few scores are stored")
     figure.legend(handles=[*handles, star, line], loc="outside lower center", ncols=3)
@@ -134,8 +129,8 @@ def _numbers(summary: dict[str, Any]) -> Iterator[str]:
         (RANDOM_ORDER, "left"): "Prob left with as many random neurons of the same layers suppressed",
         ("all", "left"): "Prob left with all neurons of the model suppressed",
         (ATTRIBUTION, "alone"): "Prob left with only the fact's knowledge neurons active",
-        **{(order, "comprehensiveness"): f"comprehensiveness {WORDS[order]}" for order in LOOKS},
-        **{(order, "sufficiency"): f"sufficiency {WORDS[order]}" for order in LOOKS},
+        **{(order, "comprehensiveness"): f"comprehensiveness {WORDS[order]}" for order in ORDERS},
+        **{(order, "sufficiency"): f"sufficiency {WORDS[order]}" for order in ORDERS},
     }
     for (order, metric), words in said.items():
         for row in matching(summary["estimates"], {"order": order, "metric": metric}):

@@ -18,7 +18,7 @@ from dkn import flags
 from dkn.audit.stored import SHORT, clearly_moved, comparison_table, largest_movers, read_audits, verdict_changes
 from dkn.figures.points import points_axis
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, plain, use_style
+from dkn.figures.style import GREY, Look, of_models, plain, use_style
 from dkn.study.protocol import SWITCHES
 from dkn.summaries.wording import bracketed, bullets
 
@@ -60,9 +60,10 @@ def draw(audits: Sequence[Mapping[str, Any]], confidence: float) -> Figure:
 
 
 def _handles(models: Sequence[str]) -> list[Line2D]:
+    looks = of_models(models)
     return [
-        Line2D([], [], linestyle="", label=f"{plain(model)}, {words}", **_look(number, direction))
-        for number, model in enumerate(models)
+        Line2D([], [], linestyle="", label=f"{plain(model)}, {words}", **_look(looks[model], direction))
+        for model in models
         for direction, words in DIRECTIONS.items()
     ]
 
@@ -91,10 +92,9 @@ def _rows(
     return found
 
 
-def _look(number: int, direction: str) -> dict[str, Any]:
-    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    fill = colour if direction == "flipped" else "white"
-    return {"color": colour, "marker": marker, "markerfacecolor": fill, "markersize": 3.1, "markeredgewidth": 0.8}
+def _look(look: Look, direction: str) -> dict[str, Any]:
+    fill = look.colour if direction == "flipped" else "white"
+    return {**look.line, "markerfacecolor": fill, "markersize": 3.1, "markeredgewidth": 0.8}
 
 
 def _counted(
@@ -113,7 +113,7 @@ def _counted(
             values = rows[what].to_numpy(dtype=float)
         else:
             values = 100 * (rows[f"{what}_after"] - rows[f"{what}_before"]).to_numpy() / audits[number]["sample"]
-        axes.plot(values, heights, linestyle="", **_look(number, direction))
+        axes.plot(values, heights, linestyle="", **_look(of_models(models)[models[number]], direction))
         drawn.append(values)
     if what == "jaccard":
         axes.set_xlim(-0.05, 1.05)
@@ -132,7 +132,14 @@ def _changes(
         values = 100 * rows[f"{name}_change"].to_numpy(dtype=float)
         bounds = 100 * rows[[f"{name}_low", f"{name}_high"]].to_numpy(dtype=float).T
         bars = np.nan_to_num(np.abs(bounds - values))
-        axes.errorbar(values, heights, xerr=bars, linestyle="", elinewidth=0.7, **_look(number, direction))
+        axes.errorbar(
+            values,
+            heights,
+            xerr=bars,
+            linestyle="",
+            elinewidth=0.7,
+            **_look(of_models(models)[models[number]], direction),
+        )
         drawn += [values, bounds.ravel()]
     if np.isnan(np.concatenate(drawn)[1:]).all():
         axes.text(0.5, 0.5, "undefined\nthroughout", ha="center", va="center", color=GREY, transform=axes.transAxes)

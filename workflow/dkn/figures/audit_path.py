@@ -17,7 +17,7 @@ from dkn import flags
 from dkn.audit.stored import SHORT, comparison_table, read_audits
 from dkn.figures.points import points_axis
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, plain, use_style
+from dkn.figures.style import DOWN, GREY, UP, plain, use_style
 from dkn.study.protocol import SWITCHES
 from dkn.summaries.wording import bullets, interval, missing
 
@@ -28,7 +28,7 @@ NUMBERS = {
     "fact_checking": "fact-checking: F1 by D\nminus by N",
 }
 ROOM = 0.2  # of a panel, for the numbers at either end
-UP, DOWN, UNDEFINED = COLOURS[2], COLOURS[1], "0.9"
+UNDEFINED = "0.9"
 
 
 def path_table(audits: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, MARKERS, error_bars, fitted, panels, say_nothing_to_draw
+from dkn.figures.style import Look, error_bars, fitted, of_models, panels, plain, say_nothing_to_draw
 from dkn.paper.model_size import METRICS
 from dkn.storage.files import read_json
 from dkn.summaries.wording import bullets, factor, interval, sized
@@ -26,20 +27,18 @@ NOTHING = "no main number was computed"
 TABLE_COLUMNS = ["metric", "label", "model", "parameters", "mean", "low", "high", "facts", "subjects"]
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, models: list[str], line: bool) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, Look], line: bool) -> None:
     metric = rows["metric"].iloc[0]
     mean, spread = error_bars(rows, factor(UNIT_OF.get(metric, "")))
     axes.set_ylabel("points" if metric in DIFFERENCES else "%")
     if line:
         axes.plot(rows["parameters"], mean, color="0.7", linewidth=1, zorder=1)
     for index, row in enumerate(rows.itertuples(index=False)):
-        style = models.index(row.model)
         axes.errorbar(
             row.parameters,
             mean[index],
             yerr=spread[:, [index]],
-            color=COLOURS[style % len(COLOURS)],
-            marker=MARKERS[style % len(MARKERS)],
+            **looks[row.model].line,
             markersize=5,
             capsize=3,
         )
@@ -65,21 +64,19 @@ def draw(frame: pd.DataFrame, note: str | None) -> Figure:
     """
     metrics = list(dict.fromkeys(frame["metric"])) if len(frame) else []
     models = list(dict.fromkeys(frame["model"])) if len(frame) else []
+    looks = of_models(models)
     columns = min(COLUMNS, max(1, len(metrics)))
     figure, grid = panels(max(1, -(-len(metrics) // columns)), columns, height=2.4)
     flat = [axes for row in grid for axes in row]
     for axes, metric in zip(flat, metrics, strict=False):
         rows = frame[frame["metric"] == metric]
-        _panel(axes, rows, models, note is None)
+        _panel(axes, rows, looks, note is None)
         axes.set_title(textwrap.fill(rows["label"].iloc[0], 34))
     if not metrics:
         say_nothing_to_draw(flat[0], NOTHING)
     for axes in flat[max(1, len(metrics)) :]:
         axes.set_visible(False)
-    handles = [
-        axes.errorbar([], [], color=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)], label=model)
-        for index, (axes, model) in enumerate(zip([flat[0]] * len(models), models, strict=True))
-    ]
+    handles = [flat[0].errorbar([], [], **looks[model].line, label=plain(model)) for model in models]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
     title = "Every setting's main number against model size (whiskers: bootstrap intervals over subjects)"

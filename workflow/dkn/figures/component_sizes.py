@@ -10,16 +10,17 @@ from matplotlib.patches import Patch
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, bootstrap_at, error_bars, panels, say_nothing_to_draw
+from dkn.figures.style import FAILED, LOOKS, bootstrap_at, error_bars, panels, say_nothing_to_draw
 from dkn.randomness import generator
 from dkn.statistics.inference import StatisticsSettings, estimate
 from dkn.storage.files import read_table
 from dkn.storage.schemas import COMPONENTS, FACTS, KNOWLEDGE_NEURONS
+from dkn.study.names import DKN
 from dkn.summaries.wording import bullets, interval, sized
 
 LAST = 8  # neurons or layers; in the figure and in its table this value stands for as many or more
 QUANTITIES = {"neurons": "neurons of a component", "layers": "layers from its lowest to its highest neuron"}
-KINDS = {"bdc": ("base degenerate", COLOURS[1]), "failed": ("failed the functional test", COLOURS[0])}
+KINDS = {"bdc": ("base degenerate", LOOKS[DKN].colour), "failed": ("failed the functional test", FAILED)}
 
 
 def measured(components: pd.DataFrame, neurons: pd.DataFrame, subjects: pd.Series) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, intervals_of, panels, say_nothing_to_draw
+from dkn.figures.style import GREY, PALE, error_bars, intervals_of, numbered, panels, say_nothing_to_draw
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json
 from dkn.study.names import CONTROL, GROUP_WORDS, SELECTIONS, TESTED_CONTROLS
@@ -25,8 +25,6 @@ SHOWN = (
     4,
     5,
 )  # numbers of components that are drawn; a panel says how many facts have more, which are in the CSV
-
-PALE = 0.3  # the opacity of curves of so few subjects that they have no interval
 
 
 def table(summaries: list[dict[str, Any]]) -> pd.DataFrame:
@@ -67,15 +65,14 @@ def _panel(axes: Axes, frame: pd.DataFrame) -> None:
         curves = frame[frame["components"] == components]
         if curves.empty:
             continue
-        colour, marker, shift = COLOURS[index], MARKERS[index], 0.06 * (index - 1.5)
+        look, shift = numbered(index).line, 0.06 * (index - 1.5)
         method = curves[curves["grouping"] != CONTROL]
-        _curve(axes, method, shift, color=colour, marker=marker, linewidth=1.4)
+        _curve(axes, method, shift, **look, linewidth=1.4)
         _curve(
             axes,
             curves[curves["grouping"] == CONTROL],
             shift + 0.03,
-            color=colour,
-            marker=marker,
+            **look,
             markerfacecolor="white",
             linestyle=":",
             linewidth=1,
@@ -97,9 +94,7 @@ def _counts(axes: Axes, frame: pd.DataFrame) -> None:
     """Write beside a panel how many facts each curve is of, and how many facts have more components than are drawn."""
     facts = _facts(frame)
     lines = {number: f"n = {facts[number]}" for number in SHOWN if number in facts}
-    handles = [
-        Line2D([], [], color=COLOURS[SHOWN.index(n)], marker=MARKERS[SHOWN.index(n)], markersize=4) for n in lines
-    ]
+    handles = [Line2D([], [], **numbered(SHOWN.index(n)).line, markersize=4) for n in lines]
     more = facts[facts.index > max(SHOWN)]
     if len(more):
         handles.append(Line2D([], [], linestyle=""))
@@ -114,8 +109,8 @@ def _range(more: pd.Series) -> str:
 
 def _legend(figure: Figure, pale: bool) -> None:
     handles = [
-        Line2D([], [], color=colour, marker=marker, markersize=4, label=f"facts with {components} components")
-        for components, colour, marker in zip(SHOWN, COLOURS, MARKERS, strict=False)
+        Line2D([], [], **numbered(place).line, markersize=4, label=f"facts with {components} components")
+        for place, components in enumerate(SHOWN)
     ]
     control: dict[str, Any] = {"linestyle": ":", "marker": "o", "markersize": 4, "markerfacecolor": "white"}
     handles.append(Line2D([], [], color=GREY, label=f"control: {GROUP_WORDS[CONTROL]}", **control))

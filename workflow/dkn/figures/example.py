@@ -13,18 +13,19 @@ import pyarrow as pa
 from typer import Option
 
 from dkn.errors import UserError
-from dkn.figures.style import COLOURS
+from dkn.figures.style import FAILED, LOOKS
 from dkn.plain_text import isolated
 from dkn.storage.files import read_table
 from dkn.storage.parts import read_distinct, read_facts
 from dkn.storage.schemas import COMPONENTS, DISTANCES, FACTS, KNOWLEDGE_NEURONS, KNOWN
 from dkn.structure.dendrogram import Dendrogram, dendrogram, matrix_of_pairs
+from dkn.study.names import DKN
 from dkn.summaries.wording import bullets
 
 # The kinds of components in the order in which legends list them, with their words and colours.
 KINDS = {
-    "bdc": ("base degenerate component", COLOURS[1]),
-    "candidate": ("component, failed the functional test", COLOURS[0]),
+    "bdc": ("base degenerate component", LOOKS[DKN].colour),
+    "candidate": ("component, failed the functional test", FAILED),
     "other": ("component, not chosen", "0.7"),
 }
 LEAST_LOSS = 0.5  # of Prob, without all knowledge neurons of the example

@@ -20,7 +20,7 @@ from matplotlib.patches import Patch
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
+from dkn.figures.style import LOOKS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.paper.headlines import of_experiments
 from dkn.statistics.detection import Scores
 from dkn.statistics.roc import roc_curve
@@ -47,8 +47,6 @@ SCORES = (
 )
 WHOSE = {"relation": " of the relation", "own": " of the fact", NONE: ""}
 NAMES = list(dict.fromkeys(name for name, _ in SCORES))
-COLOUR = dict(zip(NAMES, [*COLOURS[:2], GREY, "0.65", *COLOURS[2:4]], strict=True))
-MARKER = dict(zip(NAMES, MARKERS, strict=False))
 # The signs of the metrics in the left panel. Recall stands in the ROC panel, with its interval.
 SIGNS = {"auroc": ("o", "AUROC"), "f1": ("d", "F1"), "precision": (">", "precision")}
 HATCH = "/////"
@@ -127,12 +125,18 @@ def _detector(axes: Axes, level: int, name: str, metrics: pd.DataFrame) -> None:
         0.36,
         xerr=error_bars(accuracy)[1],
         error_kw={"linewidth": 1, "capsize": 1.5},
-        facecolor="white" if flagged else COLOUR[name],
-        edgecolor=COLOUR[name],
+        facecolor="white" if flagged else LOOKS[name].colour,
+        edgecolor=LOOKS[name].colour,
         hatch=HATCH if flagged else None,
         linewidth=0.8,
     )
-    style: dict[str, Any] = {"color": COLOUR[name], "linestyle": "", "markersize": 3, "linewidth": 0.8, "zorder": 3}
+    style: dict[str, Any] = {
+        "color": LOOKS[name].colour,
+        "linestyle": "",
+        "markersize": 3,
+        "linewidth": 0.8,
+        "zorder": 3,
+    }
     for index, (metric, (marker, _)) in enumerate(SIGNS.items()):
         row = metrics[metrics["metric"] == metric]
         axes.errorbar(row["mean"], [level + 0.06 + 0.18 * index], xerr=error_bars(row)[1], marker=marker, **style)
@@ -166,14 +170,14 @@ def _roc(axes: Axes, rows: pd.DataFrame) -> None:
     for (name, _), detector in _lines(rows):
         flagged = detector["sees_label"].any()
         curve, point = detector[detector["what"] == "roc"], detector[detector["what"] == "point"]
-        face = "white" if flagged else COLOUR[name]
+        face = "white" if flagged else LOOKS[name].colour
         axes.plot(
             curve["false_positive_rate"],
             curve["true_positive_rate"],
-            color=COLOUR[name],
+            color=LOOKS[name].colour,
             linewidth=1,
             linestyle="--" if flagged else "-",
-            marker=MARKER[name],
+            marker=LOOKS[name].marker,
             markersize=2.2,
             markerfacecolor=face,
             markeredgewidth=0.6,
@@ -183,8 +187,8 @@ def _roc(axes: Axes, rows: pd.DataFrame) -> None:
             point["false_positive_rate"],
             point["true_positive_rate"],
             yerr=error_bars(detector[detector["metric"] == "recall"])[1],
-            color=COLOUR[name],
-            marker=MARKER[name],
+            color=LOOKS[name].colour,
+            marker=LOOKS[name].marker,
             markersize=5,
             markerfacecolor=face,
             linewidth=0.8,
@@ -199,7 +203,8 @@ def _roc(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _legend(figure: Figure, frame: pd.DataFrame) -> None:
     handles: list[Any] = [
-        Line2D([], [], color=COLOUR[name], marker=MARKER[name], markersize=4.5, label=WORDS[name]) for name in NAMES
+        Line2D([], [], color=LOOKS[name].colour, marker=LOOKS[name].marker, markersize=4.5, label=WORDS[name])
+        for name in NAMES
     ]
     for marker, label in SIGNS.values():
         handles.append(Line2D([], [], color="0.2", linestyle="", marker=marker, markersize=3.5, label=label))

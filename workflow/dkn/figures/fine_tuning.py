@@ -15,22 +15,14 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, WIDTH, error_bars, intervals_of, plain, use_style
+from dkn.figures.style import GREY, INK, LOOKS, WIDTH, error_bars, intervals_of, plain, use_style
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json
 from dkn.study.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN, SPLITS, WORDS
 from dkn.summaries.wording import bullets
 
-INK = "0.15"
-# The colour of each neuron set, and whether its line is dashed, as the lines of the random sets are.
-LOOKS = {
-    DKN: (COLOURS[1], False),
-    KN: (COLOURS[0], False),
-    RANDOM: (COLOURS[5], True),
-    RANDOM_KN: (COLOURS[4], True),
-    ALL: (INK, False),
-}
-SIGNS = dict(zip(LOOKS, MARKERS, strict=False))
+# The neuron sets, and how their lines are drawn.
+SETS = {DKN: "-", KN: "-", RANDOM: "--", RANDOM_KN: ":", ALL: "-"}
 ASKED = {NEW: "*", AUGMENTED: "P", OLD: "X"}  # signs that no neuron set has
 MEBIBYTE = 2**20
 _EDGE: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 0.9}  # of what the development facts chose
@@ -85,17 +77,17 @@ def _curves(axes: Axes, rows: pd.DataFrame, split: str) -> None:
     """Draw a curve per neuron set, with large signs at the epochs that were chosen for its runs."""
     curves = rows[(rows["panel"] == "curve") & (rows["split"] == split)]
     step = np.diff(np.sort(curves["epoch"].unique())).min(initial=1)
-    for index, (name, (colour, dashed)) in enumerate(LOOKS.items()):
+    for index, (name, dashes) in enumerate(SETS.items()):
         curve = curves[curves["neuron_set"] == name].sort_values("epoch")
         if curve.empty:
             continue
         mean, spread = error_bars(curve, 100)
         epoch = curve["epoch"].to_numpy(dtype=float) + 0.11 * step * (index - 2)
-        line: dict[str, Any] = {"linestyle": "--" if dashed else "-", "linewidth": 1.1, "elinewidth": 0.6}
-        axes.errorbar(epoch, mean, yerr=spread, color=colour, marker=SIGNS[name], markersize=3, **line)
+        line: dict[str, Any] = {"linestyle": dashes, "linewidth": 1.1, "elinewidth": 0.6}
+        axes.errorbar(epoch, mean, yerr=spread, **LOOKS[name].line, markersize=3, **line)
         stops = rows.loc[(rows["panel"] == "run") & (rows["neuron_set"] == name), "epoch"]
         chosen = curve["epoch"].isin(stops).to_numpy()
-        style: dict[str, Any] = {"marker": SIGNS[name], "markersize": 6, "color": colour}
+        style: dict[str, Any] = {"markersize": 6, **LOOKS[name].line}
         axes.plot(epoch[chosen], mean[chosen], linestyle="", zorder=4, **_EDGE, **style)
     title = f"{SPLITS[split]} (n = {int(curves['facts'].max()) if len(curves) else 0})"
     axes.set_title(fill(title, 22), size=8)
@@ -111,14 +103,14 @@ def _tried_rates(axes: Axes, rows: pd.DataFrame) -> None:
     The sign is hollow where no rate beyond it was tried.
     """
     tried = rows[rows["panel"] == "rate"]
-    for name, (colour, dashed) in LOOKS.items():
+    for name, dashes in SETS.items():
         scores = tried[tried["neuron_set"] == name].sort_values("learning_rate")
-        line: dict[str, Any] = {"color": colour, "linestyle": "--" if dashed else "-", "linewidth": 1.1}
-        axes.plot(scores["learning_rate"], 100 * scores["mean"], marker=SIGNS[name], markersize=3, **line)
+        line: dict[str, Any] = {"linestyle": dashes, "linewidth": 1.1, **LOOKS[name].line}
+        axes.plot(scores["learning_rate"], 100 * scores["mean"], markersize=3, **line)
         best = scores[scores["chosen"].astype(bool)]
-        face = colour if best["inside"].all() else "white"
-        style: dict[str, Any] = {"marker": SIGNS[name], "markersize": 6, "markerfacecolor": face}
-        axes.plot(best["learning_rate"], 100 * best["mean"], linestyle="", zorder=4, color=colour, **_EDGE, **style)
+        face = LOOKS[name].colour if best["inside"].all() else "white"
+        style: dict[str, Any] = {**LOOKS[name].line, "markersize": 6, "markerfacecolor": face}
+        axes.plot(best["learning_rate"], 100 * best["mean"], linestyle="", zorder=4, **_EDGE, **style)
     axes.set_xscale("log")
     axes.set_title("score on\ndevelopment facts (%)", size=8)
     axes.set_xlabel("learning rate")
@@ -128,7 +120,7 @@ def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
     """Draw the accuracies at the chosen epoch, a row per neuron set; grey ticks are its draws."""
     final = rows[rows["panel"] == "chosen"]
     draws = rows[rows["panel"] == "draw"]
-    for level, name in enumerate(LOOKS):
+    for level, name in enumerate(SETS):
         for index, (split, marker) in enumerate(ASKED.items()):
             height = level + 0.25 * (index - 1)
             chosen = final[(final["neuron_set"] == name) & (final["split"] == split)]
@@ -139,8 +131,8 @@ def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
             )
             single = 100 * draws.loc[(draws["neuron_set"] == name) & (draws["split"] == split), "mean"]
             axes.plot(single, [height] * len(single), "|", color=GREY, markersize=6, markeredgewidth=1)
-    axes.set_yticks(range(len(LOOKS)), [WORDS[name] for name in LOOKS])
-    axes.set_ylim(len(LOOKS) - 0.5, -0.5)
+    axes.set_yticks(range(len(SETS)), [WORDS[name] for name in SETS])
+    axes.set_ylim(len(SETS) - 0.5, -0.5)
     axes.set_xlim(-4, 104)
     axes.set_xlabel("accuracy at the chosen epoch (%)")
 
@@ -148,12 +140,12 @@ def _chosen(axes: Axes, rows: pd.DataFrame) -> None:
 def _costs(axes: Axes, rows: pd.DataFrame) -> None:
     """Write what each neuron set costs, as means over its draws, beside the rows that ``_chosen`` draws."""
     runs = rows[rows["panel"] == "run"].groupby("neuron_set")[COST_COLUMNS[1:]].mean()
-    axes.set_ylim(len(LOOKS) - 0.5, -0.5)
+    axes.set_ylim(len(SETS) - 0.5, -0.5)
     axes.set_axis_off()
     for column, title in enumerate(COSTS):
         across = (column + 1) / len(COSTS)
         axes.text(across, -0.6, title, size=6.5, ha="right", va="bottom", transform=axes.get_yaxis_transform())
-        for level, name in enumerate(LOOKS):
+        for level, name in enumerate(SETS):
             if name not in runs.index:
                 continue
             parameters, state, peak, seconds = runs.loc[name]
@@ -167,7 +159,7 @@ def _not_run(figure: SubFigure, model: str, why: str) -> None:
     """Write why nothing was trained, in the place of a model's panels."""
     axes = figure.subplots()
     axes.text(0.5, 0.5, plain(f"not run: {why}"), ha="center", va="center", color=GREY)
-    axes.set_title(model)
+    axes.set_title(plain(model))
     axes.set_axis_off()
 
 
@@ -180,7 +172,7 @@ def _model(figure: SubFigure, model: str, rows: pd.DataFrame) -> None:
         axes.tick_params(labelleft=axes is curve_axes[0])
     _tried_rates(rate_axes, rows)
     curve_axes[0].set_ylabel("greedy accuracy (%)")
-    above.suptitle(model, size=9)
+    above.suptitle(plain(model), size=9)
     left, right = below.subplots(1, 2, width_ratios=[1.25, 1])
     _chosen(left, rows)
     _costs(right, rows)
@@ -211,10 +203,8 @@ def draw(summaries: list[dict[str, Any]], trainings: list[dict[str, Any]]) -> Fi
 
 def _legend(figure: Figure) -> None:
     sets = [
-        Line2D(
-            [], [], color=colour, marker=SIGNS[name], markersize=4, linestyle="--" if dashed else "-", label=WORDS[name]
-        )
-        for name, (colour, dashed) in LOOKS.items()
+        Line2D([], [], **LOOKS[name].line, markersize=4, linestyle=dashes, label=WORDS[name])
+        for name, dashes in SETS.items()
     ]
     grey: dict[str, Any] = {"color": GREY, "linestyle": ""}
     stop = Line2D(

@@ -9,7 +9,7 @@ whichever components they belong to, and what one component alone brings back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, cycle
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -19,7 +19,19 @@ from matplotlib.lines import Line2D
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
+from dkn.figures.style import (
+    GREY,
+    INK,
+    LOOKS,
+    Look,
+    error_bars,
+    fitted,
+    intervals_of,
+    of_groupings,
+    panels,
+    plain,
+    say_nothing_to_draw,
+)
 from dkn.storage.files import read_json
 from dkn.study.names import (
     BEFORE_TEST,
@@ -39,13 +51,13 @@ from dkn.summaries.wording import bullets, interval, sized
 
 ROWS = {"bdc": "components that pass the functional test", "candidate": "all components, before the test"}
 COLUMNS = ["mean", "low", "high", "facts", "subjects"]
-# What stands below a method, with its label and marker.
+# What stands below a method, with its label.
 RIVALS = {
-    CONTROL: ("same sizes", "s"),
-    TESTED_CONTROL: ("random", "D"),
-    SHUFFLED: ("shuffled", "^"),
-    OTHER_FACT: ("D of another fact", "v"),
-    OTHER_RELATION: ("D of another relation", "P"),
+    CONTROL: "same sizes",
+    TESTED_CONTROL: "random",
+    SHUFFLED: "shuffled",
+    OTHER_FACT: "D of another fact",
+    OTHER_RELATION: "D of another relation",
 }
 ANY_DRAW = ", any draw"  # a tested control counts a fact if any of its draws has two groups that passed
 OF_RECOVERY = {"selection": "candidate", "kind": "recovery"}  # its rows have neither
@@ -82,7 +94,7 @@ def _lines(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     lines = []
     for experiment in frame["experiment"].unique():
         of_experiment = frame[frame["experiment"] == experiment]
-        labels = {experiment: experiment, **{grouping: label for grouping, (label, _) in RIVALS.items()}}
+        labels = {experiment: experiment, **RIVALS}
         if "full" in set(of_experiment["kind"]):
             labels |= {control: labels[control] + ANY_DRAW for control in TESTED_CONTROLS}
         for grouping, label in labels.items():
@@ -92,7 +104,7 @@ def _lines(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     return lines
 
 
-def _by_grouping(axes: Axes, frame: pd.DataFrame, colours: dict[str, str], kinds: Sequence[str], label: str) -> None:
+def _by_grouping(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look], kinds: Sequence[str], label: str) -> None:
     """Draw a line per grouping, with a sign for each of some kinds of numbers: open for all kinds but the last.
 
     Args:
@@ -101,22 +113,25 @@ def _by_grouping(axes: Axes, frame: pd.DataFrame, colours: dict[str, str], kinds
     """
     lines = _lines(frame)
     for level, (_, grouping, rows) in enumerate(lines):
-        colour = colours.get(grouping, GREY)
-        _, marker = RIVALS.get(grouping, ("", "o"))
+        look = looks.get(grouping) or LOOKS[grouping]
         shown = [kind for kind in kinds if kind in rows.index]
         mean, spread = error_bars(rows.loc[shown], 100)
         axes.plot(
-            mean, [level] * len(shown), color=colour, linewidth=1, linestyle=":" if marker != "o" else "-", zorder=1
+            mean,
+            [level] * len(shown),
+            color=look.colour,
+            linewidth=1,
+            linestyle="-" if grouping in looks else ":",
+            zorder=1,
         )
         for index, kind in enumerate(shown):
             axes.errorbar(
                 mean[index],
                 level,
                 xerr=spread[:, [index]],
-                color=colour,
-                marker=marker,
+                **look.line,
                 markersize=4,
-                markerfacecolor=colour if kind == kinds[-1] else "white",
+                markerfacecolor=look.colour if kind == kinds[-1] else "white",
                 capsize=2,
                 linewidth=1,
             )
@@ -127,54 +142,40 @@ def _by_grouping(axes: Axes, frame: pd.DataFrame, colours: dict[str, str], kinds
             size=6.5,
             va="center",
             ha="left",
-            color=colour,
+            color=INK,
         )
     axes.set_yticks(range(len(lines)), [label for label, _, _ in lines])
     for tick, (_, grouping, _) in zip(axes.get_yticklabels(), lines, strict=True):
-        tick.set_color(colours.get(grouping, GREY))
-        tick.set_fontsize(7)
+        tick.set(color=INK if grouping in looks else GREY, fontsize=7)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlim(left=min(0, axes.get_xlim()[0]))
     axes.set_xlabel(label)
 
 
-def _markers(count: int) -> list[str]:
-    """One marker per grouping, so that groupings whose colours are the same have different markers."""
-    return [MARKERS[(index + index // len(COLOURS)) % len(MARKERS)] for index in range(count)]
-
-
-def _by_neurons(axes: Axes, frame: pd.DataFrame, colours: dict[str, str]) -> None:
+def _by_neurons(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     """Draw the mean drop against the mean number of suppressed neurons in bins that double, with NTC's control."""
     frame = frame[frame["facts"] >= FEWEST_FACTS]
-    for (grouping, colour), marker in zip(colours.items(), _markers(len(colours)), strict=True):
+    for grouping, look in looks.items():
         rows = frame[frame["grouping"] == grouping].sort_values("most_neurons")
         mean, spread = error_bars(rows, 100)
-        axes.errorbar(
-            rows["mean_neurons"], mean, yerr=spread, color=colour, marker=marker, markersize=3.5, linewidth=1.1
-        )
+        axes.errorbar(rows["mean_neurons"], mean, yerr=spread, **look.line, markersize=3.5, linewidth=1.1)
     control = frame[(frame["experiment"] == NTC) & (frame["grouping"] == CONTROL)].sort_values("most_neurons")
     mean, spread = error_bars(control, 100)
     axes.errorbar(
-        control["mean_neurons"], mean, yerr=spread, color=GREY, marker="s", markersize=3.5, linestyle=":", linewidth=1.1
+        control["mean_neurons"], mean, yerr=spread, **LOOKS[CONTROL].line, markersize=3.5, linestyle=":", linewidth=1.1
     )
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel(f"neurons suppressed (bins with ≥ {FEWEST_FACTS} facts)")
 
 
-def _legend(figure: Figure, colours: dict[str, str]) -> None:
+def _legend(figure: Figure, looks: Mapping[str, Look]) -> None:
     drops = [
         Line2D([], [], color="0.2", marker="o", markersize=4, markerfacecolor="white", label="some (proper subsets)"),
         Line2D([], [], color="0.2", marker="o", markersize=4, label="all components"),
-        *(
-            Line2D([], [], color=GREY, marker=marker, markersize=4, linestyle=":", label=GROUP_WORDS[name])
-            for name, (_, marker) in RIVALS.items()
-        ),
+        *(Line2D([], [], **LOOKS[name].line, markersize=4, linestyle=":", label=GROUP_WORDS[name]) for name in RIVALS),
     ]
-    methods = [
-        Line2D([], [], color=colour, marker=marker, markersize=4, label=grouping)
-        for (grouping, colour), marker in zip(colours.items(), _markers(len(colours)), strict=True)
-    ]
+    methods = [Line2D([], [], **look.line, markersize=4, label=plain(grouping)) for grouping, look in looks.items()]
     figure.legend(handles=[*drops, *methods], loc="outside lower center", ncols=3)
 
 
@@ -192,7 +193,7 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
     experiments = dict.fromkeys(
         summary["grouping"] for summary in summaries if summary["grouping"] not in TESTED_CONTROLS
     )
-    colours = dict(zip(experiments, cycle(COLOURS), strict=False))
+    looks = of_groupings(experiments)
     single = len(models) == 1
     figure, grid = panels(2, 2, height=3.1) if single else panels(len(ROWS) + 2, len(models), height=3.1)
     by_model = [tuple(chain(*grid))] if single else list(zip(*grid, strict=True))
@@ -203,11 +204,11 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
             if chosen.empty:
                 say_nothing_to_draw(panel, "no fact with two or more components")
             else:
-                _by_grouping(panel, chosen, colours, ("partial", "full"), "mean drop in Prob (%)")
+                _by_grouping(panel, chosen, looks, ("partial", "full"), "mean drop in Prob (%)")
             panel.set_title(f"{model}:\n{title}")
         curves = of_model[(of_model["selection"] == "candidate") & (of_model["kind"] == "by_neurons")]
         if (curves["facts"] >= FEWEST_FACTS).any():
-            _by_neurons(by_neurons, curves, colours)
+            _by_neurons(by_neurons, curves, looks)
         else:
             say_nothing_to_draw(by_neurons, f"no bin with ≥ {FEWEST_FACTS} facts")
         by_neurons.set_title(f"{model}: components before the test,\nby number of neurons")
@@ -216,9 +217,9 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
         if recovered.empty:
             say_nothing_to_draw(alone, "no component that could bring anything back")
         else:
-            _by_grouping(alone, recovered, colours, ("recovery",), "mean share of Prob brought back (%)")
+            _by_grouping(alone, recovered, looks, ("recovery",), "mean share of Prob brought back (%)")
         alone.set_title(f"{model}: components before the test,\neach of them alone")
-    _legend(figure, colours)
+    _legend(figure, looks)
     lines = (
         "Suppressing some or all components of a fact, by grouping",
         f"(mean over facts, {intervals_of(summaries)})",

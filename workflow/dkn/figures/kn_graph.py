@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from dkn import flags
 from dkn.figures.example import Example, FactFlag, caption, read_examples, why_empty
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, MARKERS, fitted, panels, say_nothing_to_draw
+from dkn.figures.style import fitted, numbered, panels, say_nothing_to_draw
 
 SMALLEST, LARGEST = 8, 90  # the areas of neurons with score zero and with the fact's largest score, in square points
 FAILED = {"facecolors": "0.85", "edgecolors": "0.35", "hatch": "//////", "linewidths": 0.7}
@@ -99,7 +99,7 @@ def _panel(axes: Axes, example: Example) -> None:
         style: dict[str, Any] = {"other": ALONE, "candidate": FAILED}.get(kind, {})
         marker, colour = "o", "0.35"
         if kind == "bdc":
-            colour, marker = COLOURS[component % len(COLOURS)], MARKERS[component % len(MARKERS)]
+            colour, marker = numbered(int(component))
             style = {"facecolors": colour, "edgecolors": "white", "linewidths": 0.4}
         lines = _lines(
             nodes, pairs[(pairs["component"] == component) & (component >= 0)], colors=colour, linewidths=1.6
@@ -127,7 +127,7 @@ def _legend(figure: Figure, columns: int) -> None:
             [],
             [],
             **dot,
-            markerfacecolor=COLOURS[0],
+            markerfacecolor=numbered(0).colour,
             markeredgecolor="white",
             label="base degenerate component (each in its own colour)",
         ),

@@ -20,7 +20,7 @@ from matplotlib.patches import Patch
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, WIDTH, error_bars, intervals_of, plain, use_style
+from dkn.figures.style import GREY, INK, LOOKS, WIDTH, error_bars, intervals_of, plain, use_style
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json, read_table
 from dkn.storage.schemas import CHANGES, OVERLAP_MEMBERS
@@ -29,12 +29,12 @@ from dkn.summaries.wording import bracketed
 
 BINS = 64  # the most columns of a map: a model of 7 billion parameters has 11,008 neurons in a layer
 PART = "both"  # the relative change of reading and writing vector together, by which the map and C6 rank neurons
-PARTS = {PART: ("relative change", "o", COLOURS[0]), "absolute": ("absolute change", "s", "white")}
+PARTS = {PART: ("relative change", True), "absolute": ("absolute change", False)}  # with whether signs are filled
 SETS = (DKN, KN, RANDOM, MATCHED, RANDOM_KN)
-MEASURES = {"share": "share in the most changed (%)", "auroc": "AUROC of the change (%)"}
+MEASURES = {"share": "in the most changed (%)", "auroc": "AUROC of the change (%)"}
 COUNTS = ["neurons", "dkn", "most_changed", "both"]
-INK = "0.1"
-SHADES = ListedColormap(colormaps["Blues"](np.linspace(0, 0.62, 128)))  # light enough for INK, in grey too
+SHADES = ListedColormap(colormaps["Greys"](np.linspace(0, 0.45, 128)))  # light enough for the colour of D
+CHANGED: dict[str, Any] = {"color": "0.5", "marker": "|", "linestyle": "-"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,14 @@ def _map(figure: SubFigure, axes: Axes, overlap: Overlap, bins: pd.DataFrame) ->
     image = axes.pcolormesh(shares["most_changed"], cmap=SHADES, vmin=0, edgecolor="white", linewidth=0.15)
     layer, column = np.nonzero(shares["dkn"])
     largest = shares["dkn"].max(initial=0) or 1
-    axes.bar(column + 0.5, 0.9 * shares["dkn"][layer, column] / largest, 0.5, bottom=layer, color=INK, linewidth=0)
+    axes.bar(
+        column + 0.5,
+        0.9 * shares["dkn"][layer, column] / largest,
+        0.5,
+        bottom=layer,
+        color=LOOKS[DKN].colour,
+        linewidth=0,
+    )
     layers = range(0, len(counts["dkn"]), max(1, len(counts["dkn"]) // 8))
     axes.set_yticks([number + 0.5 for number in layers], [str(number) for number in layers])
     ticks = np.linspace(0, counts["dkn"].shape[1], 5)
@@ -142,7 +149,7 @@ def _map(figure: SubFigure, axes: Axes, overlap: Overlap, bins: pd.DataFrame) ->
     )
     at_random = (f"{union[f'p_{name}']:.2g}" for name in (RANDOM, MATCHED))
     axes.set_title(
-        f"{overlap.model}: of the {overlap.size:,} most changed neurons {union['overlap']:,.0f} are D"
+        f"{plain(overlap.model)}: of the {overlap.size:,} most changed neurons {union['overlap']:,.0f} are D"
         f" (chance: {union['expected']:,.0f})\n"
         + "p against random neurons: {}; against equally active ones: {}".format(*at_random),
         size=8,
@@ -154,8 +161,8 @@ def _layers(axes: Axes, bins: pd.DataFrame) -> None:
     """Draw the shares of every layer's neurons that are D and that are among the most changed."""
     rows = bins.groupby("layer")[COUNTS].sum()
     height = rows.index.to_numpy() + 0.5
-    axes.plot(100 * rows["most_changed"] / rows["neurons"], height, color=COLOURS[0], marker="s", markersize=3)
-    axes.plot(100 * rows["dkn"] / rows["neurons"], height, color=INK, marker="o", markersize=3, linestyle="--")
+    axes.plot(100 * rows["most_changed"] / rows["neurons"], height, markersize=4, **CHANGED)
+    axes.plot(100 * rows["dkn"] / rows["neurons"], height, markersize=3, linestyle="--", **LOOKS[DKN].line)
     axes.set_xlim(left=0)
     axes.tick_params(axis="y", labelleft=False)
     axes.set_xlabel("share of layer (%)", size=7.5)
@@ -164,17 +171,16 @@ def _layers(axes: Axes, bins: pd.DataFrame) -> None:
 def _values(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
     """Draw a measure of D, of N and of the random controls, for both ways to rank changes; chance is dashed."""
     rows = rows[rows["metric"] == measure]
-    for index, (part, (_, marker, face)) in enumerate(PARTS.items()):
+    for index, (part, (_, filled)) in enumerate(PARTS.items()):
         for level, name in enumerate(SETS):
             mean, spread = error_bars(rows[(rows["change"] == part) & (rows["neuron_set"] == name)], 100)
             axes.errorbar(
                 mean,
                 [level + 0.3 * (index - 0.5)] * len(mean),
                 xerr=spread,
-                color=COLOURS[0],
-                marker=marker,
+                **LOOKS[name].line,
                 markersize=3.5,
-                markerfacecolor=face,
+                markerfacecolor=LOOKS[name].colour if filled else "white",
                 capsize=1.5,
                 linewidth=0.9,
             )
@@ -184,7 +190,9 @@ def _values(axes: Axes, rows: pd.DataFrame, measure: str) -> None:
     axes.set_ylim(len(SETS) - 0.5, -0.5)
     of_dkn = rows[(rows["change"] == PART) & (rows["neuron_set"] == DKN)].iloc[0]
     axes.set_title(
-        f"{MEASURES[measure]}\nD: {bracketed(of_dkn['mean'], of_dkn['low'], of_dkn['high'], measure)}", size=7.5
+        f"{MEASURES[measure]}\nD: {bracketed(of_dkn['mean'], of_dkn['low'], of_dkn['high'], measure)}",
+        size=7.5,
+        loc="right",
     )
 
 
@@ -193,7 +201,7 @@ def _model(figure: SubFigure, overlap: Overlap) -> None:
     if overlap.changes.empty:
         axes = figure.subplots()
         axes.text(0.5, 0.5, plain(f"not run: {overlap.summary['not_run']}"), ha="center", va="center", color=GREY)
-        axes.set_title(overlap.model)
+        axes.set_title(plain(overlap.model))
         axes.set_axis_off()
         return
     grid = figure.add_gridspec(len(MEASURES), 3, width_ratios=[4.2, 0.9, 1.8])
@@ -230,14 +238,14 @@ def draw(models: list[Overlap]) -> Figure:
 
 
 def _legend(figure: Figure) -> None:
-    changed: dict[str, Any] = {"color": COLOURS[0], "markersize": 4}
+    sign: dict[str, Any] = {"color": INK, "marker": "o", "markersize": 4, "linestyle": ""}
     handles = [
-        Patch(color=INK, label="D of the new facts"),
-        Line2D([], [], marker="o", linestyle="--", color=INK, markersize=4, label="D, by layer"),
-        Line2D([], [], marker="s", label="most changed, by layer", **changed),
+        Patch(color=LOOKS[DKN].colour, label="D of the new facts"),
+        Line2D([], [], linestyle="--", markersize=4, label="D, by layer", **LOOKS[DKN].line),
+        Line2D([], [], markersize=5, label="most changed, by layer", **CHANGED),
         *(
-            Line2D([], [], marker=marker, markerfacecolor=face, linestyle="", label=f"ranked by {label}", **changed)
-            for label, marker, face in PARTS.values()
+            Line2D([], [], markerfacecolor=INK if filled else "white", label=f"ranked by {label}", **sign)
+            for label, filled in PARTS.values()
         ),
         Line2D([], [], color=GREY, linestyle="--", linewidth=0.8, label="chance"),
     ]

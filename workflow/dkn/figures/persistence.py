@@ -17,13 +17,12 @@ from matplotlib.lines import Line2D
 from dkn import flags
 from dkn.figures.example import KINDS, Example, FactFlag, caption, read_examples, why_empty
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, fitted, panels, say_nothing_to_draw
+from dkn.figures.style import LOOP, fitted, panels, say_nothing_to_draw
 from dkn.storage.parts import read_facts
 from dkn.storage.schemas import DIAGRAMS
 
 LONGEST_COMPONENTS, LONGEST_LOOPS = 30, 12  # the most bars that are drawn of each kind
 LINE_WIDTHS = {"bdc": 2.6, "candidate": 2.0, "other": 1.0}
-LOOP = COLOURS[2]
 
 
 def bars(example: Example) -> pd.DataFrame:

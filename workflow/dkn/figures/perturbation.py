@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, fitted, intervals_of, panels, say_nothing_to_draw
+from dkn.figures.style import LOOKS, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.paper.headlines import of_experiments
 from dkn.storage.files import read_json
 from dkn.study.names import (
@@ -69,10 +69,6 @@ PLACES = {
     (WITH_DKN, INTERACTION): "Q* − Q\n",
 }
 BORDERS = (0.5, 2.5, len(PLACES) - 1.5)  # lines between the query, means, kinds, and the excess
-LOOKS: dict[str, dict[str, Any]] = {
-    name: {"color": colour, "marker": marker, "markersize": 2.8}
-    for name, colour, marker in zip(FULL_WORDS, [*COLOURS[:3], GREY, *COLOURS[3:5]], MARKERS, strict=True)
-}
 KEYS = ["model", "site", "population", "neuron_set", "mean_neurons", "query", "metric"]
 COLUMNS = ["mean", "low", "high", "facts", "subjects"]
 
@@ -99,11 +95,12 @@ def table(summaries: Sequence[dict[str, Any]], setting: Setting) -> pd.DataFrame
 
 def _points(axes: Axes, rows: pd.DataFrame, factor: float) -> None:
     """Draw every set's means at every place, side by side; a mean without interval is an open sign."""
-    for index, (name, style) in enumerate(LOOKS.items()):
+    for index, name in enumerate(FULL_WORDS):
         means = rows[rows["neuron_set"] == name].set_index(["population", "query"]).reindex(list(PLACES))
         mean = factor * means["mean"].to_numpy(dtype=float)
         spread = np.abs(factor * means[["low", "high"]].to_numpy(dtype=float).T - mean)
-        x = np.arange(len(PLACES)) + 0.13 * (index - (len(LOOKS) - 1) / 2)
+        x = np.arange(len(PLACES)) + 0.13 * (index - (len(FULL_WORDS) - 1) / 2)
+        style: dict[str, Any] = {**LOOKS[name].line, "markersize": 2.8}
         bare = np.isnan(spread).any(axis=0)
         axes.errorbar(x[~bare], mean[~bare], yerr=spread[:, ~bare], linestyle="", capsize=1.5, linewidth=1, **style)
         axes.plot(x[bare], mean[bare], linestyle="", markerfacecolor="white", **style)
@@ -142,7 +139,10 @@ def _title(summary: dict[str, Any], site: str, verb: str) -> str:
 
 
 def _legend(figure: Figure, frame: pd.DataFrame, columns: int) -> None:
-    handles = [Line2D([], [], linestyle="", label=label, **LOOKS[name]) for name, label in FULL_WORDS.items()]
+    handles = [
+        Line2D([], [], linestyle="", label=label, **LOOKS[name].line, markersize=3.5)
+        for name, label in FULL_WORDS.items()
+    ]
     handles.append(Line2D([], [], color="0.6", linewidth=0.8, label="no neurons: zero"))
     if frame["low"].isna().any():
         style: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 4, "markerfacecolor": "white"}

@@ -15,7 +15,7 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, MARKERS, WIDTH, error_bars, use_style
+from dkn.figures.style import WIDTH, error_bars, of_models, plain, use_style
 from dkn.storage.checked_texts import read_checked
 from dkn.summaries.wording import bullets, interval
 
@@ -65,12 +65,11 @@ def _styles(frame: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
     keys = list(frame[["kind", "model"]].drop_duplicates().itertuples(index=False, name=None))
     reported = [key for key in keys if key[0] == "reported"]
     own_keys = [key for key in keys if key[0] != "reported"]
+    looks = of_models(model for _, model in own_keys)
     styles: dict[tuple[str, str], dict[str, Any]] = {
         key: {"color": "0.35", "marker": m, "markerfacecolor": "white"} for key, m in zip(reported, "*X", strict=False)
     }
-    for index, key in enumerate(own_keys):
-        styles[key] = {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
-    return styles
+    return styles | {key: dict(looks[key[1]].line) for key in own_keys}
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, styles: dict[tuple[str, str], dict[str, Any]]) -> None:
@@ -126,7 +125,7 @@ def draw(frame: pd.DataFrame) -> Figure:
             [],
             linestyle="",
             markersize=4,
-            label=("paper: " if kind == "reported" else "this study: ") + model,
+            label=("paper: " if kind == "reported" else "this study: ") + plain(model),
             **style,
         )
         for (kind, model), style in styles.items()

@@ -17,13 +17,12 @@ from typer import Option
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, WIDTH, error_bars, fitted, panels, say_nothing_to_draw, use_style
+from dkn.figures.style import GREY, INK, WIDTH, error_bars, fitted, numbered, panels, say_nothing_to_draw, use_style
 from dkn.storage.files import read_json
 from dkn.summaries.seeds import CONTRASTS, table
 from dkn.summaries.wording import bullets, factor, interval, missing, sized
 
 NOTHING = "nothing to combine over seeds"
-INK = "0.1"
 LETTERS = 44  # of a line beside a number
 ROW, AROUND = 0.42, 0.65  # inches: the height of one number, and of what surrounds a panel
 
@@ -33,7 +32,7 @@ def _number(axes: Axes, level: int, rows: pd.DataFrame) -> None:
     seeds, together = rows[rows["replicates"].isna()], rows[rows["replicates"].notna()].iloc[0]
     value, spread = error_bars(seeds, value="value")
     heights = level + np.linspace(-0.34, 0.1, len(seeds))
-    thin: dict[str, Any] = {"fmt": "o", "markersize": 2.5, "linewidth": 0.8, "color": COLOURS[0]}
+    thin: dict[str, Any] = {"fmt": "o", "markersize": 2.5, "linewidth": 0.8, "color": numbered(0).colour}
     axes.errorbar(value, heights, xerr=spread, **thin)
     note = f"{int(together['replicates'])} of {int(together['models'])} seeds"
     if not missing(together["value"]):
@@ -83,7 +82,15 @@ def draw(frame: pd.DataFrame, confidence: float) -> Figure:
             axes.set_title(f"{entry}: {group}", size=7.5)
         every[row][0].set_yticks(range(len(words[group])), [textwrap.fill(text, LETTERS) for text in words[group]])
     handles = [
-        Line2D([], [], color=COLOURS[0], marker="o", markersize=2.5, linewidth=0.8, label="one seed (over subjects)"),
+        Line2D(
+            [],
+            [],
+            color=numbered(0).colour,
+            marker="o",
+            markersize=2.5,
+            linewidth=0.8,
+            label="one seed (over subjects)",
+        ),
         Line2D([], [], color=INK, marker="D", markersize=4, linewidth=1.8, label="over seeds (random effects)"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import COLOURS, GREY, MARKERS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
+from dkn.figures.style import GREY, LOOKS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.storage.files import read_json
 from dkn.study.names import (
     ASKED_FACTS,
@@ -55,11 +55,7 @@ MEASURES = (
     Measure("share", "other facts in which\na neuron of the set is a KN (%)", KINDS_OF_FACTS),
     Measure("drop", "mean drop in Prob\nwhen the set is suppressed (%)", ASKED_FACTS),
 )
-LOOKS: dict[str, dict[str, Any]] = {
-    BDC: {"color": COLOURS[1], "marker": MARKERS[0]},
-    KN_MATCHED: {"color": COLOURS[0], "marker": MARKERS[1]},
-    RANDOM: {"color": GREY, "marker": MARKERS[2]},
-}
+SETS = (BDC, KN_MATCHED, RANDOM)
 COLUMNS = ["model", "neuron_set", "others", "metric", "mean", "low", "high", "facts", "subjects"]
 NOTHING = "no fact with two or more BDCs"
 
@@ -79,11 +75,11 @@ def table(summaries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def _panel(axes: Axes, frame: pd.DataFrame, kinds: Mapping[str, str]) -> None:
     """Draw every group's means, a line per kind of facts; n stands at the right."""
     axes.axvline(0, color="0.85", linewidth=0.8, zorder=0)
-    for index, (name, style) in enumerate(LOOKS.items()):
+    for index, name in enumerate(SETS):
         rows = frame[frame["neuron_set"] == name].set_index("others").reindex(list(kinds)).dropna(subset="mean")
         y = np.array([list(kinds).index(others) for others in rows.index]) + 0.22 * (index - 1)
         mean, spread = error_bars(rows, 100)
-        axes.errorbar(mean, y, xerr=spread, linestyle="", capsize=1.5, linewidth=1, markersize=3.4, **style)
+        axes.errorbar(mean, y, xerr=spread, linestyle="", capsize=1.5, linewidth=1, markersize=3.4, **LOOKS[name].line)
     facts = frame[frame["neuron_set"] == BDC].set_index("others")["facts"]
     for place, others in enumerate(kinds):
         count = f"n = {facts.get(others, 0)}"
@@ -116,7 +112,7 @@ def draw(summaries: Sequence[Mapping[str, Any]]) -> Figure:
             axes.set_xlabel(measure.label)
             axes.set_title("{model}: {bdcs} BDCs of {degenerate} facts".format(**summary, **summary["counts"]))
     handles = [
-        Line2D([], [], linestyle="", markersize=4, label=SHARING_WORDS[name], **style) for name, style in LOOKS.items()
+        Line2D([], [], linestyle="", markersize=4, label=SHARING_WORDS[name], **LOOKS[name].line) for name in SETS
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     lines = "Do a fact's components take part in other facts?", f"(mean over facts, {intervals_of(summaries)})"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -25,11 +25,70 @@ from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.typing import ColorType
 
 from dkn.plain_text import CLOSE, LEFT_TO_RIGHT, OPEN, isolated, matplotlib, one_line
+from dkn.study.names import (
+    ALL,
+    ANSWER_PROB,
+    ATTRIBUTION,
+    BDC,
+    CLUSTERINGS,
+    CONTROL,
+    DKN,
+    KN,
+    KN_MATCHED,
+    MAGNITUDE,
+    MATCHED,
+    NTC,
+    OTHER_FACT,
+    OTHER_RELATION,
+    PLM,
+    RANDOM,
+    RANDOM_KN,
+    RANDOM_ORDER,
+    SHUFFLED,
+)
 
 GREY = "0.45"
 # Okabe and Ito's palette, without its yellow and black.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
+
+
+class Look(NamedTuple):
+    """What a thing is told by: its colour, and its marker where the figure is printed in grey."""
+
+    colour: str
+    marker: str
+
+    @property
+    def line(self) -> dict[str, str]:
+        """Both, under matplotlib's names for lines."""
+        return {"color": self.colour, "marker": self.marker}
+
+
+INK = "0.15"
+# The sets of neurons, detectors and controls look the same in every figure. Random ones are grey.
+LOOKS = {
+    DKN: Look(COLOURS[1], "o"),
+    KN: Look(COLOURS[0], "s"),
+    KN_MATCHED: Look(COLOURS[4], "^"),
+    RANDOM: Look(GREY, "D"),  # random groupings that are tested have the same name
+    RANDOM_KN: Look("0.58", "v"),
+    MATCHED: Look("0.3", "<"),
+    OTHER_FACT: Look(COLOURS[3], "p"),
+    OTHER_RELATION: Look(COLOURS[5], "h"),
+    ALL: Look(INK, ">"),
+    PLM: Look(COLOURS[2], "P"),
+    ANSWER_PROB: Look("#882255", "X"),
+    CONTROL: Look(GREY, "X"),
+    SHUFFLED: Look(GREY, "^"),
+    MAGNITUDE: Look(COLOURS[2], "^"),
+}
+# Parts of D, and orders that begin with N or with random neurons, look like these.
+LOOKS |= {BDC: LOOKS[DKN], ATTRIBUTION: LOOKS[KN], RANDOM_ORDER: LOOKS[RANDOM]}
+FAILED = LOOKS[KN].colour  # of a component that failed the functional test: in N, but not in D
+LOOP = COLOURS[2]  # of a loop of the filtration
+UP, DOWN = COLOURS[2], COLOURS[1]  # of a number that grew, and of one that fell
+PALE = 0.3  # the opacity of what is of so few subjects that it has no interval
 # The colours of each verdict and of the words on it, and a sign that can be told without colours.
 VERDICT_LOOKS = {
     "supported": ("#00664A", "white", "✔"),
@@ -53,6 +112,24 @@ OTHER_FONTS = (
 UNDRAWN = frozenset("\u200c\u200d" + OPEN + CLOSE + LEFT_TO_RIGHT)  # these direct the drawing, and need no glyph
 # Variation selectors, tags, and a mark that is drawn as nothing and ends the writing of a PDF.
 LEFT_OUT = dict.fromkeys([*range(0xFE00, 0xFE10), *range(0xE0000, 0xE01F0), 0xFEFF])
+
+
+def numbered(place: int) -> Look:
+    """Return the look of what has no look of its own, by its place in a list: 30 places differ."""
+    return Look(COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)])
+
+
+def of_models(models: Iterable[str]) -> dict[str, Look]:
+    """Return the look of every model, which does not depend on the order in which a figure has them."""
+    return {model: numbered(place) for place, model in enumerate(sorted(set(models)))}
+
+
+def of_groupings(groupings: Iterable[str]) -> dict[str, Look]:
+    """Return the look of every grouping, in the given order: NTC, whose components make D, has the first one."""
+    known = (NTC, *CLUSTERINGS)
+    asked = list(dict.fromkeys(groupings))
+    places = [*known, *(name for name in asked if name not in known)]
+    return {name: numbered(places.index(name)) for name in asked}
 
 
 @cache
