@@ -89,6 +89,7 @@ def test_it_opens_on_the_fact_with_the_most_components(opened: webdriver.Chrome)
     assert len(rows) == 2
     assert "BDC 1" in rows[0]
     assert "kept: alone it brings back 33.33 %" in rows[0]
+    assert "the loss is 75 % of Prob" in at(opened, "components-note").text
     at(opened, "components").find_element(By.TAG_NAME, "summary").click()
     assert "0.8, 1.5" in at(opened, "components").text
 

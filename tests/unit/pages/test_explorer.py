@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from dkn.pages.explorer import Tables, explorer_data, fact_data, model_description, neuron_columns
+from dkn.pages.explorer import Tables, explorer_data, fact_data, loss, model_description, neuron_columns
 from dkn.pages.template import page, script_data
 from dkn.storage.provenance import PACKAGE
 from tests.unit.explorer_study import BEFORE, RANDOM, SETTINGS, WITHOUT, study
@@ -91,6 +91,8 @@ def test_components_come_with_their_verdicts_base_degenerate_ones_first() -> Non
     assert (first["name"], first["places"], first["kept"]) == ("BDC 1", [0, 2], True)
     assert (first["birth"], first["death"], first["persistence"], first["alone"]) == (1, 3, 0.666667, 0.4)
     assert first["verdict"] == "alone it brings back 33.33 % of the loss; more than 10 % is required"
+    said = "Suppressing all knowledge neurons lowers Prob from 80 % to 20 %: the loss is 75 % of Prob."
+    assert facts["clear"]["loss"] == said
     assert second["name"] == "BDC 2"
     assert [part["name"] for part in facts["plain"]["components"]] == ["BDC 1", "failed 1"]
     assert [part["places"] for part in facts["plain"]["components"]] == [[1, 3], [0, 2]]
@@ -101,6 +103,13 @@ def test_components_come_with_their_verdicts_base_degenerate_ones_first() -> Non
     compensation = replace(SETTINGS, test="compensation", tau2=0.07)
     (verdict, _) = (part["verdict"] for part in facts_of(explorer_data(study(), compensation))["clear"]["components"])
     assert verdict == "suppressed alone, it lowers Prob by 10 %; less than 7 % is required"
+
+
+def test_the_loss_says_where_there_is_none() -> None:
+    tables = study()
+    tables.components["prob_all_suppressed"] = 0.9
+    assert facts_of(explorer_data(tables, SETTINGS))["clear"]["loss"].endswith("from 80 % to 90 %: there is no loss.")
+    assert loss(tables.components.iloc[:0]) == ""
 
 
 def test_an_undefined_recovery_says_why() -> None:

@@ -305,7 +305,7 @@
     const kept = components.filter((part) => part.kept).length;
     at("components").hidden = !components.length;
     at("components-note").textContent = components.length
-      ? `${kept} of ${plural(components.length, "component")} passed the functional test and ${kept === 1 ? "is a BDC" : "are BDCs"} `
+      ? `${fact.loss} ${kept} of ${plural(components.length, "component")} passed the functional test and ${kept === 1 ? "is a BDC" : "are BDCs"} `
         + `(base degenerate components). The fact is ${kept > 1 ? "" : "not "}degenerate: that takes two. Neurons are written layer.number.`
       : `No ${SHORT_EDGES ? "cluster of this fact lasts long enough" : "component of this fact has enough persistence"} to be tested.`;
     fillTable(at("components"), components.map((part, place) => [

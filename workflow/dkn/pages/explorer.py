@@ -141,6 +141,21 @@ def verdict(component: pd.Series, settings: Settings) -> str:
     return f"alone it brings back {share} of the loss; more than {percent(settings.tau2)} is required"
 
 
+def loss(components: pd.DataFrame) -> str:
+    """Return in words what a fact loses without its knowledge neurons, of which a component brings back a share.
+
+    Args:
+        components: the columns of ``schemas.COMPONENTS``, of one fact; without rows nothing is said.
+    """
+    if components.empty:
+        return ""
+    before, after = (float(components[name].iloc[0]) for name in ("prob_intact", "prob_all_suppressed"))
+    change = f"Prob from {percent(before)} to {percent(after)}"
+    if after >= before:
+        return f"Suppressing all knowledge neurons moves {change}: there is no loss."
+    return f"Suppressing all knowledge neurons lowers {change}: the loss is {percent(1 - after / before)} of Prob."
+
+
 def component_rows(components: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
     """Return the rows of the page's table of components.
 
@@ -317,6 +332,7 @@ def fact_data(tables: Tables, settings: Settings) -> dict[str, Any]:
         "known": bool(fact["known"]),
         "prob": number(fact["prob"]),
         "neurons": neuron_columns(tables.neurons),
+        "loss": loss(components),
         "components": component_rows(components, settings),
         "filtration": filtration_data(tables, components, settings.ntc),
         "suppression": suppression_data(tables, components),
