@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from sklearn import metrics
 
 from dkn.figures.fact_checking import HATCH, NAMES, SCORES, draw, table
+from dkn.figures.style import PALE
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import WORDS
 from dkn.summaries.fact_checking import summarise
@@ -84,19 +86,23 @@ def test_bars_are_balanced_accuracies_and_sets_with_the_label_are_flagged() -> N
         ["detector", "neurons"]
     )
     patches = [patch for container in bars.containers if hasattr(container, "patches") for patch in container.patches]
-    assert [patch.get_width() for patch in patches] == pytest.approx([values.loc[key, "mean"] for key in SCORES])
+    assert [patch.get_width() for patch in patches] == pytest.approx([100 * values.loc[key, "mean"] for key in SCORES])
+    middles = [patch.get_y() + patch.get_height() / 2 for patch in patches]
+    assert bars.get_yticks().tolist() == pytest.approx(middles), "a label stands beside its bar"
+    assert [text.xy[1] for text in bars.texts if isinstance(text, Annotation)] == pytest.approx(middles)
+    assert {patch.get_alpha() for patch in patches} == {None}
     flagged = [neurons == "own" for _, neurons in SCORES]
     assert [patch.get_hatch() == HATCH for patch in patches] == flagged
     assert [tick.get_text().endswith("†") for tick in bars.get_yticklabels()] == flagged
     assert [text.get_text() for text in bars.texts] == ["n = 24"] * len(SCORES)
     assert (bars.get_xlabel(), curves.get_xlabel()) == (
-        "balanced accuracy (bars), other metrics (signs)",
-        "false statements accepted",
+        "balanced accuracy (bars), other metrics (signs), %",
+        "false statements accepted (%)",
     )
     points = [container.lines[0] for container in curves.containers]
     expected = frame[(frame["wording"] == "triple") & (frame["what"] == "point")].set_index(["detector", "neurons"])
     assert [line.get_ydata()[0] for line in points] == pytest.approx(
-        [expected.loc[key, "true_positive_rate"] for key in SCORES]
+        [100 * expected.loc[key, "true_positive_rate"] for key in SCORES]
     )
     assert [line.get_markerfacecolor() == "white" for line in points] == flagged
     assert any("sees the label" in text.get_text() for text in figure.legends[0].get_texts())
@@ -149,6 +155,7 @@ def test_few_subjects_and_missing_detectors_and_models_without_statements() -> N
     figure = drawn(frame, list(records))
     bars, *_ = figure.get_axes()
     assert len(bars.get_yticks()) == 6
+    assert {patch.get_alpha() for container in bars.containers for patch in getattr(container, "patches", [])} == {PALE}
     assert any("too few subjects" in text.get_text() for text in figure.legends[0].get_texts())
     for place in figure.get_axes()[4:]:
         assert [text.get_text() for text in place.texts] == ["no statement to test"]

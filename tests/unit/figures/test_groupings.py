@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from dkn.figures.groupings import caption, draw, table
-from dkn.figures.style import COLOURS
+from dkn.figures.style import COLOURS, PALE, contrast_ratio
 from dkn.statistics.inference import StatisticsSettings
 from dkn.study.names import (
     BEFORE_TEST,
@@ -102,6 +102,16 @@ def test_the_panels_of_a_single_model_stand_two_by_two() -> None:
     assert len(axes) == 4
     assert [panel.get_subplotspec().get_geometry()[:2] for panel in axes] == [(2, 2)] * 4
     assert axes[3].get_xlabel() == "mean share of Prob brought back (%)"
+
+
+def test_a_line_of_too_few_subjects_is_pale_and_its_words_are_not() -> None:
+    estimates = [{**row, "low": None, "high": None} for row in SUMMARIES[0]["estimates"]]
+    bare = {**SUMMARIES[0], "estimates": estimates}
+    panel = draw([bare]).get_axes()[0]
+    assert {line.get_alpha() for line in panel.get_lines()} == {PALE}
+    assert {line.get_alpha() for line in draw([SUMMARIES[0]]).get_axes()[0].get_lines()} == {None}
+    drawn = [*panel.texts, *panel.get_yticklabels()]
+    assert all(contrast_ratio(text.get_color(), "white") > 4.5 and text.get_alpha() is None for text in drawn)
 
 
 def test_the_caption_states_the_gap_of_the_experiments_own_grouping() -> None:

@@ -20,7 +20,7 @@ from matplotlib.patches import Patch
 
 from dkn import flags
 from dkn.figures.saving import save
-from dkn.figures.style import LOOKS, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
+from dkn.figures.style import LOOKS, PALE, error_bars, fitted, intervals_of, panels, say_nothing_to_draw
 from dkn.paper.headlines import of_experiments
 from dkn.statistics.detection import Scores
 from dkn.statistics.roc import roc_curve
@@ -50,6 +50,7 @@ NAMES = list(dict.fromkeys(name for name, _ in SCORES))
 # The signs of the metrics in the left panel. Recall stands in the ROC panel, with its interval.
 SIGNS = {"auroc": ("o", "AUROC"), "f1": ("d", "F1"), "precision": (">", "precision")}
 HATCH = "/////"
+BAR = -0.26  # where the bar of a row is, with its label and n; its other metrics stand below it
 GRID = 201  # places at which ROC curves are averaged over draws
 KEYS = ["model", "wording", "detector", "neurons", "sees_label", "what"]
 RATES = ["threshold", "false_positive_rate", "true_positive_rate"]
@@ -119,11 +120,14 @@ def _detector(axes: Axes, level: int, name: str, metrics: pd.DataFrame) -> None:
     """Draw one detector's balanced accuracy as a bar, its other metrics as signs below the bar, and its n."""
     accuracy = metrics[metrics["metric"] == "balanced_accuracy"]
     flagged = metrics["sees_label"].any()
+    mean, spread = error_bars(accuracy, 100)
+    alpha = PALE if accuracy["low"].isna().all() else None
     axes.barh(
-        level - 0.26,
-        accuracy["mean"],
+        level + BAR,
+        mean,
         0.36,
-        xerr=error_bars(accuracy)[1],
+        xerr=spread,
+        alpha=alpha,
         error_kw={"linewidth": 1, "capsize": 1.5},
         facecolor="white" if flagged else LOOKS[name].colour,
         edgecolor=LOOKS[name].colour,
@@ -136,14 +140,16 @@ def _detector(axes: Axes, level: int, name: str, metrics: pd.DataFrame) -> None:
         "markersize": 3,
         "linewidth": 0.8,
         "zorder": 3,
+        "alpha": alpha,
     }
     for index, (metric, (marker, _)) in enumerate(SIGNS.items()):
         row = metrics[metrics["metric"] == metric]
-        axes.errorbar(row["mean"], [level + 0.06 + 0.18 * index], xerr=error_bars(row)[1], marker=marker, **style)
+        mean, spread = error_bars(row, 100)
+        axes.errorbar(mean, [level + 0.06 + 0.18 * index], xerr=spread, marker=marker, **style)
     if flagged:
         axes.axhspan(level - 0.5, level + 0.5, color="0.94", linewidth=0, zorder=0)
     n = f"n = {accuracy['facts'].iloc[0]:.0f}"
-    axes.annotate(n, (1.02, level), xycoords=("axes fraction", "data"), size=6.5, va="center")
+    axes.annotate(n, (1.02, level + BAR), xycoords=("axes fraction", "data"), size=6.5, va="center")
 
 
 def _bars(axes: Axes, rows: pd.DataFrame) -> None:
@@ -151,30 +157,34 @@ def _bars(axes: Axes, rows: pd.DataFrame) -> None:
     lines = _lines(rows)
     for level, ((name, _), metrics) in enumerate(lines):
         _detector(axes, level, name, metrics)
-    axes.axvline(2 / 3, color="0.3", linewidth=0.8, linestyle="--", zorder=0.5)  # half of the statements are true
-    axes.axvline(1 / 2, color="0.3", linewidth=0.8, linestyle=":", zorder=0.5)
+    axes.axvline(200 / 3, color="0.3", linewidth=0.8, linestyle="--", zorder=0.5)  # half of the statements are true
+    axes.axvline(50, color="0.3", linewidth=0.8, linestyle=":", zorder=0.5)
     labels = [
         WORDS[name].replace(", as", ",\nas") + WHOSE[neurons] + (" †" if metrics["sees_label"].any() else "")
         for (name, neurons), metrics in lines
     ]
-    axes.set_yticks(range(len(lines)), labels)
+    axes.set_yticks([level + BAR for level in range(len(lines))], labels)
     axes.tick_params(axis="y", labelsize=7, length=0)
     axes.set_ylim(len(lines) - 0.45, -0.55)
-    axes.set_xlim(0, 1.03)
-    axes.set_xlabel("balanced accuracy (bars), other metrics (signs)")
+    axes.set_xlim(0, 103)
+    axes.set_xlabel("balanced accuracy (bars), other metrics (signs), %")
 
 
 def _roc(axes: Axes, rows: pd.DataFrame) -> None:
     """Draw the ROC curves, and the points of the chosen thresholds with the intervals of their recall."""
-    axes.plot([0, 1], [0, 1], color="0.3", linewidth=0.8, linestyle=":", zorder=0)
+    axes.plot([0, 100], [0, 100], color="0.3", linewidth=0.8, linestyle=":", zorder=0)
     for (name, _), detector in _lines(rows):
         flagged = detector["sees_label"].any()
         curve, point = detector[detector["what"] == "roc"], detector[detector["what"] == "point"]
+        recall = detector[detector["metric"] == "recall"]
+        _, spread = error_bars(recall, 100)
+        alpha = PALE if recall["low"].isna().all() else None
         face = "white" if flagged else LOOKS[name].colour
         axes.plot(
-            curve["false_positive_rate"],
-            curve["true_positive_rate"],
+            100 * curve["false_positive_rate"],
+            100 * curve["true_positive_rate"],
             color=LOOKS[name].colour,
+            alpha=alpha,
             linewidth=1,
             linestyle="--" if flagged else "-",
             marker=LOOKS[name].marker,
@@ -184,9 +194,10 @@ def _roc(axes: Axes, rows: pd.DataFrame) -> None:
             markevery=(0.03 * NAMES.index(name), 0.15),  # lines are told apart in grey, too
         )
         axes.errorbar(
-            point["false_positive_rate"],
-            point["true_positive_rate"],
-            yerr=error_bars(detector[detector["metric"] == "recall"])[1],
+            100 * point["false_positive_rate"],
+            100 * point["true_positive_rate"],
+            yerr=spread,
+            alpha=alpha,
             color=LOOKS[name].colour,
             marker=LOOKS[name].marker,
             markersize=5,
@@ -195,10 +206,10 @@ def _roc(axes: Axes, rows: pd.DataFrame) -> None:
             capsize=1.5,
             zorder=3,
         )
-    axes.set_xlim(-0.03, 1.03)
-    axes.set_ylim(-0.03, 1.03)
-    axes.set_xlabel("false statements accepted")
-    axes.set_ylabel("true statements accepted (recall)")
+    axes.set_xlim(-3, 103)
+    axes.set_ylim(-3, 103)
+    axes.set_xlabel("false statements accepted (%)")
+    axes.set_ylabel("true statements accepted (recall, %)")
 
 
 def _legend(figure: Figure, frame: pd.DataFrame) -> None:
@@ -211,7 +222,7 @@ def _legend(figure: Figure, frame: pd.DataFrame) -> None:
     handles.append(Line2D([], [], color="0.3", linewidth=0.8, linestyle="--", label="F1 of accepting everything"))
     handles.append(Line2D([], [], color="0.3", linewidth=0.8, linestyle=":", label="chance (bars, AUROC, precision)"))
     if frame.loc[frame["what"] == "metric", "low"].isna().any():
-        handles.append(Line2D([], [], linestyle="", label="no interval: too few subjects"))
+        handles.append(Patch(facecolor="0.2", alpha=PALE, label="pale: too few subjects for an interval"))
     flag = "† sees the label: found with the\ntrue answer (hatched; dashed, open)"
     handles.append(Patch(facecolor="white", edgecolor="0.2", hatch=HATCH, label=flag))
     figure.legend(handles=handles, loc="outside lower center", ncols=3)

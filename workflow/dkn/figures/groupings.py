@@ -23,6 +23,7 @@ from dkn.figures.style import (
     GREY,
     INK,
     LOOKS,
+    PALE,
     Look,
     error_bars,
     fitted,
@@ -116,10 +117,12 @@ def _by_grouping(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look], kin
         look = looks.get(grouping) or LOOKS[grouping]
         shown = [kind for kind in kinds if kind in rows.index]
         mean, spread = error_bars(rows.loc[shown], 100)
+        alpha = PALE if rows.loc[shown, "low"].isna().all() else None
         axes.plot(
             mean,
             [level] * len(shown),
             color=look.colour,
+            alpha=alpha,
             linewidth=1,
             linestyle="-" if grouping in looks else ":",
             zorder=1,
@@ -130,6 +133,7 @@ def _by_grouping(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look], kin
                 level,
                 xerr=spread[:, [index]],
                 **look.line,
+                alpha=alpha,
                 markersize=4,
                 markerfacecolor=look.colour if kind == kinds[-1] else "white",
                 capsize=2,
@@ -169,13 +173,16 @@ def _by_neurons(axes: Axes, frame: pd.DataFrame, looks: Mapping[str, Look]) -> N
     axes.set_xlabel(f"neurons suppressed (bins with ≥ {FEWEST_FACTS} facts)")
 
 
-def _legend(figure: Figure, looks: Mapping[str, Look]) -> None:
+def _legend(figure: Figure, looks: Mapping[str, Look], pale: bool) -> None:
     drops = [
         Line2D([], [], color="0.2", marker="o", markersize=4, markerfacecolor="white", label="some (proper subsets)"),
         Line2D([], [], color="0.2", marker="o", markersize=4, label="all components"),
         *(Line2D([], [], **LOOKS[name].line, markersize=4, linestyle=":", label=GROUP_WORDS[name]) for name in RIVALS),
     ]
     methods = [Line2D([], [], **look.line, markersize=4, label=plain(grouping)) for grouping, look in looks.items()]
+    if pale:
+        words = "pale: too few subjects for an interval"
+        methods.append(Line2D([], [], color=INK, alpha=PALE, marker="o", markersize=4, label=words))
     figure.legend(handles=[*drops, *methods], loc="outside lower center", ncols=3)
 
 
@@ -219,7 +226,7 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
         else:
             _by_grouping(alone, recovered, looks, ("recovery",), "mean share of Prob brought back (%)")
         alone.set_title(f"{model}: components before the test,\neach of them alone")
-    _legend(figure, looks)
+    _legend(figure, looks, pale=bool(frame["low"].isna().any()))
     lines = (
         "Suppressing some or all components of a fact, by grouping",
         f"(mean over facts, {intervals_of(summaries)})",
