@@ -12,7 +12,7 @@ from dkn.study.values import Batch, FactCount, Section, plain_name
 class Figures(Section):
     example_fact: Annotated[str, Field(min_length=1), AfterValidator(plain_name)] | None = Field(
         description="The figures `persistence` and `kn_graph` show the fact with this id; null picks the one with the "
-        "most components."
+        "most components of those that lose at least half of their Prob without their knowledge neurons."
     )
 
 
