@@ -21,6 +21,7 @@ from dkn.summaries.degeneracy import summarise
 from dkn.summaries.grouping_comparison import compare_tests
 from tests.unit.captions import NUMBERS
 from tests.unit.degeneracy_records import made_records
+from tests.unit.legends import assert_whole
 
 SETTINGS = StatisticsSettings(resamples=100, confidence=0.95, seed=0)
 MADE = {"settings": vars(SETTINGS)}
@@ -98,6 +99,8 @@ def test_it_draws_every_grouping_and_says_where_there_is_nothing() -> None:
 
 
 def test_the_panels_of_a_single_model_stand_two_by_two() -> None:
+    long = "a-model-with-a-name-of-sixty-letters-as-hubs-have-them-1.1-b"
+    assert_whole(draw([{**content, "model": long} for content in SUMMARIES]))
     axes = draw(SUMMARIES).get_axes()
     assert len(axes) == 4
     assert [panel.get_subplotspec().get_geometry()[:2] for panel in axes] == [(2, 2)] * 4

@@ -1,9 +1,12 @@
 """Figure persistence: every component and loop of the example."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dkn.figures import persistence
 from tests.unit.example_fact import LOOPS, drawn, made_example
+from tests.unit.legends import assert_whole
 
 
 def test_the_table_has_every_component_and_loop() -> None:
@@ -18,4 +21,6 @@ def test_the_table_has_every_component_and_loop() -> None:
     assert components["death"].tolist() == [5, 5, 6, made_example().tree.limit]
     assert frame.loc[frame["kind"] == "loop", "death"].tolist() == [6, np.inf]
     drawn(persistence.draw([made_example()], [LOOPS]))
+    named = replace(made_example(), model="a-model-with-a-name-of-sixty-letters-as-hubs-have-them-1.1-b")
+    assert_whole(persistence.draw([named], [LOOPS]))
     drawn(persistence.draw([made_example()], [LOOPS.iloc[:0]]))

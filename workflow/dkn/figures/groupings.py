@@ -27,6 +27,7 @@ from dkn.figures.style import (
     Look,
     error_bars,
     fitted,
+    heading,
     intervals_of,
     of_groupings,
     panels,
@@ -212,20 +213,20 @@ def draw(summaries: list[dict[str, Any]]) -> Figure:
                 say_nothing_to_draw(panel, "no fact with two or more components")
             else:
                 _by_grouping(panel, chosen, looks, ("partial", "full"), "mean drop in Prob (%)")
-            panel.set_title(f"{model}:\n{title}")
+            panel.set_title(heading(f"{model}:", title))
         curves = of_model[(of_model["selection"] == "candidate") & (of_model["kind"] == "by_neurons")]
         if (curves["facts"] >= FEWEST_FACTS).any():
             _by_neurons(by_neurons, curves, looks)
         else:
             say_nothing_to_draw(by_neurons, f"no bin with ≥ {FEWEST_FACTS} facts")
-        by_neurons.set_title(f"{model}: components before the test,\nby number of neurons")
+        by_neurons.set_title(heading(f"{model}:", "before the test, by number of neurons"))
         by_neurons.set_ylabel("mean drop in Prob (%)" if column == 0 else "")
         recovered = of_model[of_model["kind"] == "recovery"]
         if recovered.empty:
             say_nothing_to_draw(alone, "no component that could bring anything back")
         else:
             _by_grouping(alone, recovered, looks, ("recovery",), "mean share of Prob brought back (%)")
-        alone.set_title(f"{model}: components before the test,\neach of them alone")
+        alone.set_title(heading(f"{model}:", "before the test, each component alone"))
     _legend(figure, looks, pale=bool(frame["low"].isna().any()))
     lines = (
         "Suppressing some or all components of a fact, by grouping",

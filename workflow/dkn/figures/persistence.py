@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from dkn import flags
 from dkn.figures.example import KINDS, Example, FactFlag, caption, read_examples, why_empty
 from dkn.figures.saving import save
-from dkn.figures.style import LOOP, fitted, panels, say_nothing_to_draw
+from dkn.figures.style import LOOP, fitted, heading, panels, say_nothing_to_draw
 from dkn.storage.parts import read_facts
 from dkn.storage.schemas import DIAGRAMS
 
@@ -97,7 +97,7 @@ def _barcode(axes: Axes, example: Example, loops: pd.DataFrame) -> None:
     axes.tick_params(axis="y", length=0, pad=12)
     axes.set_xlabel("distance (dashed: end of the filtration)")
     axes.set_title(
-        f"{example.model}: {len(example.neurons)} knowledge neurons\nbarcode (numbers: neurons of a component)"
+        heading(f"{example.model}: {len(example.neurons)} knowledge neurons", "barcode (with numbers of neurons)")
     )
 
 
@@ -114,7 +114,7 @@ def _diagram(axes: Axes, example: Example, loops: pd.DataFrame) -> None:
     axes.set_xlabel("birth")
     axes.set_ylabel("death (on the dashed line: still alive)")
     unfilled = int(np.isinf(loops["death"]).sum())
-    axes.set_title(f"persistence diagram\n{len(loops)} loops, {unfilled} not filled when the filtration stops")
+    axes.set_title(heading("persistence diagram", f"{len(loops)} loops, {unfilled} not filled at its end"))
 
 
 def _legend(figure: Figure) -> None:
@@ -139,7 +139,7 @@ def draw(examples: list[Example], loops: list[pd.DataFrame]) -> Figure:
         if not len(example.tree.birth):
             for axes in row:
                 say_nothing_to_draw(axes, why_empty(example))
-                axes.set_title(f"{example.model}: {len(example.neurons)} knowledge neurons")
+                axes.set_title(heading(f"{example.model}: {len(example.neurons)} knowledge neurons"))
             continue
         _barcode(row[0], example, loops_of_fact)
         _diagram(row[1], example, loops_of_fact)

@@ -99,6 +99,7 @@ VERDICT_LOOKS = {
     "not run": ("white", "0.15", "–"),
 }
 WIDTH = 3.4  # the width of one panel, in inches
+PANEL_LETTERS = 36  # how many letters of a panel's title fit beside the next panel's
 TITLE_LETTERS = 40  # how many letters of a figure's title fit into the width of one panel
 MOST_TITLE_LINES = 6  # the most lines of a title; what is longer ends with an ellipsis
 FONT = "DejaVu Sans"  # comes with matplotlib
@@ -217,6 +218,11 @@ def fitted(text: str, columns: int) -> str:
     width = TITLE_LETTERS * columns
     lines = textwrap.wrap(_with_glyphs(text), width, max_lines=MOST_TITLE_LINES, placeholder=" …")
     return "\n".join(map(_line, lines))
+
+
+def heading(*texts: str) -> str:
+    """Return a panel's title: each text, as it is, in lines that fit above the panel; a long name is broken."""
+    return "\n".join(_line(line) for text in texts for line in textwrap.wrap(_with_glyphs(text), PANEL_LETTERS))
 
 
 def bootstrap_at(*confidences: float) -> str:
