@@ -22,7 +22,7 @@ from dkn.study.names import ALL, AUGMENTED, DKN, KN, NEW, OLD, RANDOM, RANDOM_KN
 from dkn.summaries.wording import bullets
 
 # The neuron sets, and how their lines are drawn.
-SETS = {DKN: "-", KN: "-", RANDOM: "--", RANDOM_KN: ":", ALL: "-"}
+SETS: dict[str, Any] = {DKN: "-", KN: "-", RANDOM: "--", RANDOM_KN: ":", ALL: "-"}
 ASKED = {NEW: "*", AUGMENTED: "P", OLD: "X"}  # signs that no neuron set has
 MEBIBYTE = 2**20
 _EDGE: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 0.9}  # of what the development facts chose

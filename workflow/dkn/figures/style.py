@@ -60,7 +60,7 @@ class Look(NamedTuple):
     marker: str
 
     @property
-    def line(self) -> dict[str, str]:
+    def line(self) -> dict[str, Any]:
         """Both, under matplotlib's names for lines."""
         return {"color": self.colour, "marker": self.marker}
 
