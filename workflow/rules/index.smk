@@ -20,6 +20,7 @@ CONTENTS = {
 
 
 rule make_index:
+    """The file of `index`"""
     input:
         rules.figures.input,
         rules.tables.input,

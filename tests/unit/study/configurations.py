@@ -14,7 +14,8 @@ from dkn.study.config import parse_config
 
 ROOT = Path(__file__).parents[3]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
-OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
+DEPLOYED = ROOT / "config" / "config.yaml"  # where tools that deploy workflows look; it repeats a default
+OVERLAYS = sorted(set((ROOT / "config").glob("*.yaml")) - {DEPLOYED})
 
 MODELS: dict[str, dict[str, Any]] = {
     "hub": {"name": "m", "source": "hub", "repo": "org/name", "revision": "main"},

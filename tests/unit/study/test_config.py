@@ -14,7 +14,17 @@ from dkn.errors import UserError
 from dkn.study.config import Study, check_scatter, parse_config
 from dkn.study.inputs import TrainedModel, WheelModel
 from dkn.study.protocol import SWITCHES
-from tests.unit.study.configurations import DEFAULT, MODELS, OVERLAYS, ROOT, SECTIONS, changed, complaint, complaints
+from tests.unit.study.configurations import (
+    DEFAULT,
+    DEPLOYED,
+    MODELS,
+    OVERLAYS,
+    ROOT,
+    SECTIONS,
+    changed,
+    complaint,
+    complaints,
+)
 
 # --- what ships ---------------------------------------------------------------------------------------------
 
@@ -33,6 +43,12 @@ def test_every_overlay_validates_on_top_of_it(path: Path) -> None:
     study = parse_config(tree)
     assert [model.name for model in study.models] == [model["name"] for model in overlay.get("models", tree["models"])]
     assert study.results != DEFAULT["results"], "an overlay must not write into the default study's results"
+
+
+def test_a_deployed_copy_begins_with_the_defaults() -> None:
+    tree = copy.deepcopy(DEFAULT)
+    update_config(tree, yaml.safe_load(DEPLOYED.read_text()))
+    assert tree == DEFAULT
 
 
 def test_the_replicates_are_of_the_default_studys_models() -> None:

@@ -51,6 +51,6 @@ def test_the_control_and_the_other_fact_stand_beside_ntc() -> None:
     assert rows[BDCS, shuffled]["NTC minus it"].endswith("n = 40")
     assert rows[BDCS, other].keys() == {"full drop", "NTC minus it", "n"}
     assert rows[BDCS, other]["NTC minus it"].startswith("28.0 (")
-    assert rows[ALONE, before]["brought back"].startswith("0.400 [")
-    assert rows[ALONE, before]["NTC minus it"].startswith("0.100 [")
+    assert rows[ALONE, before]["brought back"].startswith("40.0 (")
+    assert rows[ALONE, before]["NTC minus it"].startswith("10.0 (")
     assert rows[ALONE, NTC].keys() == {"brought back", "n"}
