@@ -37,7 +37,7 @@ def numbers(**values: tuple[float, float, float]) -> pd.DataFrame:
 def test_a_table_of_a_setting_keeps_its_labels() -> None:
     table = pd.DataFrame(
         {"model": "m", "query": "Q*", "neurons": ["D", None], "measure": "drop", "experiment": "e", "part": "estimates"}
-        | {"value": [0.5, np.nan], "low": 0.4, "high": 0.6, "p": np.nan, "facts": 9, "subjects": 8}
+        | {"metric": "drop", "value": [0.5, np.nan], "low": 0.4, "high": 0.6, "p": np.nan, "facts": 9, "subjects": 8}
     )
     (row,) = numbers_of("suppression", table).to_dict("records")
     assert row == {**ROW, "table": "suppression", "what": "Q*; D", "value": 0.5, "low": 0.4, "high": 0.6}

@@ -34,7 +34,7 @@ def numbers_of(name: str, table: pd.DataFrame) -> pd.DataFrame:
         table = table.rename(columns={"facts": "value"}).assign(
             measure="facts", experiment=None, part="counts", low=np.nan, high=np.nan, facts=np.nan
         )
-    own = [*KEY[1:2], "measure", "experiment", "part", "value", *BOUNDS, "p", "facts", "subjects"]
+    own = ["model", "measure", "metric", "experiment", "part", "value", *BOUNDS, "p", "facts", "subjects"]
     labels = [column for column in table.columns if column not in own]
     what = table[labels].fillna("").astype(str).agg("; ".join, axis=1) if len(table) else pd.Series(dtype=str)
     return table.assign(table=name, what=what)[NUMBERS].dropna(subset=["value"]).reset_index(drop=True)
