@@ -129,11 +129,11 @@ def test_a_module_out_of_a_git_repository_runs(tmp_path: Path) -> None:
     there.mkdir()
     here.mkdir()
     make_checkout(there, short_config())
-    repository = git.Repo.init(there)
-    repository.git.add(all=True)
-    me = git.Actor("a", "a@b.c")
-    repository.index.commit("all", author=me, committer=me)
-    repository.create_tag("v1")
+    with git.Repo.init(there) as repository:  # which ends the processes of git that it keeps
+        repository.git.add(all=True)
+        me = git.Actor("a", "a@b.c")
+        repository.index.commit("all", author=me, committer=me)
+        repository.create_tag("v1")
     source = f'gitfile({str(there)!r}, path="workflow/Snakefile", tag="v1")'
     (here / "Snakefile").write_text(OUTER.format(snakefile=source, more=""))
     (here / "mine.yaml").write_text(PARTIAL)
