@@ -52,6 +52,7 @@ def test_a_stage_sees_its_gpu_when_it_is_imported(
         seen.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
         return SimpleNamespace(main=stage)
 
+    monkeypatch.delitem(sys.modules, "dkn.commands.known", raising=False)  # as in a process of its own
     original = __main__.importlib.import_module
     monkeypatch.setattr(__main__.importlib, "import_module", load)
     with pytest.raises(SystemExit) as ended:
